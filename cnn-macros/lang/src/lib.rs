@@ -1,0 +1,4 @@
+//! The language of `network!` as an ordinary library.
+
+pub mod diag;
+pub mod syntax;

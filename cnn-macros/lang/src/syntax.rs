@@ -1,0 +1,3 @@
+//! Text and tokens to tree, and back.
+
+pub mod ast;

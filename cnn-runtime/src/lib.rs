@@ -1,0 +1,1 @@
+//! What generated networks and their users call.

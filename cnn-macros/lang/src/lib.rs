@@ -1,4 +1,5 @@
 //! The language of `network!` as an ordinary library.
 
 pub mod diag;
+pub mod graph;
 pub mod syntax;

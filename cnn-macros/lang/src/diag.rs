@@ -21,6 +21,13 @@ impl Span {
     }
 }
 
+impl Span {
+    /// The only property of a compiler's span that stable Rust lets one compare.
+    fn key(self) -> String {
+        format!("{:?} {:?}", self.first, self.last)
+    }
+}
+
 impl From<proc_macro2::Span> for Span {
     fn from(span: proc_macro2::Span) -> Span {
         Span { first: span, last: span }
@@ -79,11 +86,38 @@ impl fmt::Display for Diagnostic {
 #[derive(Debug, Default)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    /// Words at fault, and the index of their mistake.
+    words: Vec<(String, usize)>,
 }
 
 impl Diagnostics {
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.list.push(diagnostic);
+    }
+
+    /// Adds a mistake unless its word has one already: then only the way that led there is added.
+    ///
+    /// A block called twice is wrong once. `word` is the word at fault, which may be elsewhere than where it is shown.
+    pub fn push_once(&mut self, mut diagnostic: Diagnostic, word: Span) {
+        let key = word.key();
+        match self.words.iter().find(|(known, _)| *known == key) {
+            Some(&(_, index)) => {
+                let first = &mut self.list[index];
+                let also = diagnostic.notes.drain(..).next().map(|note| format!("also {note}"));
+                match also {
+                    Some(also) if !first.notes.contains(&also) => first.notes.push(also),
+                    _ => {}
+                }
+            }
+            None => {
+                self.words.push((key, self.list.len()));
+                self.list.push(diagnostic);
+            }
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.list.len()
     }
 
     pub fn is_empty(&self) -> bool {

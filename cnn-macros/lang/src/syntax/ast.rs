@@ -101,6 +101,8 @@ pub struct Network {
     pub output: Expr,
     pub sections: Vec<Section>,
     pub limits: Vec<Limit>,
+    /// A part of it was lost to a syntax error, so nothing can be said about its sizes.
+    pub incomplete: bool,
 }
 
 /// `Pets = cnn_runtime::zoo::ResNet18(classes = 37): 3x128x128 where macs <= 1G;`.

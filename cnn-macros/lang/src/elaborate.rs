@@ -1,0 +1,432 @@
+//! From tree to graph: blocks, loops, conditions and arithmetic are carried out, names are given, sizes checked.
+//!
+//! A mistake is reported once; the tensor behind it is unknown, and what only follows from it is silent.
+
+mod arguments;
+mod blocks;
+mod definitions;
+mod eval;
+mod limits;
+mod nearest;
+mod scopes;
+mod steps;
+mod uses;
+mod value;
+
+use std::collections::BTreeMap;
+
+pub use definitions::{Definition, Definitions, RoomId, closure};
+pub use scopes::field_name;
+pub use value::Value;
+
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::graph::{Auxiliary, Call, Graph, Node, NodeId, Op, ScopeId, Shape};
+use crate::syntax::ast::{Arg, Expr, Header, Ident, Instance, Limit, Network, SectionKind};
+use eval::{Surroundings, eval};
+use scopes::{Naming, Scopes};
+
+/// A tensor on the way; `None` where a mistake has hidden its size.
+type Tensor = Option<NodeId>;
+
+/// Steps that one elaboration may take: a loop or repeat that runs away ends here.
+const MOST_STEPS: usize = 400_000;
+/// Nodes of one network.
+const MOST_NODES: usize = 100_000;
+/// Braces, joins and calls inside one another.
+const DEEPEST: usize = 160;
+
+/// A network that was asked for: its header, and its graph if it has no mistake.
+#[derive(Debug)]
+pub struct Elaborated {
+    /// The network's name.
+    pub name: Ident,
+    /// Documentation, attributes, visibility.
+    pub header: Header,
+    /// As far as the header says.
+    pub input: Option<Shape>,
+    /// As far as the header says.
+    pub output: Option<Shape>,
+    /// The network, if nothing was wrong with it.
+    pub graph: Option<Graph>,
+    /// For each node of the graph the word that made it.
+    pub spans: Vec<Span>,
+}
+
+/// Elaborates a network by its definition: with default arguments, its own input, every `@` and `where` checked.
+pub fn network(network: &Network, definitions: &Definitions<'_>, errors: &mut Diagnostics) -> Elaborated {
+    let before = errors.len();
+    let mut elaborator = Elaborator::new(definitions, errors);
+    let frame = Frame::of(&network.name, RoomId::FILE, network.name.span, true);
+    elaborator.frames.push(frame);
+    elaborator.parameters(network, &[]);
+    let (input, output) = elaborator.header_sizes(network, None);
+    if !network.incomplete {
+        elaborator.sections(network, input, output);
+    }
+    let limits = [(network.limits.as_slice(), network.name.span)];
+    elaborator.finish(&network.name, &network.header, input, output, &limits, before)
+}
+
+/// Elaborates `Name = path(args): size`.
+pub fn instance(instance: &Instance, definitions: &Definitions<'_>, errors: &mut Diagnostics) -> Elaborated {
+    let before = errors.len();
+    let mut elaborator = Elaborator::new(definitions, errors);
+    elaborator.frames.push(Frame::of(&instance.name, RoomId::FILE, instance.name.span, true));
+    let resolved = elaborator.follow(instance, RoomId::FILE, 0);
+    let Some(target) = resolved else {
+        elaborator.incomplete = true;
+        let input = instance.input.as_ref().and_then(|size| elaborator.size(size));
+        return elaborator.finish(&instance.name, &instance.header, input, None, &[], before);
+    };
+    let mut frame = Frame::of(&target.network.name, target.room, instance.name.span, false);
+    frame.call = Some(instance.of.to_string());
+    elaborator.frames.push(frame);
+    elaborator.parameters(target.network, &target.args);
+    let (input, output) = elaborator.header_sizes(target.network, target.input);
+    if !target.network.incomplete {
+        elaborator.sections(target.network, input, output);
+    }
+    elaborator.frames.pop();
+    let limits = [(instance.limits.as_slice(), instance.name.span)];
+    elaborator.finish(&instance.name, &instance.header, input, output, &limits, before)
+}
+
+/// What an instance comes down to, through any number of instances of instances.
+struct Target<'a> {
+    network: &'a Network,
+    room: RoomId,
+    args: Vec<(String, Value, Span)>,
+    input: Option<Shape>,
+}
+
+/// One network or block being elaborated.
+struct Frame<'a> {
+    /// What it is called in messages.
+    name: &'a str,
+    room: RoomId,
+    variables: Vec<(String, Value)>,
+    taps: BTreeMap<(String, Option<i64>), Tensor>,
+    /// Something that may hold taps was left out for an unknown value.
+    taps_uncertain: bool,
+    /// Whether `@` is checked: not in an instance with arguments of its own.
+    checked: bool,
+    /// Where it was called, in the room of the frame around it.
+    call_span: Span,
+    /// The call as written with its values, and where: for notes.
+    call: Option<String>,
+}
+
+impl<'a> Frame<'a> {
+    fn of(name: &'a Ident, room: RoomId, call_span: Span, checked: bool) -> Frame<'a> {
+        Frame {
+            name: &name.name,
+            room,
+            variables: Vec::new(),
+            taps: BTreeMap::new(),
+            taps_uncertain: false,
+            checked,
+            call_span,
+            call: None,
+        }
+    }
+}
+
+struct Elaborator<'a, 'e> {
+    definitions: &'a Definitions<'a>,
+    errors: &'e mut Diagnostics,
+    frames: Vec<Frame<'a>>,
+    nodes: Vec<Node>,
+    spans: Vec<Span>,
+    scopes: Scopes,
+    calls: Vec<Call>,
+    auxiliary: Vec<Auxiliary>,
+    in_auxiliary: bool,
+    head: Option<(usize, NodeId)>,
+    output: Tensor,
+    steps: usize,
+    depth: usize,
+    /// A limit was reached: nothing more is elaborated.
+    stopped: bool,
+    /// A definition is still to be brought here, so there can be no graph.
+    incomplete: bool,
+}
+
+impl<'a, 'e> Elaborator<'a, 'e> {
+    fn new(definitions: &'a Definitions<'a>, errors: &'e mut Diagnostics) -> Elaborator<'a, 'e> {
+        Elaborator {
+            definitions,
+            errors,
+            frames: Vec::new(),
+            nodes: Vec::new(),
+            spans: Vec::new(),
+            scopes: Scopes::new(),
+            calls: Vec::new(),
+            auxiliary: Vec::new(),
+            in_auxiliary: false,
+            head: None,
+            output: None,
+            steps: 0,
+            depth: 0,
+            stopped: false,
+            incomplete: false,
+        }
+    }
+
+    fn frame(&self) -> &Frame<'a> {
+        &self.frames[self.frames.len() - 1]
+    }
+
+    fn frame_mut(&mut self) -> &mut Frame<'a> {
+        let last = self.frames.len() - 1;
+        &mut self.frames[last]
+    }
+
+    fn shape(&self, tensor: Tensor) -> Option<Shape> {
+        tensor.map(|id| self.nodes[id.0].shape)
+    }
+
+    /// Reports a mistake on a token of the user's own source: one in imported source is shown at the call that led there.
+    fn report(&mut self, mut diagnostic: Diagnostic) {
+        let innermost = diagnostic.span;
+        for frame in self.frames.iter().rev() {
+            if let Some(call) = &frame.call {
+                diagnostic.notes.push(format!("in {call}"));
+            }
+            if frame.room != RoomId::FILE {
+                diagnostic.span = frame.call_span;
+            }
+        }
+        self.errors.push_once(diagnostic, innermost);
+    }
+
+    fn error(&mut self, span: Span, message: impl Into<String>) {
+        self.report(Diagnostic::new(span, message));
+    }
+
+    /// A limit of elaboration: said once, then everything stops.
+    fn stop(&mut self, diagnostic: Diagnostic) {
+        if !self.stopped {
+            self.report(diagnostic);
+        }
+        self.stopped = true;
+    }
+
+    fn eval_at(&mut self, expr: &Expr, arriving: Result<Option<Shape>, &'static str>) -> Value {
+        let mut found = Vec::new();
+        let around = Surroundings { variables: &self.frame().variables, arriving };
+        let value = eval(expr, &around, &mut |diagnostic| found.push(diagnostic));
+        found.into_iter().for_each(|diagnostic| self.report(diagnostic));
+        value
+    }
+
+    fn eval(&mut self, expr: &Expr, tensor: Tensor) -> Value {
+        let shape = self.shape(tensor);
+        self.eval_at(expr, Ok(shape))
+    }
+
+    /// Binds the parameters of a network: `given` in place of the defaults.
+    fn parameters(&mut self, network: &'a Network, given: &[(String, Value, Span)]) {
+        for (name, _, span) in given {
+            if !network.params.iter().any(|param| param.name.name == *name) {
+                let known = network.params.iter().map(|param| param.name.name.as_str());
+                let help = nearest::did_you_mean(name, known);
+                let message = format!("{} has no argument `{name}`", network.name.name);
+                let outer = self.frames.pop();
+                self.report(Diagnostic { span: *span, message, help, notes: Vec::new() });
+                self.frames.extend(outer);
+            }
+        }
+        for param in &network.params {
+            if param.tensor {
+                self.error(param.name.span, "a network has no tensor parameters, only blocks do");
+                continue;
+            }
+            let value = match (given.iter().find(|(name, ..)| *name == param.name.name), &param.default) {
+                (Some((_, value, _)), _) => value.clone(),
+                (None, Some(default)) => self.eval_at(default, Err("the arguments of a network")),
+                (None, None) => {
+                    self.report(
+                        Diagnostic::new(param.name.span, format!("the network's argument `{}` needs a default", param.name.name))
+                            .help(format!("write `{} = …`: a network is checked with its defaults", param.name.name)),
+                    );
+                    Value::Unknown
+                }
+            };
+            self.bind(&param.name, value);
+        }
+    }
+
+    /// Makes a name known in the current frame.
+    fn bind(&mut self, name: &Ident, value: Value) {
+        if self.frame().variables.iter().any(|(known, _)| *known == name.name) {
+            self.report(
+                Diagnostic::new(name.span, format!("`{}` has a meaning here already", name.name))
+                    .help("shadowing is not allowed: choose another name"),
+            );
+        }
+        self.frame_mut().variables.push((name.name.clone(), value));
+    }
+
+    /// Sizes that the header states, with the parameters bound.
+    fn header_sizes(&mut self, network: &Network, input: Option<Shape>) -> (Option<Shape>, Option<Shape>) {
+        let input = input.or_else(|| self.size(&network.input));
+        (input, self.size(&network.output))
+    }
+
+    /// A size written in a header.
+    fn size(&mut self, expr: &Expr) -> Option<Shape> {
+        let value = self.eval_at(expr, Err("the header"));
+        if value.is_unknown() {
+            return None;
+        }
+        let shape = shape_of(&value);
+        if shape.is_none() {
+            self.report(
+                Diagnostic::new(expr.span, format!("a size is `channels x height x width` or a count, this is {value}"))
+                    .help("write for example 3x224x224; every number is at least 1"),
+            );
+        }
+        shape
+    }
+
+    /// Stem, body and head.
+    fn sections(&mut self, network: &'a Network, input: Option<Shape>, output: Option<Shape>) {
+        let mut tensor = input.map(|shape| {
+            self.nodes.push(Node { op: Op::Input, inputs: vec![], shape, scope: ScopeId::ROOT, auxiliary: false });
+            self.spans.push(network.input.span);
+            NodeId(0)
+        });
+        for section in &network.sections {
+            if section.kind == SectionKind::Head {
+                self.head = tensor.map(|tensor| (self.nodes.len(), tensor));
+            }
+            let numbers = self.open(ScopeId::ROOT, section.kind.keyword(), section.keyword);
+            for chain in &section.chains {
+                tensor = self.chain(chain, tensor, Naming { labels: ScopeId::ROOT, numbers });
+            }
+        }
+        self.output = tensor;
+        if let (Some(delivered), Some(expected)) = (self.shape(tensor), output)
+            && delivered != expected
+        {
+            let name = &network.name.name;
+            let last = network.sections.last().and_then(|section| section.chains.last()?.steps.last());
+            let span = last.map_or(network.name.span, |step| steps::primary_span(&step.primary));
+            let classes = expected.channels();
+            let help = match (delivered, expected) {
+                (Shape::Map { .. }, Shape::Vector(_)) => format!("end with `gap -> linear({classes})`"),
+                (Shape::Vector(_), Shape::Vector(_)) => format!("end with `linear({classes})`, or change the header"),
+                _ => "change the last steps or the header".to_owned(),
+            };
+            self.report(
+                Diagnostic::new(span, format!("{name} should deliver {expected}, but its last step delivers {delivered}"))
+                    .help(help),
+            );
+        }
+    }
+
+    fn finish(
+        mut self,
+        name: &Ident,
+        header: &Header,
+        input: Option<Shape>,
+        output: Option<Shape>,
+        limits: &[(&[Limit], Span)],
+        errors_before: usize,
+    ) -> Elaborated {
+        let mut graph = None;
+        if self.errors.len() == errors_before
+            && !self.incomplete
+            && let Some(output) = self.output
+        {
+            let (head, features) = self.head.unwrap_or((self.nodes.len(), output));
+            let whole = Graph {
+                name: name.name.clone(),
+                nodes: std::mem::take(&mut self.nodes),
+                scopes: std::mem::replace(&mut self.scopes, Scopes::new()).into_vec(),
+                calls: std::mem::take(&mut self.calls),
+                head,
+                features,
+                output,
+                auxiliary: std::mem::take(&mut self.auxiliary),
+            };
+            for (limits, _) in limits {
+                self.limits(limits, &whole);
+            }
+            graph = (self.errors.len() == errors_before).then_some(whole);
+        }
+        Elaborated { name: name.clone(), header: header.clone(), input, output, graph, spans: self.spans }
+    }
+
+    /// Through instances of instances to the network, collecting arguments; the outermost wins.
+    fn follow(&mut self, instance: &'a Instance, room: RoomId, depth: usize) -> Option<Target<'a>> {
+        let resolved = match self.definitions.resolve(room, &instance.of) {
+            Ok(_) if depth > 32 => {
+                self.error(instance.of.span(), format!("`{}` is an instance of itself", instance.of));
+                return None;
+            }
+            Ok(definition) => definition,
+            Err(diagnostic) => {
+                self.report(diagnostic);
+                return None;
+            }
+        };
+        let mut target = match resolved {
+            Definition::Network(network, room) => Target { network, room, args: Vec::new(), input: None },
+            Definition::Instance(inner, inner_room) => self.follow(inner, inner_room, depth + 1)?,
+            Definition::Block(..) | Definition::Missing(_) => {
+                self.report(
+                    Diagnostic::new(instance.of.span(), format!("`{}` is {}, not a network", instance.of, resolved.kind()))
+                        .help("blocks are called inside a network: `body basic(64);`"),
+                );
+                return None;
+            }
+        };
+        let names: Vec<&str> = target.network.params.iter().map(|param| param.name.name.as_str()).collect();
+        let (found, errors) = arguments::matched(&instance.of.to_string(), &names, &instance.args, instance.of.span());
+        errors.into_iter().for_each(|diagnostic| self.report(diagnostic));
+        for (name, index) in names.iter().zip(found) {
+            if let Some(index) = index {
+                let arg: &Arg = &instance.args[index];
+                let value = self.eval_at(&arg.value, Err("the arguments of an instance"));
+                target.args.retain(|(known, ..)| known != name);
+                target.args.push(((*name).to_owned(), value, arg.value.span));
+            }
+        }
+        if let Some(size) = &instance.input {
+            target.input = self.size(size);
+            if target.input.is_none() {
+                return None;
+            }
+        }
+        Some(target)
+    }
+
+    /// The scope of a label, with a clash of fields reported.
+    fn open(&mut self, parent: ScopeId, name: &str, span: Span) -> ScopeId {
+        match self.scopes.open(parent, name) {
+            Ok(scope) => scope,
+            Err(clash) => {
+                self.report(
+                    Diagnostic::new(span, format!("the labels `{}` and `{name}` are one field `{}` in Rust", clash.other, clash.field))
+                        .help("rename one of them"),
+                );
+                parent
+            }
+        }
+    }
+}
+
+/// A vector from one number, a map from three; all at least 1.
+fn shape_of(value: &Value) -> Option<Shape> {
+    let sizes: Vec<usize> = arguments::ints(value)?.into_iter().map(|n| usize::try_from(n).unwrap_or(0)).collect();
+    let elements = sizes.iter().try_fold(1usize, |product, &n| product.checked_mul(n))?;
+    if elements == 0 || elements > crate::graph::LARGEST_TENSOR {
+        return None;
+    }
+    match *sizes.as_slice() {
+        [n] => Some(Shape::Vector(n)),
+        [channels, height, width] => Some(Shape::map(channels, height, width)),
+        _ => None,
+    }
+}

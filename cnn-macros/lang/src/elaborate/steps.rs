@@ -1,0 +1,431 @@
+//! Chains and their steps.
+
+use super::arguments::ints;
+use super::eval::plural;
+use super::scopes::Naming;
+use super::{DEEPEST, Elaborator, MOST_NODES, MOST_STEPS, Tensor, Value, shape_of};
+use crate::diag::{Diagnostic, Span};
+use crate::graph::{At, Auxiliary, Fault, Node, NodeId, Op, ScopeId};
+use crate::syntax::ast::{
+    Body, Branch, Chain, Else, Expr, For, If, Join, JoinKind, Label, LabelPiece, Pattern, Postfix, Primary, Step, TapRef,
+};
+
+/// The word by which an error names a step.
+pub fn primary_span(primary: &Primary) -> Span {
+    match primary {
+        Primary::Call(call) => call.name.span,
+        Primary::Group(body) => body.chain.steps.first().map_or_else(Span::call_site, |step| primary_span(&step.primary)),
+        Primary::Join(join) => join.keyword,
+        Primary::If(one) => one.keyword,
+        Primary::For(one) => one.keyword,
+        Primary::Tap(tap) | Primary::From(tap) => tap.keyword,
+        Primary::Aux(keyword, _) => *keyword,
+        Primary::Custom(custom) => custom.keyword,
+    }
+}
+
+fn chain_span(chain: &Chain) -> Span {
+    chain.steps.last().map_or_else(Span::call_site, |step| primary_span(&step.primary))
+}
+
+impl<'a> Elaborator<'a, '_> {
+    pub(super) fn chain(&mut self, chain: &'a Chain, mut tensor: Tensor, naming: Naming) -> Tensor {
+        for step in &chain.steps {
+            tensor = self.step(step, tensor, naming);
+        }
+        tensor
+    }
+
+    /// Braces: what their `let`s name ends with them.
+    fn body(&mut self, body: &'a Body, tensor: Tensor, naming: Naming) -> Tensor {
+        let outer = self.frame().variables.len();
+        self.lets(body, tensor);
+        let tensor = self.chain(&body.chain, tensor, naming);
+        self.frame_mut().variables.truncate(outer);
+        tensor
+    }
+
+    pub(super) fn lets(&mut self, body: &'a Body, tensor: Tensor) {
+        for one in &body.lets {
+            let value = self.eval(&one.value, tensor);
+            self.bind_pattern(&one.pattern, value);
+        }
+    }
+
+    fn bind_pattern(&mut self, pattern: &Pattern, value: Value) {
+        match (pattern, value) {
+            (Pattern::Name(name), value) => self.bind(name, value),
+            (Pattern::Tuple(parts, _), Value::List(values) | Value::Tuple(values)) if parts.len() == values.len() => {
+                for (part, value) in parts.iter().zip(values) {
+                    self.bind_pattern(part, value);
+                }
+            }
+            (Pattern::Tuple(parts, span), value) => {
+                if !value.is_unknown() {
+                    self.error(*span, format!("a pattern of {} names does not fit {value}", parts.len()));
+                }
+                for part in parts {
+                    self.bind_pattern(part, Value::Unknown);
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, step: &'a Step, tensor: Tensor, naming: Naming) -> Tensor {
+        if self.stopped {
+            return None;
+        }
+        self.steps += 1;
+        if self.steps > MOST_STEPS {
+            self.stop(
+                Diagnostic::new(primary_span(&step.primary), format!("the network takes more than {MOST_STEPS} steps"))
+                    .help("a loop or repeat runs too often"),
+            );
+            return None;
+        }
+        if self.depth >= DEEPEST {
+            let diagnostic = self.too_deep(primary_span(&step.primary));
+            self.stop(diagnostic);
+            return None;
+        }
+        self.depth += 1;
+        let label = step.label.as_ref().map(|label| self.label(label, naming, tensor));
+        let tensor = self.postfixed(step, &step.postfix, label, tensor, naming);
+        self.depth -= 1;
+        tensor
+    }
+
+    /// The step with the postfixes so far; the last one is the outermost.
+    fn postfixed(
+        &mut self,
+        step: &'a Step,
+        postfix: &'a [Postfix],
+        label: Option<ScopeId>,
+        tensor: Tensor,
+        naming: Naming,
+    ) -> Tensor {
+        match postfix.split_last() {
+            None => self.primary(&step.primary, label, tensor, naming),
+            Some((Postfix::Repeat(count), inner)) => {
+                // The label is the scope of the copies, whatever their number.
+                let naming = label.map_or(naming, Naming::within);
+                let times = self.repeats(count, tensor);
+                (0..times.unwrap_or(0)).fold(times.and(tensor), |tensor, _| {
+                    if self.stopped { None } else { self.postfixed(step, inner, None, tensor, naming) }
+                })
+            }
+            Some((Postfix::Assert(size), inner)) => {
+                let before = tensor;
+                let tensor = self.postfixed(step, inner, label, tensor, naming);
+                self.assert_size(size, before, tensor, primary_span(&step.primary), naming)
+            }
+            Some((Postfix::Ask(span), inner)) => {
+                let tensor = self.postfixed(step, inner, label, tensor, naming);
+                if let Some(shape) = self.shape(tensor) {
+                    self.report(Diagnostic::new(*span, format!("the size here is {shape}")).help(format!("write `@ {shape}` to have it checked")));
+                }
+                tensor
+            }
+        }
+    }
+
+    fn repeats(&mut self, count: &'a Expr, tensor: Tensor) -> Option<i64> {
+        match self.eval(count, tensor) {
+            Value::Int(n) if n >= 0 => Some(n.min(MOST_STEPS as i64 + 1)),
+            Value::Unknown => {
+                self.frame_mut().taps_uncertain = true;
+                None
+            }
+            other => {
+                self.error(count.span, format!("a step repeats a whole number of times, at least 0, this is {other}"));
+                None
+            }
+        }
+    }
+
+    /// `@ size`; `in.*` in it is the tensor that arrived at the step. Behind a mistake the stated size is believed.
+    fn assert_size(&mut self, size: &'a Expr, before: Tensor, tensor: Tensor, at: Span, naming: Naming) -> Tensor {
+        if !self.frame().checked {
+            return tensor;
+        }
+        let value = self.eval(size, before);
+        if value.is_unknown() {
+            return tensor;
+        }
+        let Some(expected) = shape_of(&value) else {
+            let list = ints(&value).is_some();
+            let what = if list { format!("{value} is no size") } else { format!("a size is needed, this is {}", value.kind()) };
+            self.report(Diagnostic::new(size.span, what).help("write `@ 64x56x56`, `@ [c, h, w]` or `@ [n]`"));
+            return tensor;
+        };
+        match self.shape(tensor) {
+            Some(found) if found == expected => tensor,
+            Some(found) => {
+                self.report(
+                    Diagnostic::new(size.span, format!("the size here is {found}, not {expected}"))
+                        .help(format!("write `@ {found}`, or change the step before it")),
+                );
+                None
+            }
+            None => {
+                self.incomplete = true;
+                let scope = naming.numbers;
+                self.push_node(Node { op: Op::Input, inputs: vec![], shape: expected, scope, auxiliary: false }, at)
+            }
+        }
+    }
+
+    fn primary(&mut self, primary: &'a Primary, label: Option<ScopeId>, tensor: Tensor, naming: Naming) -> Tensor {
+        let inside = label.map_or(naming, Naming::within);
+        match primary {
+            Primary::Call(call) => self.call(call, label, tensor, naming),
+            Primary::Group(body) => self.body(body, tensor, inside),
+            Primary::Join(join) => self.join(join, tensor, inside),
+            Primary::If(one) => match self.arm(one, tensor) {
+                Some(Some(body)) => self.body(body, tensor, inside),
+                Some(None) => tensor,
+                None => None,
+            },
+            Primary::For(one) => {
+                let mut tensor = tensor;
+                let Some(values) = self.elements(one, tensor) else { return None };
+                for value in values {
+                    if self.stopped {
+                        return None;
+                    }
+                    let outer = self.frame().variables.len();
+                    self.bind_pattern(&one.pattern, value);
+                    tensor = self.body(&one.body, tensor, inside);
+                    self.frame_mut().variables.truncate(outer);
+                }
+                tensor
+            }
+            Primary::Tap(tap) => {
+                if let Some(key) = self.tap_key(tap, tensor) {
+                    self.frame_mut().taps.insert(key, tensor);
+                }
+                tensor
+            }
+            Primary::From(tap) => {
+                let key = self.tap_key(tap, tensor)?;
+                self.tapped(&key, tap.name.span)
+            }
+            Primary::Aux(keyword, body) => {
+                self.auxiliary(*keyword, body, tensor, inside, label);
+                tensor
+            }
+            Primary::Custom(custom) => {
+                self.report(
+                    Diagnostic::new(custom.keyword, "custom modules cannot be elaborated yet")
+                        .help("write the module as a block of layers"),
+                );
+                None
+            }
+        }
+    }
+
+    /// The body of the `if` that holds: `None` if that is unknown.
+    fn arm<T>(&mut self, one: &'a If<T>, tensor: Tensor) -> Option<Option<&'a T>> {
+        match self.eval(&one.condition, tensor) {
+            Value::Bool(true) => Some(Some(&one.then)),
+            Value::Bool(false) => match one.otherwise.as_deref() {
+                None => Some(None),
+                Some(Else::If(next)) => self.arm(next, tensor),
+                Some(Else::Body(body)) => Some(Some(body)),
+            },
+            other => {
+                if !other.is_unknown() {
+                    let message = format!("a condition must be a boolean, this is {} ({other})", other.kind());
+                    self.error(one.condition.span, message);
+                }
+                self.frame_mut().taps_uncertain = true;
+                None
+            }
+        }
+    }
+
+    fn elements<T>(&mut self, one: &'a For<T>, tensor: Tensor) -> Option<Vec<Value>> {
+        match self.eval(&one.list, tensor) {
+            Value::List(values) | Value::Tuple(values) => Some(values),
+            other => {
+                if !other.is_unknown() {
+                    let message = format!("a loop goes over a list or a range, this is {} ({other})", other.kind());
+                    self.error(one.list.span, message);
+                }
+                self.frame_mut().taps_uncertain = true;
+                None
+            }
+        }
+    }
+
+    fn join(&mut self, join: &'a Join, tensor: Tensor, naming: Naming) -> Tensor {
+        let mut ends: Vec<(Tensor, Span)> = Vec::new();
+        let known = self.branches(&join.branches, tensor, naming, &mut ends);
+        if !known || self.stopped {
+            return None;
+        }
+        if ends.is_empty() {
+            let message = format!("{} joins no branches: every `if` or `for` in it came to nothing", join.kind.keyword());
+            self.error(join.keyword, message);
+            return None;
+        }
+        let inputs: Vec<NodeId> = ends.iter().map(|(end, _)| *end).collect::<Option<_>>()?;
+        if inputs.len() == 1 {
+            return Some(inputs[0]);
+        }
+        let op = match join.kind {
+            JoinKind::Add => Op::Add,
+            JoinKind::Concat => Op::Concat,
+            JoinKind::Mul => Op::Mul,
+        };
+        let spans: Vec<Span> = ends.iter().map(|(_, span)| *span).collect();
+        let keyword = join.keyword;
+        self.node(op, inputs, naming.numbers, keyword, |at| match at {
+            // Both ends of a mismatch are named in the message; the keyword stands between them.
+            At::Branch(index) if join.kind == JoinKind::Concat => spans[index],
+            At::Keyword | At::Argument(_) | At::Branch(_) => keyword,
+        })
+    }
+
+    /// The ends of all branches; false if some of them are unknown.
+    fn branches(&mut self, list: &'a [Branch], tensor: Tensor, naming: Naming, ends: &mut Vec<(Tensor, Span)>) -> bool {
+        let mut known = true;
+        for branch in list {
+            match branch {
+                Branch::Chain(chain) => {
+                    let end = self.chain(chain, tensor, naming);
+                    ends.push((end, chain_span(chain)));
+                }
+                Branch::If(one) => match self.arm(one, tensor) {
+                    Some(Some(inner)) => known &= self.branches(inner, tensor, naming, ends),
+                    Some(None) => {}
+                    None => known = false,
+                },
+                Branch::For(one) => match self.elements(one, tensor) {
+                    Some(values) => {
+                        for value in values {
+                            if self.stopped {
+                                return false;
+                            }
+                            // A loop of nothing but empty branches must end too.
+                            self.steps += 1;
+                            let outer = self.frame().variables.len();
+                            self.bind_pattern(&one.pattern, value);
+                            known &= self.branches(&one.body, tensor, naming, ends);
+                            self.frame_mut().variables.truncate(outer);
+                        }
+                    }
+                    None => known = false,
+                },
+            }
+        }
+        known
+    }
+
+    fn auxiliary(&mut self, keyword: Span, body: &'a Body, tensor: Tensor, inside: Naming, label: Option<ScopeId>) {
+        if self.in_auxiliary {
+            self.error(keyword, "an auxiliary output cannot hold another");
+            return;
+        }
+        self.in_auxiliary = true;
+        let output = self.body(body, tensor, inside);
+        self.in_auxiliary = false;
+        let number = self.auxiliary.len() + 1;
+        let name = label.map_or_else(|| format!("aux{number}"), |scope| self.scopes.path(scope));
+        if let Some(output) = output {
+            self.auxiliary.push(Auxiliary { name, output });
+        }
+    }
+
+    pub(super) fn tap_key(&mut self, tap: &'a TapRef, tensor: Tensor) -> Option<(String, Option<i64>)> {
+        let index = match &tap.index {
+            None => None,
+            Some(expr) => match self.eval(expr, tensor) {
+                Value::Int(n) => Some(n),
+                Value::Unknown => {
+                    self.frame_mut().taps_uncertain = true;
+                    return None;
+                }
+                other => {
+                    self.error(expr.span, format!("the index of a tap is an integer, this is {}", other.kind()));
+                    return None;
+                }
+            },
+        };
+        Some((tap.name.name.clone(), index))
+    }
+
+    pub(super) fn tapped(&mut self, key: &(String, Option<i64>), span: Span) -> Tensor {
+        if let Some(tensor) = self.frame().taps.get(key) {
+            return *tensor;
+        }
+        if !self.frame().taps_uncertain {
+            let shown = |(name, index): &(String, Option<i64>)| match index {
+                Some(index) => format!("{name}[{index}]"),
+                None => name.clone(),
+            };
+            let known: Vec<String> = self.frame().taps.keys().map(shown).collect();
+            let wanted = shown(key);
+            let help = super::nearest::did_you_mean(&wanted, known.iter().map(String::as_str)).unwrap_or_else(|| match known.len() {
+                0 => "name a tensor with `tap` first; a block sees only the taps that are passed to it".to_owned(),
+                n => format!("the tap{} here: {}", plural(n), known.join(", ")),
+            });
+            self.report(Diagnostic::new(span, format!("no tap `{wanted}` here")).help(help));
+        }
+        None
+    }
+
+    /// The scope that a label opens.
+    fn label(&mut self, label: &'a Label, naming: Naming, tensor: Tensor) -> ScopeId {
+        let mut text = String::new();
+        for piece in &label.pieces {
+            match piece {
+                LabelPiece::Text(piece) => text.push_str(piece),
+                LabelPiece::Expr(expr) => match self.eval(expr, tensor) {
+                    value @ (Value::Int(_) | Value::Float(_) | Value::Bool(_)) => text.push_str(&value.to_string()),
+                    Value::Unknown => text.push('?'),
+                    other => self.error(label.span, format!("a label holds numbers, not {} ({other})", other.kind())),
+                },
+            }
+        }
+        if text.contains('.') || text.is_empty() {
+            let message = format!("`{text}` cannot be a label");
+            self.report(Diagnostic::new(label.span, message).help("a label is one level of a name: nest labels for `a.b`"));
+            return naming.labels;
+        }
+        if self.scopes.holds_tensors(naming.labels) {
+            let path = self.scopes.path(naming.labels);
+            self.error(label.span, format!("`{path}` is a layer with parameters of its own, nothing can stand below it"));
+        }
+        self.open(naming.labels, &text, label.span)
+    }
+
+    /// Adds an operation; `span_of` finds the word at fault.
+    pub(super) fn node(
+        &mut self,
+        op: Op,
+        inputs: Vec<NodeId>,
+        scope: ScopeId,
+        span: Span,
+        span_of: impl Fn(At) -> Span,
+    ) -> Tensor {
+        let shapes: Vec<_> = inputs.iter().map(|id| self.nodes[id.0].shape).collect();
+        match op.output(&shapes) {
+            Ok(shape) => self.push_node(Node { op, inputs, shape, scope, auxiliary: self.in_auxiliary }, span),
+            Err(Fault { at, message, help }) => {
+                self.report(Diagnostic { span: span_of(at), message, help, notes: Vec::new() });
+                None
+            }
+        }
+    }
+
+    fn push_node(&mut self, node: Node, span: Span) -> Tensor {
+        if self.nodes.len() >= MOST_NODES {
+            self.stop(Diagnostic::new(span, format!("the network has more than {MOST_NODES} operations")));
+            return None;
+        }
+        self.nodes.push(node);
+        self.spans.push(span);
+        Some(NodeId(self.nodes.len() - 1))
+    }
+}

@@ -1,0 +1,118 @@
+//! From graph to Rust.
+
+mod export;
+mod fallback;
+mod fields;
+mod forward;
+mod module;
+mod ops;
+mod structs;
+
+use cnn_lang::diag::{Diagnostic, Diagnostics};
+use cnn_lang::syntax::ast::File;
+use cnn_lang::syntax::parse;
+use cnn_lang::{Program, compile_file, imports};
+use proc_macro2::{Group, Punct, Spacing, TokenStream, TokenTree};
+use quote::quote;
+
+use crate::input::Input;
+
+/// `network!`: modules and definitions.
+pub fn network(tokens: TokenStream) -> TokenStream {
+    let input = Input::split(tokens);
+    let (file, errors) = match read(&input, "network") {
+        Ok(read) => read,
+        Err(fetch) => return fetch,
+    };
+    let program = compile_file(file, errors);
+    let mut out = definitions(&program, &input.runtime);
+    let mut errors = compile_errors(&program.errors);
+    for network in &program.networks {
+        let module = network.graph.as_ref().map(|graph| module::expand(network, graph, &program.file));
+        out.extend(match module {
+            Some(Ok(tokens)) => with_runtime(tokens, &input.runtime),
+            Some(Err(missing)) => {
+                errors.extend(compile_errors(&missing));
+                with_runtime(fallback::expand(network), &input.runtime)
+            }
+            None => with_runtime(fallback::expand(network), &input.runtime),
+        });
+    }
+    errors.extend(out);
+    errors
+}
+
+/// `define!`: definitions only.
+pub fn define(tokens: TokenStream) -> TokenStream {
+    let input = Input::split(tokens);
+    let (file, errors) = match read(&input, "define") {
+        Ok(read) => read,
+        Err(fetch) => return fetch,
+    };
+    let program = compile_file(file, errors);
+    let mut out = compile_errors(&program.errors);
+    out.extend(definitions(&program, &input.runtime));
+    out
+}
+
+/// The tree with its imports; `Err`: the call that brings the next import.
+fn read(input: &Input, entry: &str) -> Result<(File, Diagnostics), TokenStream> {
+    let mut errors = Diagnostics::default();
+    let mut file = parse(input.original.clone(), &mut errors);
+    input.attach(&mut file);
+    match imports(&file).first() {
+        Some(path) => Err(input.fetch(entry, path)),
+        None => Ok((file, errors)),
+    }
+}
+
+fn definitions(program: &Program, runtime: &TokenStream) -> TokenStream {
+    program.file.items.iter().map(|item| export::expand(item, &program.file, runtime)).collect()
+}
+
+/// One `compile_error!` for each mistake, from its first to its last token.
+fn compile_errors(errors: &[Diagnostic]) -> TokenStream {
+    errors
+        .iter()
+        .map(|diagnostic| {
+            let message = diagnostic.to_string();
+            let (first, last) = (diagnostic.span.first, diagnostic.span.last);
+            let arguments: TokenStream = {
+                let mut literal = proc_macro2::Literal::string(&message);
+                literal.set_span(last);
+                TokenTree::Literal(literal).into()
+            };
+            let mut braces = Group::new(proc_macro2::Delimiter::Brace, arguments);
+            braces.set_span(last);
+            let name = proc_macro2::Ident::new("compile_error", first);
+            let mut bang = Punct::new('!', Spacing::Alone);
+            bang.set_span(first);
+            quote!(::core::) .into_iter().map(|mut token| { token.set_span(first); token })
+                .chain([TokenTree::Ident(name), TokenTree::Punct(bang), TokenTree::Group(braces)])
+                .collect::<TokenStream>()
+        })
+        .collect()
+}
+
+/// Generated text as tokens.
+///
+/// Everything is written as text and lexed once: that is quicker than quoting and reads like the code it makes.
+fn code(text: &str) -> TokenStream {
+    text.parse().unwrap_or_else(|error| unreachable!("generated code must lex: {error}\n{text}"))
+}
+
+/// Puts the path of the run-time crate where generated text says `cnn_runtime`.
+fn with_runtime(tokens: TokenStream, runtime: &TokenStream) -> TokenStream {
+    tokens
+        .into_iter()
+        .flat_map(|token| match token {
+            TokenTree::Ident(ident) if ident == "cnn_runtime" => runtime.clone(),
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), with_runtime(group.stream(), runtime));
+                inner.set_span(group.span());
+                TokenTree::Group(inner).into()
+            }
+            other => other.into(),
+        })
+        .collect()
+}

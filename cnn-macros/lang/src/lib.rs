@@ -1,4 +1,5 @@
 //! The language of `network!` as an ordinary library.
 
 pub mod diag;
+mod nearest;
 pub mod syntax;

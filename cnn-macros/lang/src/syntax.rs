@@ -1,3 +1,5 @@
-//! Text and tokens to tree, and back.
+//! From text to tree and back.
 
 pub mod ast;
+pub mod parse;
+pub mod print;

@@ -10,6 +10,15 @@ use crate::diag::Span;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct File {
     pub items: Vec<Item>,
+    /// Definitions whose header could not be read; empty unless mistakes were reported.
+    pub lost: Vec<LostItem>,
+}
+
+/// What is known of a definition that could not be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LostItem {
+    pub header: Header,
+    pub name: Option<Ident>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +88,8 @@ pub struct Block {
     pub name: Ident,
     pub params: Vec<Param>,
     pub body: Body,
+    /// A mistake was reported in it: parts may be missing.
+    pub incomplete: bool,
 }
 
 /// `out`, `stride = 1` or `tensor prev`.
@@ -101,6 +112,8 @@ pub struct Network {
     pub output: Expr,
     pub sections: Vec<Section>,
     pub limits: Vec<Limit>,
+    /// A mistake was reported in it: parts may be missing.
+    pub incomplete: bool,
 }
 
 /// `Pets = cnn_runtime::zoo::ResNet18(classes = 37): 3x128x128 where macs <= 1G;`.
@@ -112,6 +125,8 @@ pub struct Instance {
     pub args: Vec<Arg>,
     pub input: Option<Expr>,
     pub limits: Vec<Limit>,
+    /// A mistake was reported in it: parts may be missing.
+    pub incomplete: bool,
 }
 
 /// `macs <= 2G`.
@@ -326,13 +341,24 @@ pub enum ExprKind {
     /// At least two values; `(x)` is only a parenthesis and leaves no trace.
     Tuple(Vec<Expr>),
     /// `0..n` or `1..=n`.
-    Range { start: Box<Expr>, end: Box<Expr>, inclusive: bool },
+    Range {
+        start: Box<Expr>,
+        end: Box<Expr>,
+        inclusive: bool,
+    },
     Index(Box<Expr>, Box<Expr>),
     Unary(UnaryOp, Box<Expr>),
     Binary(BinaryOp, Box<Expr>, Box<Expr>),
-    If { condition: Box<Expr>, then: Box<Expr>, otherwise: Box<Expr> },
+    If {
+        condition: Box<Expr>,
+        then: Box<Expr>,
+        otherwise: Box<Expr>,
+    },
     /// `min(a, b)`, `divisible(x, 8)`, …
-    Call { function: Ident, args: Vec<Expr> },
+    Call {
+        function: Ident,
+        args: Vec<Expr>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -382,12 +408,7 @@ impl BinaryOp {
         match self {
             BinaryOp::Or => 1,
             BinaryOp::And => 2,
-            BinaryOp::Eq
-            | BinaryOp::Ne
-            | BinaryOp::Lt
-            | BinaryOp::Le
-            | BinaryOp::Gt
-            | BinaryOp::Ge => 3,
+            BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => 3,
             BinaryOp::Add | BinaryOp::Sub => 4,
             BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => 5,
         }

@@ -82,8 +82,11 @@ pub fn load(source: &str, name: Option<&str>) -> Result<Graph, Vec<Diagnostic>> 
             let missing = imports(&program.file);
             let list: Vec<String> = missing.iter().map(Path::to_string).collect();
             Err(vec![
-                Diagnostic::new(network.name.span, format!("{} needs {}, which the source does not hold", network.name.name, list.join(", ")))
-                    .help("carry the definition: `use path::name { … }`"),
+                Diagnostic::new(
+                    network.name.span,
+                    format!("{} needs {}, which the source does not hold", network.name.name, list.join(", ")),
+                )
+                .help("carry the definition: `use path::name { … }`"),
             ])
         }
         None => {

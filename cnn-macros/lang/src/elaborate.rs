@@ -7,7 +7,6 @@ mod blocks;
 mod definitions;
 mod eval;
 mod limits;
-mod nearest;
 mod scopes;
 mod steps;
 mod uses;
@@ -229,7 +228,7 @@ impl<'a, 'e> Elaborator<'a, 'e> {
         for (name, _, span) in given {
             if !network.params.iter().any(|param| param.name.name == *name) {
                 let known = network.params.iter().map(|param| param.name.name.as_str());
-                let help = nearest::did_you_mean(name, known);
+                let help = crate::nearest::did_you_mean(name, known);
                 let message = format!("{} has no argument `{name}`", network.name.name);
                 let outer = self.frames.pop();
                 self.report(Diagnostic { span: *span, message, help, notes: Vec::new() });
@@ -246,8 +245,11 @@ impl<'a, 'e> Elaborator<'a, 'e> {
                 (None, Some(default)) => self.eval_at(default, Err("the arguments of a network")),
                 (None, None) => {
                     self.report(
-                        Diagnostic::new(param.name.span, format!("the network's argument `{}` needs a default", param.name.name))
-                            .help(format!("write `{} = …`: a network is checked with its defaults", param.name.name)),
+                        Diagnostic::new(
+                            param.name.span,
+                            format!("the network's argument `{}` needs a default", param.name.name),
+                        )
+                        .help(format!("write `{} = …`: a network is checked with its defaults", param.name.name)),
                     );
                     Value::Unknown
                 }
@@ -282,8 +284,11 @@ impl<'a, 'e> Elaborator<'a, 'e> {
         let shape = shape_of(&value);
         if shape.is_none() {
             self.report(
-                Diagnostic::new(expr.span, format!("a size is `channels x height x width` or a count, this is {value}"))
-                    .help("write for example 3x224x224; every number is at least 1"),
+                Diagnostic::new(
+                    expr.span,
+                    format!("a size is `channels x height x width` or a count, this is {value}"),
+                )
+                .help("write for example 3x224x224; every number is at least 1"),
             );
         }
         shape
@@ -319,8 +324,11 @@ impl<'a, 'e> Elaborator<'a, 'e> {
                 _ => "change the last steps or the header".to_owned(),
             };
             self.report(
-                Diagnostic::new(span, format!("{name} should deliver {expected}, but its last step delivers {delivered}"))
-                    .help(help),
+                Diagnostic::new(
+                    span,
+                    format!("{name} should deliver {expected}, but its last step delivers {delivered}"),
+                )
+                .help(help),
             );
         }
     }
@@ -376,8 +384,11 @@ impl<'a, 'e> Elaborator<'a, 'e> {
             Definition::Instance(inner, inner_room) => self.follow(inner, inner_room, depth + 1)?,
             Definition::Block(..) | Definition::Missing(_) => {
                 self.report(
-                    Diagnostic::new(instance.of.span(), format!("`{}` is {}, not a network", instance.of, resolved.kind()))
-                        .help("blocks are called inside a network: `body basic(64);`"),
+                    Diagnostic::new(
+                        instance.of.span(),
+                        format!("`{}` is {}, not a network", instance.of, resolved.kind()),
+                    )
+                    .help("blocks are called inside a network: `body basic(64);`"),
                 );
                 return None;
             }
@@ -408,8 +419,11 @@ impl<'a, 'e> Elaborator<'a, 'e> {
             Ok(scope) => scope,
             Err(clash) => {
                 self.report(
-                    Diagnostic::new(span, format!("the labels `{}` and `{name}` are one field `{}` in Rust", clash.other, clash.field))
-                        .help("rename one of them"),
+                    Diagnostic::new(
+                        span,
+                        format!("the labels `{}` and `{name}` are one field `{}` in Rust", clash.other, clash.field),
+                    )
+                    .help("rename one of them"),
                 );
                 parent
             }

@@ -16,8 +16,8 @@ pub use cost::{Costs, ReceptiveField};
 pub use layers::{ArgValue, Argument, Arguments, DefaultValue, Kind, LAYERS, Layer, Padding, layer};
 pub use op::{Conv, Op, Pool};
 pub use shape::{At, Fault, LARGEST_TENSOR, Shape};
-pub(crate) use table::grouped;
 pub use table::Row;
+pub(crate) use table::grouped;
 pub use tensors::{Role, TensorSpec};
 
 /// Index of a [`Node`] in [`Graph::nodes`].

@@ -6,6 +6,7 @@
 
 mod compile;
 pub mod diag;
+mod nearest;
 pub mod syntax;
 
 pub mod elaborate;

@@ -1,3 +1,8 @@
-//! Text and tokens to tree, and back.
+//! From text to tree and back.
 
 pub mod ast;
+mod parse;
+mod print;
+
+pub use parse::{parse, parse_str};
+pub use print::print;

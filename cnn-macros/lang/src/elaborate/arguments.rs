@@ -1,10 +1,10 @@
 //! From what a call gives to what a layer takes.
 
 use super::eval::plural;
-use super::nearest::did_you_mean;
 use super::value::Value;
 use crate::diag::{Diagnostic, Span};
 use crate::graph::{ArgValue, Argument, Arguments, DefaultValue, Kind, Layer, Padding};
+use crate::nearest::did_you_mean;
 use crate::syntax::ast::{Arg, Call, Expr, ExprKind};
 
 /// Larger sizes, strides and counts are refused, so that shape arithmetic cannot overflow.
@@ -31,7 +31,9 @@ pub fn matched(callee: &str, names: &[&str], args: &[Arg], call: Span) -> (Vec<O
                         [] => format!("{callee} takes no arguments"),
                         names => format!("{callee} takes {}", names.join(", ")),
                     });
-                    errors.push(Diagnostic::new(name.span, format!("{callee} has no argument `{}`", name.name)).help(help));
+                    errors.push(
+                        Diagnostic::new(name.span, format!("{callee} has no argument `{}`", name.name)).help(help),
+                    );
                     continue;
                 }
             },
@@ -190,7 +192,9 @@ fn converted(
             _ => wanted("true or false".to_owned()),
         },
         Kind::Word(_) => unreachable!("words are handled above"),
-        Kind::Table => table(&value).map_or_else(|| wanted("a list of lists of channels".to_owned()), |t| Ok(ArgValue::Table(t))),
+        Kind::Table => {
+            table(&value).map_or_else(|| wanted("a list of lists of channels".to_owned()), |t| Ok(ArgValue::Table(t)))
+        }
     }
 }
 

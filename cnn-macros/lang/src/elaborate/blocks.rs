@@ -24,8 +24,11 @@ impl<'a> Elaborator<'a, '_> {
             }
             Some(Definition::Network(..) | Definition::Instance(..)) => {
                 self.report(
-                    Diagnostic::new(call.name.span, format!("`{}` is a network, only blocks and layers are steps", call.name.name))
-                        .help("move what both share into a block"),
+                    Diagnostic::new(
+                        call.name.span,
+                        format!("`{}` is a network, only blocks and layers are steps", call.name.name),
+                    )
+                    .help("move what both share into a block"),
                 );
                 None
             }
@@ -161,10 +164,8 @@ impl<'a> Elaborator<'a, '_> {
                     if fits {
                         let what = if param.tensor { "the tensor" } else { "the argument" };
                         self.report(
-                            Diagnostic::new(call.name.span, format!("{} needs {what} `{name}`", call.name.name)).help(format!(
-                                "write {}({name} = …)",
-                                call.name.name
-                            )),
+                            Diagnostic::new(call.name.span, format!("{} needs {what} `{name}`", call.name.name))
+                                .help(format!("write {}({name} = …)", call.name.name)),
                         );
                     }
                     fits = false;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::nearest::did_you_mean;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::graph::{LAYERS, layer};
+use crate::nearest::did_you_mean;
 use crate::syntax::ast::{Block, File, Ident, Instance, Item, Network, Path, Use};
 
 /// A room of names: the file itself, or the items that a `use` carries.
@@ -95,7 +95,8 @@ impl<'a> Definitions<'a> {
             }
             if let Some(earlier) = self.rooms[id.0].names.insert(name.name.clone(), definition) {
                 // Two imports of one path are one thing.
-                if !matches!((earlier, definition), (Definition::Missing(a), Definition::Missing(b)) if a.path == b.path) {
+                if !matches!((earlier, definition), (Definition::Missing(a), Definition::Missing(b)) if a.path == b.path)
+                {
                     errors.push(
                         Diagnostic::new(name.span, format!("`{}` is defined twice", name.name))
                             .help("rename one of them, or import it `as` another name"),
@@ -203,7 +204,7 @@ pub fn closure(file: &File, name: &str) -> File {
     let needed = |item: &&Item| item_names(item).iter().any(|n| n != name && seen.contains(n));
     let itself = |item: &&Item| item_names(item).iter().any(|n| n == name);
     let items = file.items.iter().filter(needed).chain(file.items.iter().filter(itself).take(1));
-    File { items: items.cloned().collect() }
+    File { items: items.cloned().collect(), lost: Vec::new() }
 }
 
 fn item_names(item: &Item) -> Vec<String> {

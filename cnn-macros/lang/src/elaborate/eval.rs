@@ -1,9 +1,9 @@
 //! Evaluation of expressions. A mistake is reported once, its value is unknown, and what follows from it is silent.
 
-use super::nearest::did_you_mean;
 use super::value::Value;
 use crate::diag::{Diagnostic, Span};
 use crate::graph::Shape;
+use crate::nearest::did_you_mean;
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind, Ident, UnaryOp};
 
 /// Longer lists are a loop without end.
@@ -239,7 +239,11 @@ impl Evaluator<'_> {
             BinaryOp::Div => x / y,
             _ => x % y,
         };
-        if result.is_finite() { Value::Float(result) } else { self.fail(span, "the result is not finite".to_owned(), None) }
+        if result.is_finite() {
+            Value::Float(result)
+        } else {
+            self.fail(span, "the result is not finite".to_owned(), None)
+        }
     }
 
     fn call(&mut self, function: &Ident, args: &[Expr], span: Span) -> Value {
@@ -256,7 +260,8 @@ impl Evaluator<'_> {
         };
         if expected.is_some_and(|n| n != values.len()) || values.is_empty() {
             let wanted = expected.map_or("at least 1".to_owned(), |n| n.to_string());
-            let message = format!("{name} takes {wanted} argument{}, {} given", plural(expected.unwrap_or(1)), values.len());
+            let message =
+                format!("{name} takes {wanted} argument{}, {} given", plural(expected.unwrap_or(1)), values.len());
             return self.fail(function.span, message, None);
         }
         if values.iter().any(Value::is_unknown) {

@@ -1,9 +1,9 @@
 //! `where params <= 12M, macs <= 2G`.
 
-use super::nearest::did_you_mean;
 use super::{Elaborator, Value};
 use crate::diag::Diagnostic;
 use crate::graph::{Graph, Node, grouped};
+use crate::nearest::did_you_mean;
 use crate::syntax::ast::{BinaryOp, Limit};
 
 const QUANTITIES: [&str; 5] = ["params", "buffers", "macs", "aux_macs", "activations"];
@@ -26,7 +26,8 @@ impl Elaborator<'_, '_> {
             "aux_macs" => costs.aux_macs,
             "activations" => costs.activations,
             _ => {
-                let help = did_you_mean(name, QUANTITIES).unwrap_or_else(|| format!("there are {}", QUANTITIES.join(", ")));
+                let help =
+                    did_you_mean(name, QUANTITIES).unwrap_or_else(|| format!("there are {}", QUANTITIES.join(", ")));
                 self.report(Diagnostic::new(limit.quantity.span, format!("no quantity `{name}`")).help(help));
                 return;
             }
@@ -49,9 +50,14 @@ impl Elaborator<'_, '_> {
             _ => value == bound,
         };
         if !holds {
-            let message = format!("{name} = {}, which is not {} {}", grouped(found), limit.op.symbol(), grouped_float(bound));
+            let message =
+                format!("{name} = {}, which is not {} {}", grouped(found), limit.op.symbol(), grouped_float(bound));
             let top = biggest(graph, name);
-            let help = if top.is_empty() { "change the network or the limit".to_owned() } else { format!("the most come from {top}") };
+            let help = if top.is_empty() {
+                "change the network or the limit".to_owned()
+            } else {
+                format!("the most come from {top}")
+            };
             self.report(Diagnostic::new(limit.bound.span, message).help(help));
         }
     }
@@ -73,7 +79,8 @@ fn biggest(graph: &Graph, quantity: &str) -> String {
         .filter(|(amount, _)| *amount > 0)
         .collect();
     parts.sort_by_key(|(amount, _)| std::cmp::Reverse(*amount));
-    let list: Vec<String> = parts.iter().take(3).map(|(amount, name)| format!("{} ({})", name.trim(), grouped(*amount))).collect();
+    let list: Vec<String> =
+        parts.iter().take(3).map(|(amount, name)| format!("{} ({})", name.trim(), grouped(*amount))).collect();
     list.join(", ")
 }
 

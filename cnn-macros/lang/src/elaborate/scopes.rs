@@ -105,10 +105,11 @@ impl Scopes {
 pub fn field_name(label: &str) -> String {
     let plain: String = label.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect();
     const KEYWORDS: &[&str] = &[
-        "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn", "else",
-        "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod",
-        "move", "mut", "override", "priv", "pub", "ref", "return", "self", "Self", "static", "struct", "super", "trait",
-        "true", "try", "type", "typeof", "union", "unsafe", "unsized", "use", "virtual", "where", "while", "yield", "_", "",
+        "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn",
+        "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro",
+        "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "self", "Self", "static", "struct",
+        "super", "trait", "true", "try", "type", "typeof", "union", "unsafe", "unsized", "use", "virtual", "where",
+        "while", "yield", "_", "",
     ];
     if plain.starts_with(|c: char| c.is_ascii_digit()) || KEYWORDS.contains(&plain.as_str()) {
         format!("_{plain}")
@@ -123,7 +124,14 @@ mod tests {
 
     #[test]
     fn fields_are_identifiers() {
-        let cases = [("block1-0", "block1_0"), ("0", "_0"), ("type", "_type"), ("conv1", "conv1"), ("größe", "gr__e"), ("_", "__")];
+        let cases = [
+            ("block1-0", "block1_0"),
+            ("0", "_0"),
+            ("type", "_type"),
+            ("conv1", "conv1"),
+            ("größe", "gr__e"),
+            ("_", "__"),
+        ];
         for (label, field) in cases {
             assert_eq!(field_name(label), field);
         }

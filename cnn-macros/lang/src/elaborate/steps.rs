@@ -7,14 +7,17 @@ use super::{DEEPEST, Elaborator, MOST_NODES, MOST_STEPS, Tensor, Value, shape_of
 use crate::diag::{Diagnostic, Span};
 use crate::graph::{At, Auxiliary, Fault, Node, NodeId, Op, ScopeId};
 use crate::syntax::ast::{
-    Body, Branch, Chain, Else, Expr, For, If, Join, JoinKind, Label, LabelPiece, Pattern, Postfix, Primary, Step, TapRef,
+    Body, Branch, Chain, Else, Expr, For, If, Join, JoinKind, Label, LabelPiece, Pattern, Postfix, Primary, Step,
+    TapRef,
 };
 
 /// The word by which an error names a step.
 pub fn primary_span(primary: &Primary) -> Span {
     match primary {
         Primary::Call(call) => call.name.span,
-        Primary::Group(body) => body.chain.steps.first().map_or_else(Span::call_site, |step| primary_span(&step.primary)),
+        Primary::Group(body) => {
+            body.chain.steps.first().map_or_else(Span::call_site, |step| primary_span(&step.primary))
+        }
         Primary::Join(join) => join.keyword,
         Primary::If(one) => one.keyword,
         Primary::For(one) => one.keyword,
@@ -122,7 +125,10 @@ impl<'a> Elaborator<'a, '_> {
             Some((Postfix::Ask(span), inner)) => {
                 let tensor = self.postfixed(step, inner, label, tensor, naming);
                 if let Some(shape) = self.shape(tensor) {
-                    self.report(Diagnostic::new(*span, format!("the size here is {shape}")).help(format!("write `@ {shape}` to have it checked")));
+                    self.report(
+                        Diagnostic::new(*span, format!("the size here is {shape}"))
+                            .help(format!("write `@ {shape}` to have it checked")),
+                    );
                 }
                 tensor
             }
@@ -154,7 +160,11 @@ impl<'a> Elaborator<'a, '_> {
         }
         let Some(expected) = shape_of(&value) else {
             let list = ints(&value).is_some();
-            let what = if list { format!("{value} is no size") } else { format!("a size is needed, this is {}", value.kind()) };
+            let what = if list {
+                format!("{value} is no size")
+            } else {
+                format!("a size is needed, this is {}", value.kind())
+            };
             self.report(Diagnostic::new(size.span, what).help("write `@ 64x56x56`, `@ [c, h, w]` or `@ [n]`"));
             return tensor;
         };
@@ -265,7 +275,8 @@ impl<'a> Elaborator<'a, '_> {
             return None;
         }
         if ends.is_empty() {
-            let message = format!("{} joins no branches: every `if` or `for` in it came to nothing", join.kind.keyword());
+            let message =
+                format!("{} joins no branches: every `if` or `for` in it came to nothing", join.kind.keyword());
             self.error(join.keyword, message);
             return None;
         }
@@ -366,10 +377,13 @@ impl<'a> Elaborator<'a, '_> {
             };
             let known: Vec<String> = self.frame().taps.keys().map(shown).collect();
             let wanted = shown(key);
-            let help = super::nearest::did_you_mean(&wanted, known.iter().map(String::as_str)).unwrap_or_else(|| match known.len() {
-                0 => "name a tensor with `tap` first; a block sees only the taps that are passed to it".to_owned(),
-                n => format!("the tap{} here: {}", plural(n), known.join(", ")),
-            });
+            let help =
+                crate::nearest::did_you_mean(&wanted, known.iter().map(String::as_str)).unwrap_or_else(|| match known
+                    .len()
+                {
+                    0 => "name a tensor with `tap` first; a block sees only the taps that are passed to it".to_owned(),
+                    n => format!("the tap{} here: {}", plural(n), known.join(", ")),
+                });
             self.report(Diagnostic::new(span, format!("no tap `{wanted}` here")).help(help));
         }
         None
@@ -390,12 +404,17 @@ impl<'a> Elaborator<'a, '_> {
         }
         if text.contains('.') || text.is_empty() {
             let message = format!("`{text}` cannot be a label");
-            self.report(Diagnostic::new(label.span, message).help("a label is one level of a name: nest labels for `a.b`"));
+            self.report(
+                Diagnostic::new(label.span, message).help("a label is one level of a name: nest labels for `a.b`"),
+            );
             return naming.labels;
         }
         if self.scopes.holds_tensors(naming.labels) {
             let path = self.scopes.path(naming.labels);
-            self.error(label.span, format!("`{path}` is a layer with parameters of its own, nothing can stand below it"));
+            self.error(
+                label.span,
+                format!("`{path}` is a layer with parameters of its own, nothing can stand below it"),
+            );
         }
         self.open(naming.labels, &text, label.span)
     }

@@ -87,10 +87,11 @@ impl Graph {
         while index < self.nodes.len() {
             while calls.next_if(|(_, call)| call.nodes.start < index).is_some() {}
             // Of calls that begin at one node the outermost comes first.
-            let folded = calls.clone().take_while(|(_, call)| call.nodes.start == index).find_map(|(position, call)| {
-                let before = self.calls[..position].iter().rev().find(|earlier| earlier.nodes.end == index)?;
-                self.alike(before, call).then_some(call)
-            });
+            let folded =
+                calls.clone().take_while(|(_, call)| call.nodes.start == index).find_map(|(position, call)| {
+                    let before = self.calls[..position].iter().rev().find(|earlier| earlier.nodes.end == index)?;
+                    self.alike(before, call).then_some(call)
+                });
             if let Some(call) = folded {
                 self.fold(call, &mut rows);
                 index = call.nodes.end;

@@ -10,6 +10,15 @@ use crate::diag::Span;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct File {
     pub items: Vec<Item>,
+    /// Definitions whose header could not be read; empty unless mistakes were reported.
+    pub lost: Vec<LostItem>,
+}
+
+/// What is known of a definition that could not be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LostItem {
+    pub header: Header,
+    pub name: Option<Ident>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +88,8 @@ pub struct Block {
     pub name: Ident,
     pub params: Vec<Param>,
     pub body: Body,
+    /// A mistake was reported in it: parts may be missing.
+    pub incomplete: bool,
 }
 
 /// `out`, `stride = 1` or `tensor prev`.
@@ -114,6 +125,8 @@ pub struct Instance {
     pub args: Vec<Arg>,
     pub input: Option<Expr>,
     pub limits: Vec<Limit>,
+    /// A mistake was reported in it: parts may be missing.
+    pub incomplete: bool,
 }
 
 /// `macs <= 2G`.

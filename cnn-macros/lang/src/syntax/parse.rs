@@ -28,8 +28,9 @@ use super::ast::File;
 use crate::diag::{Diagnostic, Diagnostics};
 use parser::Parser;
 
-/// How deep brackets, operators and `else if` may nest.
-pub const MAX_DEPTH: usize = 200;
+/// How deep brackets, operators and `else if` may nest: so that every phase may recurse in the 2 MiB of a thread,
+/// unoptimised.
+pub const MAX_DEPTH: usize = 128;
 
 /// All definitions in `tokens`. Mistakes go to `errors`; what could be read is in the tree nevertheless.
 pub fn parse(tokens: TokenStream, errors: &mut Diagnostics) -> File {

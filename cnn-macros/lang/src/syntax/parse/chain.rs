@@ -7,7 +7,7 @@ use super::args::skip_all;
 use super::join::join_kind;
 use super::parser::{Lost, Parsed, Parser, RESERVED};
 use super::recover::{is_section, skip_past_semicolon};
-use super::token::{begins_step, is, is_group, is_word};
+use super::token::{begins_step, is, is_group, is_word, word};
 use crate::diag::Span;
 use crate::syntax::ast::{Body, Call, Chain, Custom, Else, For, If, Let, Postfix, Primary, Step, TapRef};
 
@@ -31,7 +31,7 @@ impl Parser<'_> {
         if is(cursor, "::") {
             let help = "a step is one name: bring the definition here by `use path::name;`";
             self.expected_help(input, &what, help)
-        } else if is(cursor, ";") {
+        } else if is(cursor, ";") && end == "`}`" {
             self.expected_help(input, &what, "braces hold one chain: join its steps by `->`, end it without `;`")
         } else if is(cursor, "=>") || is(cursor, ">") || is(cursor, ",") || begins_step(cursor) {
             self.expected_help(input, &what, "steps are joined by `->`")
@@ -93,6 +93,11 @@ impl Parser<'_> {
         let label = self.label(input)?;
         let after = if label.is_some() { " after the label" } else { after };
         let primary = self.primary(input, after)?;
+        Ok(Step { label, primary, postfix: self.postfixes(input)? })
+    }
+
+    /// `* 3`, `@ 64x56x56` and `@ ?`.
+    fn postfixes(&mut self, input: ParseStream<'_>) -> Parsed<Vec<Postfix>> {
         let mut postfix = Vec::new();
         loop {
             if self.take(input, "*").is_some() {
@@ -103,48 +108,57 @@ impl Parser<'_> {
                     None => Postfix::Assert(self.operand(input)?),
                 });
             } else {
-                return Ok(Step { label, primary, postfix });
+                return Ok(postfix);
             }
         }
     }
 
     fn primary(&mut self, input: ParseStream<'_>, after: &str) -> Parsed<Primary> {
         let cursor = input.cursor();
+        // The rules that nest come first and alone, for the sake of small stack frames.
         if is_group(cursor, Delimiter::Brace) {
             return self.body(input).map(Primary::Group);
         }
-        let Some((keyword, rest)) = cursor.ident() else {
-            return Err(self.expected(input, &format!("a step{after}")));
-        };
-        let keyword = keyword.to_string();
-        let braced = is_group(rest, Delimiter::Brace);
+        let keyword = word(cursor).unwrap_or_default();
+        let braced = cursor.ident().is_some_and(|(_, rest)| is_group(rest, Delimiter::Brace));
         match keyword.as_str() {
             "if" => self.if_rule(input, |this, input| this.body(input)).map(Primary::If),
             "for" => self.for_rule(input, |this, input| this.body(input)).map(Primary::For),
+            "aux" if braced => {
+                let keyword = self.keyword(input);
+                self.body(input).map(|body| Primary::Aux(keyword, body))
+            }
+            word => match join_kind(word).filter(|_| braced) {
+                Some(kind) => self.join(input, kind).map(Primary::Join),
+                None => self.flat_primary(input, &keyword, after),
+            },
+        }
+    }
+
+    /// The steps that hold no other steps.
+    fn flat_primary(&mut self, input: ParseStream<'_>, keyword: &str, after: &str) -> Parsed<Primary> {
+        let cursor = input.cursor();
+        let Some((_, rest)) = cursor.ident() else {
+            return Err(self.expected(input, &format!("a step{after}")));
+        };
+        // A block may bear a keyword's name too: its call has parentheses.
+        let called = is_group(rest, Delimiter::Parenthesis);
+        match keyword {
             "let" => {
                 let help = "values are bound at the start of braces: `{ let n = 4; conv(n, 3) }`";
                 Err(self.expected_help(input, &format!("a step{after}"), help))
             }
-            word if RESERVED.contains(&word) => Err(self.expected(input, &format!("a step{after}"))),
-            "aux" if braced => {
-                let keyword = self.keyword(input);
-                Ok(Primary::Aux(keyword, self.body(input)?))
-            }
-            // A block may bear these names too: its call has parentheses.
-            "tap" | "from" if !is_group(rest, Delimiter::Parenthesis) => {
-                let tap = self.tap(input, &keyword)?;
-                Ok(if keyword == "tap" { Primary::Tap(tap) } else { Primary::From(tap) })
-            }
-            "custom" if !is_group(rest, Delimiter::Parenthesis) => {
+            "tap" if !called => self.tap(input, keyword).map(Primary::Tap),
+            "from" if !called => self.tap(input, keyword).map(Primary::From),
+            "custom" if !called => {
                 let keyword = self.keyword(input);
                 let path = self.path(input)?;
                 Ok(Primary::Custom(Custom { keyword, path, args: self.args(input)? }))
             }
-            _ if is_section(cursor) && begins_step(rest) => Err(self.expected(input, &format!("a step{after}"))),
-            word => match join_kind(word) {
-                Some(kind) if braced => self.join(input, kind).map(Primary::Join),
-                _ => self.call(input).map(Primary::Call),
-            },
+            word if RESERVED.contains(&word) || is_section(cursor) && begins_step(rest) => {
+                Err(self.expected(input, &format!("a step{after}")))
+            }
+            _ => self.call(input).map(Primary::Call),
         }
     }
 

@@ -195,8 +195,11 @@ impl Parser<'_> {
 
 /// The word that comes next is the name of a definition, whatever it means elsewhere: `block: 3x32x32 -> 10;`.
 fn is_defined(input: ParseStream<'_>) -> bool {
-    let after = input.cursor().ident().map(|(_, rest)| rest);
-    after.is_some_and(|rest| is(rest, ":") || is(rest, "="))
+    let Some((_, rest)) = input.cursor().ident() else {
+        return false;
+    };
+    let params = rest.group(Delimiter::Parenthesis);
+    is(rest, ":") || is(rest, "=") || params.is_some_and(|(.., rest)| is(rest, ":"))
 }
 
 /// The text of `doc = "text"`, which is what `///` becomes.

@@ -1,7 +1,7 @@
 //! Text with places where a line may end, after Wadler's "A prettier printer" (2003).
 
 /// Lines that are longer are broken where they can be.
-const WIDTH: usize = 110;
+const WIDTH: usize = 120;
 
 #[derive(Debug, Clone)]
 pub(super) enum Doc {

@@ -17,7 +17,7 @@ pub enum Field {
 
 /// What a scope is in Rust.
 #[derive(Clone, Copy)]
-pub enum Place {
+enum Place {
     /// No tensors in it or below it.
     Empty,
     /// The layer of this node.
@@ -26,10 +26,9 @@ pub enum Place {
     Struct(usize),
 }
 
-/// A struct to emit: the first scope that has its shape stands for all.
+/// A struct to emit.
 pub struct Struct {
     pub name: String,
-    pub scope: ScopeId,
     pub fields: Vec<Field>,
     /// The block call whose function it carries.
     pub call: Option<usize>,
@@ -39,11 +38,13 @@ pub struct Struct {
 pub struct Tree<'g> {
     pub graph: &'g Graph,
     pub structs: Vec<Struct>,
-    pub places: Vec<Place>,
+    places: Vec<Place>,
     /// How a scope is reached from the one around it: `.conv1`, `._1[3]`.
     segments: Vec<String>,
     /// For each call whether it is a function: it has tensors, its scope is its own, and no auxiliary output leaves it.
-    pub functions: Vec<bool>,
+    functions: Vec<bool>,
+    /// For each scope its runs of equal block calls: field and members.
+    runs: Vec<Vec<(String, Vec<ScopeId>)>>,
     children: Vec<Vec<ScopeId>>,
     call_of: BTreeMap<ScopeId, usize>,
     by_key: BTreeMap<String, usize>,
@@ -60,6 +61,7 @@ impl<'g> Tree<'g> {
             places: vec![Place::Empty; scopes],
             segments: vec![String::new(); scopes],
             functions: Vec::new(),
+            runs: vec![Vec::new(); scopes],
             children: vec![Vec::new(); scopes],
             call_of: BTreeMap::new(),
             by_key: BTreeMap::new(),
@@ -132,17 +134,18 @@ impl<'g> Tree<'g> {
         let known = self.by_key.get(&key).copied();
         let index = known.unwrap_or_else(|| {
             let name = self.struct_name(scope, call);
-            self.structs.push(Struct { name, scope, fields: Vec::new(), call });
+            self.structs.push(Struct { name, fields: Vec::new(), call });
             self.by_key.insert(key, self.structs.len() - 1);
             self.structs.len() - 1
         });
         for field in &fields {
             match field {
-                Field::One { name, scope } => self.segments[scope.0] = format!(".{name}"),
+                Field::One { name, scope: child } => self.segments[child.0] = format!(".{name}"),
                 Field::Run { name, scopes } => {
-                    for (index, scope) in scopes.iter().enumerate() {
-                        self.segments[scope.0] = format!(".{name}[{index}]");
+                    for (index, child) in scopes.iter().enumerate() {
+                        self.segments[child.0] = format!(".{name}[{index}]");
                     }
+                    self.runs[scope.0].push((name.clone(), scopes.clone()));
                 }
             }
         }
@@ -268,26 +271,11 @@ impl<'g> Tree<'g> {
             .find(|&index| self.functions[index] && !calls[index].nodes.is_empty())
     }
 
-    /// The struct whose function a call is.
-    pub fn struct_of_call(&self, call: usize) -> usize {
-        match self.places[self.graph.calls[call].scope.0] {
-            Place::Struct(index) => index,
-            Place::Empty | Place::Layer(_) => unreachable!("a function's scope is a struct"),
-        }
-    }
-
     /// The run that holds this scope: the path of its field from `base`, and the scopes.
     pub fn run_of(&self, base: ScopeId, scope: ScopeId) -> Option<(String, &[ScopeId])> {
         let parent = self.graph.scopes[scope.0].parent;
-        let Place::Struct(index) = self.places[parent.0] else { return None };
-        let shared = &self.structs[index];
-        // The struct's own scopes may be another copy's: take the run by position.
-        shared.fields.iter().find_map(|field| match field {
-            Field::Run { name, scopes } if shared.scope == parent && scopes.contains(&scope) => {
-                Some((format!("{}.{name}", self.access(base, parent)?), scopes.as_slice()))
-            }
-            _ => None,
-        })
+        let (name, scopes) = self.runs[parent.0].iter().find(|(_, scopes)| scopes.contains(&scope))?;
+        Some((format!("{}.{name}", self.access(base, parent)?), scopes))
     }
 }
 

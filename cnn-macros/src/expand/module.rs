@@ -1,0 +1,213 @@
+//! The typed module of a network.
+
+use cnn_lang::diag::{Diagnostic, Span};
+use cnn_lang::elaborate::{Elaborated, closure};
+use cnn_lang::graph::{Graph, NodeId, Shape};
+use cnn_lang::syntax::ast::File;
+use cnn_lang::syntax::print;
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+
+use super::export::visibility;
+use super::fields::Tree;
+use super::forward::{Writer, block_functions};
+use super::ops::{self, Mode, tensor_type};
+use super::{code, structs};
+
+/// Everything that a network emits. `Err`: layers that have no module.
+pub fn expand(network: &Elaborated, graph: &Graph, file: &File) -> Result<TokenStream, Vec<Diagnostic>> {
+    check_layers(graph, &network.spans)?;
+    let tree = Tree::new(graph);
+    let vis = visibility(&network.header.visibility);
+    let mut out = TokenStream::new();
+    for one in tree.structs.iter().filter(|one| one.name != graph.name) {
+        let (name, fields, collection) = (&one.name, structs::fields(&tree, one), structs::collection(&tree, one));
+        out.extend(quote!(#[doc(hidden)] #[allow(non_camel_case_types)] #[derive(Clone, Debug)] #vis));
+        out.extend(code(&format!(
+            "struct {name}<E: cnn_runtime::Dtype, D: cnn_runtime::Storage<E>> {{ {fields} }} {collection}"
+        )));
+        if let Some(call) = one.call {
+            let functions = block_functions(&tree, call);
+            out.extend(quote!(#[allow(unused_variables, clippy::all)]));
+            out.extend(code(&format!(
+                "impl<E: cnn_runtime::Dtype, D: cnn_runtime::Eager<E>> {name}<E, D> {{ {functions} }}"
+            )));
+        }
+    }
+    out.extend(network_struct(network, &tree));
+    out.extend(forwards(&tree));
+    out.extend(architecture(graph, file));
+    Ok(out)
+}
+
+/// One error for each kind of layer that cannot run yet.
+fn check_layers(graph: &Graph, spans: &[Span]) -> Result<(), Vec<Diagnostic>> {
+    let mut errors: Vec<Diagnostic> = Vec::new();
+    let mut seen = Vec::new();
+    for (node, span) in graph.nodes.iter().zip(spans) {
+        let word = node.op.keyword();
+        if !ops::runs(&node.op) && !seen.contains(&word) {
+            seen.push(word);
+            errors.push(
+                Diagnostic::new(*span, format!("`{word}` has no typed module yet"))
+                    .help("define! accepts it: sizes, names and costs are known, it cannot run"),
+            );
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+fn network_struct(network: &Elaborated, tree: &Tree<'_>) -> TokenStream {
+    let graph = tree.graph;
+    let root = tree.structs.iter().find(|one| one.name == graph.name);
+    let root = root.unwrap_or_else(|| unreachable!("the root scope is a struct"));
+    let docs = documentation(network, graph);
+    let attributes = network.header.attributes.iter().map(|tokens| &tokens.0);
+    let vis = visibility(&network.header.visibility);
+    let name = Ident::new(&graph.name, network.name.span.first);
+    let fields = code(&structs::fields(tree, root));
+    let collection = code(&structs::collection(tree, root));
+    let summary = graph.table().lines().last().unwrap_or_default().to_owned();
+    let text = &graph.name;
+    quote! {
+        #[doc = #docs]
+        #(#[#attributes])*
+        #[derive(Clone)]
+        #vis struct #name<E: cnn_runtime::Dtype = f32, D: cnn_runtime::Storage<E> = cnn_runtime::Cpu> { #fields }
+        #collection
+        impl<E: cnn_runtime::Dtype, D: cnn_runtime::Storage<E>> ::core::fmt::Debug for #name<E, D> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.write_str(#text)?;
+                f.write_str(": ")?;
+                f.write_str(#summary)
+            }
+        }
+        impl<E: cnn_runtime::Dtype, D: cnn_runtime::Device<E>> cnn_runtime::BuildOnDevice<D, E> for #name {
+            type Built = #name<E, D>;
+        }
+    }
+}
+
+fn documentation(network: &Elaborated, graph: &Graph) -> String {
+    let own = network.header.docs.join("\n");
+    let (input, output) = (graph.input_shape(), graph.output_shape());
+    format!("{own}\n\n`{input}` → `{output}`\n\n```text\n{}```", graph.table())
+}
+
+/// `Module`, `ModuleMut`, `features` and, where there are auxiliary outputs, `forward_aux`.
+fn forwards(tree: &Tree<'_>) -> TokenStream {
+    let graph = tree.graph;
+    let name = &graph.name;
+    let input = tensor_type(graph.input_shape());
+    let output = tensor_type(graph.output_shape());
+    let features = tensor_type(graph.node(graph.features).shape);
+    let all = 0..graph.nodes.len();
+    let body = |mode: Mode, auxiliary: bool, nodes: std::ops::Range<usize>| {
+        let mut writer = Writer::new(tree, mode, None, auxiliary);
+        writer.argument(NodeId(0));
+        writer.statements(nodes);
+        writer
+    };
+    let result = "::core::result::Result";
+
+    let head_alone = head_stands_alone(graph);
+    let to_features = body(Mode::Inference, false, 0..graph.head);
+    let forward = if head_alone && graph.head < graph.nodes.len() {
+        let mut writer = Writer::new(tree, Mode::Inference, None, false);
+        let argument = writer.argument(graph.features);
+        writer.statements(graph.head..graph.nodes.len());
+        let (text, out) = (&writer.text, writer.owned(graph.output));
+        format!("let {argument} = &self.try_features(x0)?; {text} {result}::Ok({out})")
+    } else {
+        let writer = body(Mode::Inference, false, all.clone());
+        format!("{} {result}::Ok({})", writer.text, writer.owned(graph.output))
+    };
+    let mut methods = format!(
+        "/// Everything before the head, in inference.\n\
+         pub fn features<B: cnn_runtime::Dim>(&self, x0: {input}) -> {features} {{ self.try_features(&x0).unwrap() }} \
+         /// As [`Self::features`], errors returned.\n\
+         pub fn try_features<B: cnn_runtime::Dim>(&self, x0: &{input}) -> {result}<{features}, D::Err> {{ \
+             let tape = &mut cnn_runtime::NoneTape; {} {result}::Ok({}) }} ",
+        to_features.text,
+        to_features.owned(graph.features)
+    );
+    let auxiliary: Vec<(NodeId, Shape)> =
+        graph.auxiliary.iter().map(|aux| (aux.output, graph.node(aux.output).shape)).collect();
+    let types: String = auxiliary.iter().map(|(_, shape)| format!("{}, ", tensor_type(*shape))).collect();
+    if !auxiliary.is_empty() {
+        let writer = body(Mode::Inference, true, all.clone());
+        let values: String = auxiliary.iter().map(|(id, _)| format!("{}, ", writer.owned(*id))).collect();
+        methods.push_str(&format!(
+            "/// The logits and the auxiliary outputs, in inference.\n\
+             pub fn forward_aux<B: cnn_runtime::Dim>(&self, x0: {input}) -> ({output}, ({types})) {{ self.try_forward_aux(&x0).unwrap() }} \
+             /// As [`Self::forward_aux`], errors returned.\n\
+             pub fn try_forward_aux<B: cnn_runtime::Dim>(&self, x0: &{input}) -> {result}<({output}, ({types})), D::Err> {{ \
+                 let tape = &mut cnn_runtime::NoneTape; {} {result}::Ok(({}, ({values}))) }} ",
+            writer.text,
+            writer.owned(graph.output)
+        ));
+    }
+
+    let train = body(Mode::Training, true, all);
+    let taped = |plain: &str| plain.replacen("E, D>", "E, D, cnn_runtime::OwnedTape<E, D>>", 1);
+    let (logits, traced) = (train.owned(graph.output), "cnn_runtime::PutTape::put_tape");
+    let (train_output, train_result) = if auxiliary.is_empty() {
+        (taped(&output), format!("{traced}({logits}, owned)"))
+    } else {
+        let types: String = auxiliary.iter().map(|(_, shape)| format!("{}, ", taped(&tensor_type(*shape)))).collect();
+        let values: String = auxiliary
+            .iter()
+            .map(|(id, _)| format!("{traced}({}, ::core::default::Default::default()), ", train.owned(*id)))
+            .collect();
+        (format!("({}, ({types}))", taped(&output)), format!("({traced}({logits}, owned), ({values}))"))
+    };
+    let train_input = taped(&input);
+    let train_text = &train.text;
+    let header = "E: cnn_runtime::Dtype, D: cnn_runtime::Eager<E>";
+    let methods = code(&format!("impl<{header}> {name}<E, D> {{ {methods} }}"));
+    let module = code(&format!(
+        "impl<B: cnn_runtime::Dim, {header}> cnn_runtime::Module<{input}> for {name}<E, D> {{ \
+             type Output = {output}; type Error = D::Err; \
+             fn try_forward(&self, x0: {input}) -> {result}<Self::Output, D::Err> {{ \
+                 let x0 = &x0; let tape = &mut cnn_runtime::NoneTape; {forward} }} }}"
+    ));
+    let module_mut = code(&format!(
+        "impl<B: cnn_runtime::Dim, {header}> cnn_runtime::ModuleMut<{train_input}> for {name}<E, D> {{ \
+             type Output = {train_output}; type Error = D::Err; \
+             fn try_forward_mut(&mut self, x0: {train_input}) -> {result}<Self::Output, D::Err> {{ \
+                 let (x0, mut owned) = cnn_runtime::SplitTape::split_tape(x0); \
+                 let (x0, tape) = (&x0, &mut owned); {train_text} {result}::Ok({train_result}) }} }}"
+    ));
+    quote! {
+        #[allow(unused_variables, clippy::all)] #methods
+        #[allow(unused_variables, clippy::all)] #module
+        #[allow(unused_variables, clippy::all)] #module_mut
+    }
+}
+
+/// Whether the head reads nothing but the features: then `forward` is `features` and the head.
+fn head_stands_alone(graph: &Graph) -> bool {
+    let outside = |id: NodeId| id.0 < graph.head && id != graph.features;
+    // An output that the head passes on from the body is outside too.
+    !outside(graph.output) && !graph.nodes[graph.head..].iter().any(|node| node.inputs.iter().any(|id| outside(*id)))
+}
+
+fn architecture(graph: &Graph, file: &File) -> TokenStream {
+    let name = Ident::new(&graph.name, proc_macro2::Span::call_site());
+    let costs = graph.costs();
+    let (params, macs, aux_macs) = (costs.params, costs.macs, costs.aux_macs);
+    let (input, output) = (graph.input_shape().dims(), graph.output_shape().dims());
+    let source = print(&closure(file, &graph.name));
+    let text = &graph.name;
+    quote! {
+        impl<E: cnn_runtime::Dtype, D: cnn_runtime::Storage<E>> cnn_runtime::Architecture for #name<E, D> {
+            const NAME: &'static str = #text;
+            const INPUT: &'static [usize] = &[#(#input),*];
+            const OUTPUT: &'static [usize] = &[#(#output),*];
+            const PARAMS: u64 = #params;
+            const MACS: u64 = #macs;
+            const AUX_MACS: u64 = #aux_macs;
+            const SOURCE: &'static str = #source;
+        }
+    }
+}

@@ -1,1 +1,3 @@
 //! What generated networks and their users call.
+
+pub mod data;

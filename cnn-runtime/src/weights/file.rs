@@ -1,0 +1,199 @@
+//! The safetensors format: bytes in, bytes out.
+//!
+//! Files come from outside. The header is read first, within a limit; the data are read once the header fits the module,
+//! so no file makes us take more memory than the module's own size asks for.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use dfdx::dtypes::Dtype as DfdxDtype;
+use safetensors::tensor::Metadata;
+use safetensors::{Dtype, View};
+
+use super::check;
+use super::{NamedTensor, WeightsError};
+
+/// The longest header taken: 8 MiB, some 80,000 tensors. (JSON grows twentyfold on its way through the parser.)
+const MAX_HEADER: u64 = 8 << 20;
+
+/// A type of elements that has a name in safetensors files and a value as `f64`.
+pub trait Element: DfdxDtype {
+    /// The name of the type in files.
+    const DTYPE: Dtype;
+
+    /// The same value as `f64`.
+    fn widen(self) -> f64;
+
+    /// The nearest value to an `f64`; infinite beyond the largest.
+    fn narrow(value: f64) -> Self;
+
+    /// Appends the value in little-endian order.
+    fn put(self, bytes: &mut Vec<u8>);
+}
+
+impl Element for f32 {
+    const DTYPE: Dtype = Dtype::F32;
+
+    fn widen(self) -> f64 {
+        self.into()
+    }
+
+    fn narrow(value: f64) -> Self {
+        value as f32
+    }
+
+    fn put(self, bytes: &mut Vec<u8>) {
+        bytes.extend(self.to_le_bytes());
+    }
+}
+
+impl Element for f64 {
+    const DTYPE: Dtype = Dtype::F64;
+
+    fn widen(self) -> f64 {
+        self
+    }
+
+    fn narrow(value: f64) -> Self {
+        value
+    }
+
+    fn put(self, bytes: &mut Vec<u8>) {
+        bytes.extend(self.to_le_bytes());
+    }
+}
+
+/// A tensor on its way into a file; its bytes are made when they are written.
+impl<E: Element> View for &NamedTensor<E> {
+    fn dtype(&self) -> Dtype {
+        if self.is_counter() { Dtype::I64 } else { E::DTYPE }
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let mut bytes = Vec::with_capacity(self.data_len());
+        for &value in &self.data {
+            match self.is_counter() {
+                true => bytes.extend((value.widen().round() as i64).to_le_bytes()),
+                false => value.put(&mut bytes),
+            }
+        }
+        bytes.into()
+    }
+
+    fn data_len(&self) -> usize {
+        self.data.len() * self.dtype().bitsize() / 8
+    }
+}
+
+/// The file that holds these tensors.
+pub(super) fn encode<E: Element>(tensors: &[NamedTensor<E>]) -> Result<Vec<u8>, WeightsError> {
+    let mut names = HashSet::new();
+    for NamedTensor { name, .. } in tensors {
+        let reason = match name.as_str() {
+            "__metadata__" => "a tensor of the reserved name",
+            _ if !names.insert(name) => "two tensors of the name",
+            _ => continue,
+        };
+        return Err(WeightsError::Name { name: name.clone(), reason });
+    }
+    let named = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor));
+    safetensors::serialize(named, None)
+        .map_err(|error| WeightsError::Format { place: "the module".into(), reason: error.to_string() })
+}
+
+/// Writes a file beside `path` and renames it, so that a crash leaves the old file or the new, never half of one.
+pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), WeightsError> {
+    let write = || -> io::Result<()> {
+        let parent = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".weights-").suffix(".tmp");
+        // Temporary files are private by default; weights get the permissions of any new file.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(parent.unwrap_or(Path::new(".")))?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|source| WeightsError::Io { action: "write", path: path.into(), source })
+}
+
+/// The values of a file, in the order of `layout`.
+pub(super) fn read_file<E: Element>(
+    path: &Path,
+    layout: &[NamedTensor<E>],
+) -> Result<Vec<Option<Vec<E>>>, WeightsError> {
+    let place = path.display().to_string();
+    let failed = |source| WeightsError::Io { action: "read", path: path.into(), source };
+    // Opening a pipe would block, so look first.
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(format(&place, "no regular file"));
+    }
+    let file = File::open(path).map_err(failed)?;
+    read(&place, file, metadata.len(), layout, failed)
+}
+
+/// The values of a file in memory, in the order of `layout`.
+pub(super) fn decode<E: Element>(
+    place: &str,
+    bytes: &[u8],
+    layout: &[NamedTensor<E>],
+) -> Result<Vec<Option<Vec<E>>>, WeightsError> {
+    let failed = |error: io::Error| format(place, error);
+    read(place, bytes, bytes.len() as u64, layout, failed)
+}
+
+/// Header, check, data: eight bytes of length, JSON, then the tensors without gaps to the end of the file.
+fn read<E: Element>(
+    place: &str,
+    mut source: impl Read,
+    len: u64,
+    layout: &[NamedTensor<E>],
+    failed: impl Fn(io::Error) -> WeightsError,
+) -> Result<Vec<Option<Vec<E>>>, WeightsError> {
+    let mut exactly = |count: u64| -> Result<Vec<u8>, WeightsError> {
+        let mut bytes = Vec::new();
+        let read = source.by_ref().take(count).read_to_end(&mut bytes);
+        match read.map_err(&failed)? as u64 {
+            got if got == count => Ok(bytes),
+            got => Err(format(place, format_args!("cut off: {count} bytes expected, {got} found"))),
+        }
+    };
+
+    let header = exactly(8)?;
+    let header = header.iter().rev().fold(0, |n, &byte| n << 8 | u64::from(byte));
+    if header > MAX_HEADER {
+        let reason = format_args!("it claims a header of {header} bytes, the limit is {MAX_HEADER}");
+        return Err(format(place, reason));
+    }
+    if header > len.saturating_sub(8) {
+        let reason = format_args!("cut off: it claims a header of {header} bytes and has {len} in all");
+        return Err(format(place, reason));
+    }
+    // This checks that the tensors follow each other without gaps and that sizes are those of types and shapes.
+    let metadata: Metadata =
+        serde_json::from_slice(&exactly(header)?).map_err(|error| format(place, format_args!("header: {error}")))?;
+    let (expected, got) = (metadata.data_len() as u64, len - 8 - header);
+    if expected != got {
+        let reason = format_args!("its tensors take {expected} bytes, it holds {got}");
+        return Err(format(place, reason));
+    }
+
+    let infos = metadata.tensors();
+    check::header(place, layout, &infos)?;
+    let data = exactly(expected)?;
+    check::values(place, layout, &infos, &data)
+}
+
+fn format(place: &str, reason: impl ToString) -> WeightsError {
+    WeightsError::Format { place: place.into(), reason: reason.to_string() }
+}

@@ -1,0 +1,153 @@
+//! The tensors of a module by name: read, set, saved, loaded, initialised, averaged.
+//!
+//! Works on every dfdx module ([`TensorCollection`]). A tensor's name is the path of fields that leads to it, joined by
+//! dots (`layer1.0.conv1.weight`). Files are [safetensors](https://huggingface.co/docs/safetensors), readable by PyTorch.
+//!
+//! ```
+//! use cnn_runtime::weights;
+//! use dfdx::prelude::{Cpu, DeviceBuildExt, builders::Linear};
+//!
+//! let device = Cpu::default();
+//! let trained = device.build_module::<Linear<4, 2>, f32>();
+//! let bytes = weights::to_bytes(&trained)?;
+//!
+//! let mut module = device.build_module::<Linear<4, 2>, f32>();
+//! weights::from_bytes(&mut module, &bytes)?;
+//! assert_eq!(module.weight.array(), trained.weight.array());
+//! # use dfdx::prelude::AsArray;
+//! # Ok::<(), weights::WeightsError>(())
+//! ```
+
+mod check;
+mod ema;
+mod error;
+mod file;
+mod visit;
+
+pub mod init;
+
+use std::path::Path;
+
+use dfdx::nn::tensor_collection::TensorCollection;
+use dfdx::tensor_ops::Device;
+
+pub use ema::Ema;
+pub use error::{Mismatch, WeightsError};
+pub use file::Element;
+
+/// A copy of one tensor of a module.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedTensor<E> {
+    /// Fields leading to it, joined by dots.
+    pub name: String,
+    /// Its sizes; none for a scalar.
+    pub shape: Vec<usize>,
+    /// Its elements, last dimension running fastest. Empty where only the layout was asked for.
+    pub data: Vec<E>,
+}
+
+/// PyTorch's name of the number of batches that a batch normalisation has seen: an integer in every file, a scalar of
+/// the module's type in a module.
+const COUNTER: &str = "num_batches_tracked";
+
+impl<E> NamedTensor<E> {
+    /// Whether this is a scalar that counts batches, an integer in files and never averaged.
+    pub fn is_counter(&self) -> bool {
+        self.shape.is_empty() && self.name.rsplit('.').next() == Some(COUNTER)
+    }
+}
+
+/// Every tensor of the module, in visiting order.
+pub fn named_tensors<E, D, M>(module: &M) -> Vec<NamedTensor<E>>
+where
+    E: Element,
+    D: Device<E>,
+    M: TensorCollection<E, D>,
+{
+    visit::read(module, true)
+}
+
+/// The name of every tensor of the module, in visiting order.
+pub fn names<E, D, M>(module: &M) -> Vec<String>
+where
+    E: Element,
+    D: Device<E>,
+    M: TensorCollection<E, D>,
+{
+    let layout = visit::read(module, false);
+    layout.into_iter().map(|tensor| tensor.name).collect()
+}
+
+/// Sets every tensor to what `rule` gives for its name and shape, last dimension running fastest.
+///
+/// # Errors
+/// If `rule` gives the wrong number of values; nothing is changed then.
+pub fn fill_with<E, D, M>(module: &mut M, mut rule: impl FnMut(&str, &[usize]) -> Vec<f64>) -> Result<(), WeightsError>
+where
+    E: Element,
+    D: Device<E>,
+    M: TensorCollection<E, D>,
+{
+    visit::fill(module, &mut |tensor| Some(rule(&tensor.name, &tensor.shape)))
+}
+
+/// Writes every tensor of the module to a safetensors file of the module's type (batch counters as I64).
+///
+/// An existing file is replaced only once the new one is complete.
+///
+/// # Errors
+/// If two tensors share a name or the file cannot be written.
+pub fn save<E, D, M>(module: &M, path: impl AsRef<Path>) -> Result<(), WeightsError>
+where
+    E: Element,
+    D: Device<E>,
+    M: TensorCollection<E, D>,
+{
+    file::write_atomically(path.as_ref(), &to_bytes(module)?)
+}
+
+/// What [`save`] writes.
+///
+/// # Errors
+/// If two tensors share a name.
+pub fn to_bytes<E, D, M>(module: &M) -> Result<Vec<u8>, WeightsError>
+where
+    E: Element,
+    D: Device<E>,
+    M: TensorCollection<E, D>,
+{
+    file::encode(&visit::read(module, true))
+}
+
+/// Sets every tensor of the module from a safetensors file. F64, F32, F16 and BF16 are converted; a batch counter may
+/// be I64 too.
+///
+/// # Errors
+/// If the file cannot be read, is damaged, or does not hold exactly the module's tensors: then all differences are in one
+/// error and the module is as it was.
+pub fn load<E, D, M>(module: &mut M, path: impl AsRef<Path>) -> Result<(), WeightsError>
+where
+    E: Element,
+    D: Device<E>,
+    M: TensorCollection<E, D>,
+{
+    let values = file::read_file(path.as_ref(), &visit::read(module, false))?;
+    visit::write(module, values)
+}
+
+/// [`load`] from bytes in memory.
+///
+/// # Errors
+/// As [`load`].
+pub fn from_bytes<E, D, M>(module: &mut M, bytes: &[u8]) -> Result<(), WeightsError>
+where
+    E: Element,
+    D: Device<E>,
+    M: TensorCollection<E, D>,
+{
+    let values = file::decode("the file in memory", bytes, &visit::read(module, false))?;
+    visit::write(module, values)
+}
+
+#[cfg(test)]
+mod tests;

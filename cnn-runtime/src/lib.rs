@@ -1,1 +1,5 @@
 //! What generated networks and their users call.
+
+pub mod eager;
+pub mod kernels;
+pub mod layers;

@@ -1,4 +1,81 @@
-//! What generated networks and their users call.
+//! Convolutional networks as a language: written in [`network!`], checked while the program compiles, run as typed dfdx modules.
+//!
+//! ```
+//! use cnn_runtime::prelude::*;
+//!
+//! cnn_runtime::network! {
+//!     /// LeNet-5 for 28×28 digits. LeCun et al. 1998.
+//!     pub LeNet5(classes = 10): 1x28x28 -> classes;
+//!     stem conv(6, 5, pad = 2) -> sigmoid -> avgpool(2)                    @ 6x14x14;
+//!     body conv(16, 5) -> sigmoid -> avgpool(2)                            @ 16x5x5;
+//!     head flatten -> linear(120) -> sigmoid -> linear(84) -> sigmoid -> linear(classes);
+//!     where params <= 62K;
+//! }
+//!
+//! let device = Cpu::default();
+//! let net = device.build_module::<LeNet5, f32>();
+//! let logits = net.forward(device.zeros::<Rank4<2, 1, 28, 28>>());
+//! assert_eq!(logits.shape(), &(Const::<2>, Const::<10>));
+//! assert_eq!(<LeNet5>::PARAMS, 61_706);
+//! ```
+//!
+//! - [`network!`] emits a module for every network, [`define!`] definitions for other macros to import.
+//! - [`layers`] is the eager path that modules call; [`kernels`] its arithmetic.
+//! - [`data`], [`weights`]: images in, weights in and out.
 
+mod architecture;
 pub mod data;
+pub mod eager;
+pub mod kernels;
+pub mod layers;
 pub mod weights;
+
+#[doc(no_inline)]
+pub use dfdx::dtypes::Dtype;
+#[doc(no_inline)]
+pub use dfdx::nn::{BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection};
+#[doc(no_inline)]
+pub use dfdx::shapes::Dim;
+#[doc(no_inline)]
+pub use dfdx::tensor::{Cpu, NoneTape, OwnedTape, PutTape, SplitTape, Storage};
+#[doc(no_inline)]
+pub use dfdx::tensor_ops::Device;
+
+pub use architecture::Architecture;
+pub use cnn_lang::graph::Graph;
+pub use eager::{Eager, Map, Vector};
+
+/// What a program that trains needs: dfdx's prelude and the traits of networks.
+pub mod prelude {
+    pub use crate::Architecture;
+    pub use crate::eager::{Eager, Map, Vector};
+    pub use dfdx::prelude::*;
+}
+
+/// Networks, written in the language of `docs/language.md`, as typed dfdx modules.
+///
+/// Each `Name(arguments): input -> output; …` becomes a struct `Name<E = f32, D = Cpu>` with dfdx's `BuildOnDevice`,
+/// `TensorCollection`, `Module` (inference) and `ModuleMut` (training), and with [`Architecture`]. Every mistake is a
+/// compile error on the word that is wrong.
+#[macro_export]
+macro_rules! network {
+    ($($tokens:tt)*) => { $crate::__private::network! { [$crate] $($tokens)* } };
+}
+
+/// Blocks and networks for other macros to import, without types.
+///
+/// A public network also becomes a constant of its name: its source, standing alone.
+#[macro_export]
+macro_rules! define {
+    ($($tokens:tt)*) => { $crate::__private::define! { [$crate] $($tokens)* } };
+}
+
+#[doc(hidden)]
+pub mod __private {
+    pub use cnn_macros::{define, network};
+
+    /// Names of a run of numbered blocks.
+    pub fn numbers(first: usize, count: usize) -> Vec<String> {
+        (first..first + count).map(|number| number.to_string()).collect()
+    }
+}

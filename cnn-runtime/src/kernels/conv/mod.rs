@@ -1,0 +1,129 @@
+//! Two-dimensional convolution (cross-correlation, as everywhere in deep learning).
+//!
+//! ```text
+//! y[b, o, i, j] = bias[o] + sum over c, u, v of
+//!     weight[o, c, u, v] x[b, group(o) * C/groups + c, i stride + u dilation - top, j stride + v dilation - left]
+//! ```
+//!
+//! where `group(o) = o / (O/groups)` and x is zero outside of its map. LeCun et al. 1989, "Backpropagation applied to
+//! handwritten zip code recognition", <https://doi.org/10.1162/neco.1989.1.4.541>; groups: Krizhevsky et al. 2012;
+//! dilation: Yu & Koltun 2015, <https://arxiv.org/abs/1511.07122>.
+
+mod direct;
+mod im2col;
+#[cfg(test)]
+mod tests;
+
+use super::window::Axis;
+use super::{Float, Kernel, Needs, expect_inputs, expect_len, object, parallel};
+
+/// Inputs: x `[batch, inputs, H, W]`, weight `[outputs, inputs / groups, KH, KW]` and, with `bias`, `[outputs]`.
+/// Output: `[batch, outputs, OH, OW]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv {
+    /// Maps in the batch.
+    pub batch: usize,
+    /// Input channels.
+    pub inputs: usize,
+    /// Output channels.
+    pub outputs: usize,
+    /// Groups; both numbers of channels are multiples of it.
+    pub groups: usize,
+    /// The window down a column.
+    pub rows: Axis,
+    /// The window along a row.
+    pub cols: Axis,
+    /// Whether the bias is the third input.
+    pub bias: bool,
+}
+
+impl Conv {
+    /// Elements of one input map of one channel.
+    fn in_plane(&self) -> usize {
+        self.rows.input * self.cols.input
+    }
+
+    /// Elements of one output map of one channel.
+    fn out_plane(&self) -> usize {
+        self.rows.output * self.cols.output
+    }
+
+    /// Input channels that one output channel sees.
+    fn in_group(&self) -> usize {
+        self.inputs / self.groups
+    }
+
+    /// Output channels of one group.
+    fn out_group(&self) -> usize {
+        self.outputs / self.groups
+    }
+
+    /// Weights of one output channel.
+    fn taps(&self) -> usize {
+        self.in_group() * self.rows.kernel * self.cols.kernel
+    }
+
+    /// With one input channel to a group, products of matrices would have a single row: loops do better.
+    fn is_depthwise(&self) -> bool {
+        self.groups > 1 && self.in_group() == 1
+    }
+
+    fn check(&self, x: usize, weight: usize, bias: Option<usize>, y: usize) {
+        self.rows.check("conv", "height", false);
+        self.cols.check("conv", "width", false);
+        assert!(
+            self.groups > 0 && self.inputs.is_multiple_of(self.groups) && self.outputs.is_multiple_of(self.groups),
+            "conv: {} groups do not divide {} input and {} output channels; this is a bug in the calling code",
+            self.groups,
+            self.inputs,
+            self.outputs
+        );
+        expect_len("conv: x", x, self.batch * self.inputs * self.in_plane());
+        expect_len("conv: weight", weight, self.outputs * self.taps());
+        if let Some(bias) = bias {
+            expect_len("conv: bias", bias, self.outputs);
+        }
+        expect_len("conv: y", y, self.batch * self.outputs * self.out_plane());
+    }
+}
+
+impl Kernel for Conv {
+    const NEEDS: Needs = Needs::Inputs;
+
+    fn forward<E: Float>(&self, inputs: &[&[E]], y: &mut [E]) {
+        expect_inputs("conv", inputs.len(), 2 + usize::from(self.bias));
+        let (x, weight, bias) = (inputs[0], inputs[1], inputs.get(2));
+        self.check(x.len(), weight.len(), bias.map(|bias| bias.len()), y.len());
+        parallel::rows(y, self.out_plane(), |plane, y| {
+            y.fill(bias.map_or(E::ZERO, |bias| bias[plane % self.outputs]));
+        });
+        if self.is_depthwise() {
+            direct::forward(self, x, weight, y);
+        } else {
+            im2col::forward(self, x, weight, y);
+        }
+    }
+
+    fn backward<E: Float>(&self, inputs: &[&[E]], _: &[E], dy: &[E], grads: &mut [&mut [E]]) {
+        expect_inputs("conv", inputs.len(), 2 + usize::from(self.bias));
+        let (x, weight, bias) = (inputs[0], inputs[1], inputs.get(2));
+        self.check(x.len(), weight.len(), bias.map(|bias| bias.len()), dy.len());
+        let [dx, dweight, dbias @ ..] = grads else { unreachable!("as many gradients as inputs") };
+        if self.is_depthwise() {
+            direct::input_grad(self, weight, dy, dx);
+            direct::weight_grad(self, x, dy, dweight);
+        } else {
+            im2col::input_grad(self, weight, dy, dx);
+            im2col::weight_grad(self, x, dy, dweight);
+        }
+        for dbias in dbias {
+            let plane = self.out_plane();
+            for (o, dbias) in dbias.iter_mut().enumerate() {
+                let planes = dy.chunks(plane).skip(o).step_by(self.outputs);
+                *dbias += E::of(planes.map(parallel::sum).sum());
+            }
+        }
+    }
+}
+
+object!(Conv);

@@ -1,0 +1,129 @@
+//! The largest value under a sliding window. Padding is minus infinity, never 0. Zhou & Chellappa 1988,
+//! <https://doi.org/10.1109/ICNN.1988.23914>; Krizhevsky et al. 2012.
+
+use super::window::Axis;
+use super::{Float, Kernel, Needs, expect_len, object, parallel};
+
+/// Input: `[planes, H, W]`. Output: `[planes, OH, OW]`, where ceil mode shows in OH and OW alone.
+///
+/// A window without any input (PyTorch forbids it: padding is at most half of the window) gives minus infinity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxPool {
+    /// Samples times channels.
+    pub planes: usize,
+    /// The window down a column.
+    pub rows: Axis,
+    /// The window along a row.
+    pub cols: Axis,
+}
+
+impl MaxPool {
+    fn check(&self, x: usize, y: usize) {
+        self.rows.check("maxpool", "height", true);
+        self.cols.check("maxpool", "width", true);
+        expect_len("maxpool: x", x, self.planes * self.rows.input * self.cols.input);
+        expect_len("maxpool: y", y, self.planes * self.rows.output * self.cols.output);
+    }
+
+    /// Where in the plane x the largest value under the window of output (i, j) lies: of equals the first, of NaNs the
+    /// last, both as in PyTorch.
+    fn argmax<E: Float>(&self, x: &[E], i: usize, j: usize) -> Option<usize> {
+        let mut best = None;
+        for u in self.rows.taps(i) {
+            let row = self.rows.at(i, u) * self.cols.input;
+            for v in self.cols.taps(j) {
+                let at = row + self.cols.at(j, v);
+                let is_nan = x[at].partial_cmp(&x[at]).is_none();
+                if is_nan || best.is_none_or(|best: usize| x[at] > x[best]) {
+                    best = Some(at);
+                }
+            }
+        }
+        best
+    }
+}
+
+impl Kernel for MaxPool {
+    const NEEDS: Needs = Needs::Inputs;
+
+    fn forward<E: Float>(&self, inputs: &[&[E]], y: &mut [E]) {
+        let x = inputs[0];
+        self.check(x.len(), y.len());
+        let in_plane = self.rows.input * self.cols.input;
+        parallel::rows(y, self.rows.output * self.cols.output, |plane, y| {
+            let x = &x[plane * in_plane..][..in_plane];
+            for (o, y) in y.iter_mut().enumerate() {
+                let at = self.argmax(x, o / self.cols.output, o % self.cols.output);
+                *y = at.map_or(E::NEG_INFINITY, |at| x[at]);
+            }
+        });
+    }
+
+    /// Each output's gradient goes to the one input that it came from.
+    fn backward<E: Float>(&self, inputs: &[&[E]], _: &[E], dy: &[E], grads: &mut [&mut [E]]) {
+        let x = inputs[0];
+        self.check(x.len(), dy.len());
+        let in_plane = self.rows.input * self.cols.input;
+        let out_plane = self.rows.output * self.cols.output;
+        parallel::rows(grads[0], in_plane, |plane, dx| {
+            let x = &x[plane * in_plane..][..in_plane];
+            let dy = &dy[plane * out_plane..][..out_plane];
+            for (o, &dy) in dy.iter().enumerate() {
+                if let Some(at) = self.argmax(x, o / self.cols.output, o % self.cols.output) {
+                    dx[at] += dy;
+                }
+            }
+        });
+    }
+}
+
+object!(MaxPool);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::testing::*;
+
+    fn pool(planes: usize, rows: Axis, cols: Axis) -> MaxPool {
+        MaxPool { planes, rows, cols }
+    }
+
+    #[test]
+    fn padding_never_wins() {
+        let axis = axis(2, 2, 1, 1, 1, 1, false);
+        let y = run(&pool(1, axis, axis), &[vec![-1.0, -2.0, -3.0, -4.0]], 9);
+        assert_eq!(y, [-1.0, -1.0, -2.0, -1.0, -1.0, -2.0, -3.0, -3.0, -4.0]);
+    }
+
+    #[test]
+    fn ties_go_to_the_first() {
+        let axis = axis(2, 2, 2, 0, 0, 1, false);
+        let mut dx = [0.0f64; 4];
+        pool(1, axis, axis).backward(&[&[1.0, 3.0, 3.0, 3.0]], &[], &[5.0], &mut [&mut dx[..]]);
+        assert_eq!(dx, [0.0, 5.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn nan_and_infinity() {
+        let axis = axis(2, 2, 2, 0, 0, 1, false);
+        let y = |x: [f64; 4]| run(&pool(1, axis, axis), &[x.to_vec()], 1)[0];
+        assert!(y([1.0, f64::NAN, 3.0, 2.0]).is_nan());
+        assert_eq!(y([f64::NEG_INFINITY; 4]), f64::NEG_INFINITY);
+    }
+
+    #[test]
+    fn ceil_mode() {
+        // PyTorch: max_pool1d(arange(6), 3, 2, ceil_mode=True) is [2, 4, 5]
+        let (one, six) = (axis(1, 1, 1, 0, 0, 1, false), axis(6, 3, 2, 0, 0, 1, true));
+        let x = (0..6).map(f64::from).collect();
+        assert_eq!(run(&pool(1, one, six), &[x], 3), [2.0, 4.0, 5.0]);
+    }
+
+    #[test]
+    fn gradients() {
+        for (rows, cols) in windows() {
+            let pool = pool(3, rows, cols);
+            check_gradients(&pool, &randoms(&[3 * rows.input * cols.input]), 3 * rows.output * cols.output);
+        }
+    }
+}

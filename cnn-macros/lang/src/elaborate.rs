@@ -71,7 +71,7 @@ pub fn instance(instance: &Instance, definitions: &Definitions<'_>, errors: &mut
     let before = errors.len();
     let mut elaborator = Elaborator::new(definitions, errors);
     elaborator.frames.push(Frame::of(&instance.name, RoomId::FILE, instance.name.span, true));
-    let resolved = elaborator.follow(instance, RoomId::FILE, 0);
+    let resolved = if instance.incomplete { None } else { elaborator.follow(instance, RoomId::FILE, 0) };
     let Some(target) = resolved else {
         elaborator.incomplete = true;
         let input = instance.input.as_ref().and_then(|size| elaborator.size(size));
@@ -382,6 +382,7 @@ impl<'a, 'e> Elaborator<'a, 'e> {
         let mut target = match resolved {
             Definition::Network(network, room) => Target { network, room, args: Vec::new(), input: None },
             Definition::Instance(inner, inner_room) => self.follow(inner, inner_room, depth + 1)?,
+            Definition::Lost => return None,
             Definition::Block(..) | Definition::Missing(_) => {
                 self.report(
                     Diagnostic::new(

@@ -18,7 +18,7 @@ impl<'a> Elaborator<'a, '_> {
         match self.definitions.get(self.frame().room, &call.name.name) {
             Some(Definition::Block(block, room)) => self.block(block, room, call, label, tensor, naming),
             // Without its definition nothing can be said; whoever brings it here elaborates again.
-            Some(Definition::Missing(_)) => {
+            Some(Definition::Missing(_) | Definition::Lost) => {
                 self.incomplete = true;
                 None
             }

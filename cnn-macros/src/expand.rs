@@ -52,6 +52,7 @@ pub fn define(tokens: TokenStream) -> TokenStream {
     let program = compile_file(file, errors);
     let mut out = compile_errors(&program.errors);
     out.extend(definitions(&program, &input.runtime));
+    out.extend(program.file.items.iter().map(|item| export::source(item, &program.file)));
     out
 }
 

@@ -20,6 +20,27 @@ pub fn expand(item: &Item, file: &File, runtime: &TokenStream) -> TokenStream {
     carrier(header, name, &source)
 }
 
+/// A public network of `define!` as a constant of its name: its source, standing alone.
+pub fn source(item: &Item, file: &File) -> TokenStream {
+    let (header, name) = match item {
+        Item::Network(network) if network.incomplete => return TokenStream::new(),
+        Item::Network(network) => (&network.header, &network.name),
+        Item::Instance(instance) => (&instance.header, &instance.name),
+        Item::Block(_) | Item::Use(_) => return TokenStream::new(),
+    };
+    if !matches!(header.visibility, Visibility::Public) {
+        return TokenStream::new();
+    }
+    let ident = proc_macro2::Ident::new(&name.name, name.span.first);
+    let source = Literal::string(&print(&closure(file, &name.name)));
+    let docs = &header.docs;
+    quote! {
+        #(#[doc = #docs])*
+        #[allow(non_upper_case_globals)]
+        pub const #ident: &str = #source;
+    }
+}
+
 fn carrier(header: &Header, name: &Ident, source: &str) -> TokenStream {
     let ident = proc_macro2::Ident::new(&name.name, name.span.first);
     let carrier = proc_macro2::Ident::new(&carrier_name(name, source), proc_macro2::Span::call_site());

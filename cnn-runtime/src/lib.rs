@@ -22,6 +22,7 @@
 //! - [`network!`] emits a module for every network, [`define!`] definitions for other macros to import.
 //! - [`layers`] is the eager path that modules call; [`kernels`] its arithmetic.
 //! - [`data`], [`weights`]: images in, weights in and out.
+//! - [`zoo`]: the classic networks, ready to be imported.
 
 mod architecture;
 pub mod data;
@@ -29,6 +30,7 @@ pub mod eager;
 pub mod kernels;
 pub mod layers;
 pub mod weights;
+pub mod zoo;
 
 #[doc(no_inline)]
 pub use dfdx::dtypes::Dtype;

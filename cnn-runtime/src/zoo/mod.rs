@@ -1,0 +1,80 @@
+//! The classic networks, one file per paper, each written as the paper's table and bearing torchvision's parameter names.
+//!
+//! A network here is a definition and its source, no type: importing costs what is imported.
+//!
+//! - As a type, with other arguments or another input: `network! { pub Pets = cnn_runtime::zoo::ResNet18(classes = 37): 3x128x128; }`
+//! - Its blocks as words of the language: `network! { use cnn_runtime::zoo::bottleneck; … }`
+//! - As a graph at run time: `cnn_lang::load(cnn_runtime::zoo::ResNet18, None)`
+//!
+//! | file | networks | paper |
+//! |---|---|---|
+//! | [`lenet`] | `LeNet5` | LeCun et al. 1998 |
+//! | [`alexnet`] | `AlexNet` | Krizhevsky 2014 |
+//! | [`vgg`] | `VGG11`, `VGG13`, `VGG16`, `VGG19`, each with `BN` behind it too | Simonyan & Zisserman 2015 |
+//! | [`resnet`] | `ResNet18`, `ResNet34`, `ResNet50`, `ResNet101`, `ResNet152` | He et al. 2015 |
+//! | [`resnet_cifar`] | `ResNet20Cifar`, `ResNet32Cifar`, `ResNet44Cifar`, `ResNet56Cifar`, `ResNet110Cifar`, `ResNet1001Cifar` | He et al. 2015, 2016 |
+//! | [`densenet`] | `DenseNet121`, `DenseNet161`, `DenseNet169`, `DenseNet201` | Huang et al. 2017 |
+//! | [`mobilenet_v3`] | `MobileNetV3Large`, `MobileNetV3Small` | Howard et al. 2019 |
+//! | [`efficientnet`] | `EfficientNetB0` | Tan & Le 2019 |
+//! | [`regnet`] | `RegNetX400MF` | Radosavovic et al. 2020 |
+
+pub mod lenet;
+
+pub mod alexnet;
+
+pub mod vgg;
+
+pub mod resnet;
+
+pub mod resnet_cifar;
+
+pub mod densenet;
+
+pub mod mobilenet_v3;
+
+pub mod efficientnet;
+
+pub mod regnet;
+
+pub use alexnet::*;
+pub use densenet::*;
+pub use efficientnet::*;
+pub use lenet::*;
+pub use mobilenet_v3::*;
+pub use regnet::*;
+pub use resnet::*;
+pub use resnet_cifar::*;
+pub use vgg::*;
+
+/// Every network: the name by which programs know it, and its source, which stands alone.
+pub const ALL: &[(&str, &str)] = &[
+    ("lenet5", LeNet5),
+    ("alexnet", AlexNet),
+    ("vgg11", VGG11),
+    ("vgg13", VGG13),
+    ("vgg16", VGG16),
+    ("vgg19", VGG19),
+    ("vgg11_bn", VGG11BN),
+    ("vgg13_bn", VGG13BN),
+    ("vgg16_bn", VGG16BN),
+    ("vgg19_bn", VGG19BN),
+    ("resnet18", ResNet18),
+    ("resnet34", ResNet34),
+    ("resnet50", ResNet50),
+    ("resnet101", ResNet101),
+    ("resnet152", ResNet152),
+    ("resnet20_cifar", ResNet20Cifar),
+    ("resnet32_cifar", ResNet32Cifar),
+    ("resnet44_cifar", ResNet44Cifar),
+    ("resnet56_cifar", ResNet56Cifar),
+    ("resnet110_cifar", ResNet110Cifar),
+    ("resnet1001_cifar_full_preact", ResNet1001Cifar),
+    ("densenet121", DenseNet121),
+    ("densenet161", DenseNet161),
+    ("densenet169", DenseNet169),
+    ("densenet201", DenseNet201),
+    ("mobilenet_v3_large", MobileNetV3Large),
+    ("mobilenet_v3_small", MobileNetV3Small),
+    ("efficientnet_b0", EfficientNetB0),
+    ("regnet_x_400mf", RegNetX400MF),
+];

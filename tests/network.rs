@@ -24,7 +24,7 @@ network! {
     where params <= 12M, macs <= 2G;
 }
 
-network! { pub Pets = ResNet18(classes = 37): 3x64x64; }
+network! { pub Pets = cnn_runtime::zoo::ResNet18(classes = 37): 3x128x128; }
 
 #[test]
 fn resnet18_runs_both_ways() {
@@ -32,11 +32,11 @@ fn resnet18_runs_both_ways() {
     let mut net = device.build_module::<Pets, f32>();
     assert_eq!(<ResNet18>::PARAMS, 11_689_512);
     assert_eq!(<ResNet18>::MACS, 1_814_073_344);
-    let x = device.sample_normal::<Rank4<2, 3, 64, 64>>();
+    let x = device.sample_normal::<Rank4<2, 3, 128, 128>>();
     let logits = net.forward(x.clone());
     assert_eq!(logits.shape(), &(Const::<2>, Const::<37>));
     let features = net.features(x.clone());
-    assert_eq!(features.shape().concrete(), [2, 512, 2, 2]);
+    assert_eq!(features.shape().concrete(), [2, 512, 4, 4]);
     let gradients = net.alloc_grads();
     let loss = net.forward_mut(x.traced(gradients)).square().mean();
     let gradients = loss.backward();

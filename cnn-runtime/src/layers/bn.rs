@@ -108,7 +108,11 @@ fn training<E: Dtype, D: Eager<E>>(
     eps: f64,
     affine: bool,
 ) -> kernel::Bn {
-    let (mean, var) = kernel::statistics(&read(&inputs[0]), channels, plane);
+    let mut mean = vec![E::default(); 2 * channels];
+    let statistics = kernel::Statistics { batch, channels, plane };
+    E::forward(&statistics, &[&read(&inputs[0])], &mut mean);
+    let var = mean.split_off(channels);
+    let [mean, var] = [mean, var].map(|stats| stats.into_iter().map(Float::double).collect());
     kernel::Bn { batch, plane, mean, var, eps, affine, training: true }
 }
 

@@ -6,7 +6,7 @@
 //! ```
 
 use clap::Parser;
-use cnn_examples::{Args, Failure, Progress, accuracy};
+use cnn_examples::{Args, Failure, Training, accuracy};
 use cnn_runtime::data::Batch;
 use cnn_runtime::prelude::*;
 use cnn_runtime::{network, weights};
@@ -20,40 +20,28 @@ network! {
     where params <= 150K, macs <= 2M;
 }
 
-const BATCH: usize = 64;
-
 fn main() -> Result<(), Failure> {
     let args = Args::parse();
     let (train, test) = args.images(<LeNet>::INPUT, [10_000, 2_000])?;
-    let epochs = args.epochs.unwrap_or(3);
     let device = Cpu::seed_from_u64(args.seed);
     let mut net = device.build_module::<LeNet, f32>();
     println!("{net:?}");
 
-    let images = |batch: &Batch| {
-        let shape = (batch.len(), Const, Const, Const);
-        device.tensor_from_vec(batch.images.clone(), shape)
-    };
-    let mut sgd = Sgd::new(
-        &net,
-        SgdConfig { lr: 0.05, momentum: Some(Momentum::Nesterov(0.9)), weight_decay: Some(WeightDecay::L2(5e-4)) },
-    );
+    let images = |batch: &Batch| device.tensor_from_vec(batch.images.clone(), (batch.len(), Const, Const, Const));
+    let (momentum, weight_decay) = (Some(Momentum::Nesterov(0.9)), Some(WeightDecay::L2(5e-4)));
+    let mut sgd = Sgd::new(&net, SgdConfig { lr: 0.05, momentum, weight_decay });
     let mut gradients = net.alloc_grads();
-    let batches = train.len().div_ceil(BATCH);
-    for epoch in 0..epochs {
-        let mut progress = Progress::new(epoch + 1, epochs, batches);
-        for (index, batch) in train.batches(BATCH, args.seed + epoch).enumerate() {
-            sgd.cfg.lr = cosine(0.05, epoch as f64 + index as f64 / batches as f64, epochs as f64);
-            let target = device.tensor_from_vec(batch.one_hot(10), (batch.len(), Const::<10>));
-            let logits = net.forward_mut(images(&batch).traced(gradients));
-            let figures = logits.as_vec();
-            let loss = cross_entropy_with_logits_loss(logits, target);
-            progress.step(&batch, loss.array(), &figures);
-            gradients = loss.backward();
-            sgd.update(&mut net, &gradients)?;
-            net.zero_grads(&mut gradients);
-        }
-        progress.end();
+    let mut training = Training::new(&train, 64, args.epochs.unwrap_or(3), args.seed);
+    while let Some(batch) = training.next_batch() {
+        sgd.cfg.lr = training.cosine(0.05);
+        let target = device.tensor_from_vec(batch.one_hot(10), (batch.len(), Const::<10>));
+        let logits = net.forward_mut(images(&batch).traced(gradients));
+        let values = logits.as_vec();
+        let loss = cross_entropy_with_logits_loss(logits, target);
+        training.record(&batch, loss.array(), &values);
+        gradients = loss.backward();
+        sgd.update(&mut net, &gradients)?;
+        net.zero_grads(&mut gradients);
     }
 
     weights::save(&net, &args.weights)?;
@@ -67,9 +55,4 @@ fn main() -> Result<(), Failure> {
     println!("weights: {} (reloaded: same accuracy)", args.weights.display());
     println!("test accuracy: {found:.2} %");
     Ok(())
-}
-
-/// The learning rate falls from `first` to 0 along half a cosine.
-fn cosine(first: f64, epoch: f64, epochs: f64) -> f64 {
-    first * 0.5 * (1.0 + (std::f64::consts::PI * epoch / epochs).cos())
 }

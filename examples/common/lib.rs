@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Parser;
-use cnn_runtime::data::{Batch, DataError, Dataset, Source};
+use cnn_runtime::data::{Batch, Batches, DataError, Dataset, Source};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Any error of an example.
@@ -22,7 +22,7 @@ pub struct Args {
     #[arg(long)]
     pub epochs: Option<u64>,
     /// Where the weights go
-    #[arg(long, default_value = "target/quickstart.safetensors")]
+    #[arg(long, default_value = "target/weights.safetensors")]
     pub weights: PathBuf,
     /// Everything random follows from it
     #[arg(long, default_value_t = 0)]
@@ -37,32 +37,57 @@ impl Args {
     }
 }
 
-/// One epoch on the screen: a bar on a terminal, a line at the end everywhere else.
-pub struct Progress {
+/// Shuffled batches of all epochs, with progress on the screen: a bar on a terminal, and a line for each epoch.
+pub struct Training<'d> {
+    data: &'d Dataset,
+    size: usize,
+    epochs: u64,
+    seed: u64,
+    epoch: u64,
+    batches: Option<Batches<'d>>,
     bar: ProgressBar,
-    epoch: String,
     seen: usize,
     right: usize,
     loss: f64,
     begin: Instant,
 }
 
-impl Progress {
-    /// Begins epoch `epoch` of `epochs`, over `batches` batches.
-    pub fn new(epoch: u64, epochs: u64, batches: usize) -> Progress {
-        let bar = ProgressBar::new(batches as u64);
+impl<'d> Training<'d> {
+    /// Batches of `size` images, each epoch in another order.
+    pub fn new(data: &'d Dataset, size: usize, epochs: u64, seed: u64) -> Training<'d> {
+        let bar = ProgressBar::new(data.len().div_ceil(size) as u64);
         if !std::io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
         let style = ProgressStyle::with_template("{prefix} [{bar:32}] {pos}/{len}  {msg}  {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
-        let epoch = format!("epoch {epoch}/{epochs}");
-        bar.set_prefix(epoch.clone());
-        Progress { bar, epoch, seen: 0, right: 0, loss: 0.0, begin: Instant::now() }
+        let begin = Instant::now();
+        Training { data, size, epochs, seed, epoch: 0, batches: None, bar, seen: 0, right: 0, loss: 0.0, begin }
     }
 
-    /// Counts a batch.
-    pub fn step(&mut self, batch: &Batch, loss: f32, logits: &[f32]) {
+    /// The next batch; `None` behind the last epoch.
+    pub fn next_batch(&mut self) -> Option<Batch> {
+        loop {
+            if let Some(batch) = self.batches.as_mut().and_then(Iterator::next) {
+                return Some(batch);
+            }
+            if self.batches.take().is_some() {
+                self.bar.finish_and_clear();
+                println!("{}  {}  {:.1} s", self.name(), self.figures(), self.begin.elapsed().as_secs_f64());
+                self.epoch += 1;
+            }
+            if self.epoch == self.epochs {
+                return None;
+            }
+            (self.seen, self.right, self.loss, self.begin) = (0, 0, 0.0, Instant::now());
+            self.bar.reset();
+            self.bar.set_prefix(self.name());
+            self.batches = Some(self.data.batches(self.size, self.seed + self.epoch));
+        }
+    }
+
+    /// Counts what a batch came to.
+    pub fn record(&mut self, batch: &Batch, loss: f32, logits: &[f32]) {
         self.seen += batch.len();
         self.right += right(batch, logits);
         self.loss += f64::from(loss) * batch.len() as f64;
@@ -70,12 +95,14 @@ impl Progress {
         self.bar.inc(1);
     }
 
-    /// Ends the epoch with a line; returns how long it took.
-    pub fn end(self) -> Duration {
-        self.bar.finish_and_clear();
-        let took = self.begin.elapsed();
-        println!("{}  {}  {:.1} s", self.epoch, self.figures(), took.as_secs_f64());
-        took
+    /// The learning rate for the next batch: it falls from `first` to 0 along half a cosine.
+    pub fn cosine(&self, first: f64) -> f64 {
+        let epoch = self.epoch as f64 + self.seen as f64 / self.data.len().max(1) as f64;
+        first * 0.5 * (1.0 + (std::f64::consts::PI * epoch / self.epochs.max(1) as f64).cos())
+    }
+
+    fn name(&self) -> String {
+        format!("epoch {}/{}", self.epoch + 1, self.epochs)
     }
 
     fn figures(&self) -> String {

@@ -25,7 +25,7 @@ pub fn network(tokens: TokenStream) -> TokenStream {
         Err(fetch) => return fetch,
     };
     let program = compile_file(file, errors);
-    let mut out = definitions(&program, &input.runtime);
+    let mut out = definitions(&program);
     let mut errors = compile_errors(&program.errors);
     for network in &program.networks {
         let module = network.graph.as_ref().map(|graph| module::expand(network, graph, &program.file));
@@ -51,8 +51,8 @@ pub fn define(tokens: TokenStream) -> TokenStream {
     };
     let program = compile_file(file, errors);
     let mut out = compile_errors(&program.errors);
-    out.extend(definitions(&program, &input.runtime));
-    out.extend(program.file.items.iter().map(|item| export::source(item, &program.file)));
+    out.extend(definitions(&program));
+    out.extend(program.file.items.iter().map(|item| export::source_constant(item, &program.file)));
     out
 }
 
@@ -67,8 +67,8 @@ fn read(input: &Input, entry: &str) -> Result<(File, Diagnostics), TokenStream> 
     }
 }
 
-fn definitions(program: &Program, runtime: &TokenStream) -> TokenStream {
-    program.file.items.iter().map(|item| export::expand(item, &program.file, runtime)).collect()
+fn definitions(program: &Program) -> TokenStream {
+    program.file.items.iter().map(|item| export::expand(item, &program.file)).collect()
 }
 
 /// One `compile_error!` for each mistake, from its first to its last token.
@@ -88,7 +88,12 @@ fn compile_errors(errors: &[Diagnostic]) -> TokenStream {
             let name = proc_macro2::Ident::new("compile_error", first);
             let mut bang = Punct::new('!', Spacing::Alone);
             bang.set_span(first);
-            quote!(::core::) .into_iter().map(|mut token| { token.set_span(first); token })
+            quote!(::core::)
+                .into_iter()
+                .map(|mut token| {
+                    token.set_span(first);
+                    token
+                })
                 .chain([TokenTree::Ident(name), TokenTree::Punct(bang), TokenTree::Group(braces)])
                 .collect::<TokenStream>()
         })

@@ -36,13 +36,14 @@ impl Input {
             }
         };
         let mut carried = Vec::new();
-        while let Some(TokenTree::Group(group)) =
-            tokens.next_if(|token| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis))
+        while let Some(TokenTree::Group(group)) = tokens
+            .next_if(|token| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis))
         {
             let parts: Vec<TokenTree> = group.stream().into_iter().collect();
             if let [TokenTree::Group(path), source] = parts.as_slice() {
                 let path = path.stream().to_string().replace(' ', "");
-                let source = syn::parse2::<syn::LitStr>(source.clone().into()).map(|text| text.value()).unwrap_or_default();
+                let source =
+                    syn::parse2::<syn::LitStr>(source.clone().into()).map(|text| text.value()).unwrap_or_default();
                 carried.push(Carried { path, source, tokens: TokenTree::Group(group).into() });
             }
         }
@@ -55,7 +56,9 @@ impl Input {
             // A definition has been checked where it stands.
             let items = parse_str(&carried.source, &mut Diagnostics::default()).items;
             let mut uses = file.items.iter_mut().filter_map(|item| match item {
-                Item::Use(import) if import.carried.is_none() && import.path.to_string() == carried.path => Some(import),
+                Item::Use(import) if import.carried.is_none() && import.path.to_string() == carried.path => {
+                    Some(import)
+                }
                 _ => None,
             });
             match uses.next() {

@@ -51,27 +51,59 @@ impl<D: ?Sized, E> IsSame<E> for D {
     type Is = E;
 }
 
+/// A shape whose sizes can be moved from its type into its value: every shape of rank 1 to 6, whatever its dimensions.
+///
+/// dfdx's reshape is much code for rustc. Through this it is compiled once for every rank, not once for every shape.
+pub trait Known: Shape<Concrete = <Self as Known>::Sizes> {
+    /// The same shape, all of it known at run time only.
+    type Sizes: Shape<Concrete = Self::Sizes>;
+}
+impl<S: Shape> Known for S
+where
+    S::Concrete: Shape<Concrete = S::Concrete>,
+{
+    type Sizes = S::Concrete;
+}
+
 /// The tensor without its sizes. Of a permuted or broadcast one this is a copy in order, and the tape learns the way
 /// back; of any other it is the tensor itself.
-pub fn flat<S: Shape, E: Dtype, D: Eager<E>, T: Tape<E, D>>(
+pub fn flat<S: Known, E: Dtype, D: Eager<E>, T: Tape<E, D>>(
     x: &Tensor<S, E, D>,
     tape: &mut T,
 ) -> Result<Flat<E, D>, D::Err> {
+    match x.clone().try_realize::<S::Sizes>() {
+        Ok(x) => line_up(x, tape),
+        Err(_) => unreachable!("any shape has sizes"),
+    }
+}
+
+fn line_up<S: Shape, E: Dtype, D: Eager<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D>,
+    tape: &mut T,
+) -> Result<Flat<E, D>, D::Err> {
     let len = x.shape().num_elements();
-    let taped = x.clone().put_tape(std::mem::take(tape));
+    let taped = x.put_tape(std::mem::take(tape));
     let (x, back) = taped.try_reshape_like(&(len,))?.split_tape();
     *tape = back;
     Ok(x)
 }
 
 /// Applies a kernel to flat inputs; the output has the given shape.
-pub fn run<S: Shape, E: Dtype, D: Eager<E>, T: Tape<E, D>>(
+pub fn run<S: Known, E: Dtype, D: Eager<E>, T: Tape<E, D>>(
     kernel: impl DynKernel + 'static,
     inputs: &[Flat<E, D>],
     shape: S,
     tape: &mut T,
 ) -> Result<Tensor<S, E, D>, D::Err> {
-    apply(Box::new(kernel), inputs, shape.num_elements(), tape)?.try_reshape_like(&shape)
+    shaped(apply(Box::new(kernel), inputs, shape.num_elements(), tape)?, shape)
+}
+
+/// The flat tensor with the given shape, which has as many elements.
+pub fn shaped<S: Known, E: Dtype, D: Eager<E>>(x: Flat<E, D>, shape: S) -> Result<Tensor<S, E, D>, D::Err> {
+    match x.try_reshape_like(&shape.concrete())?.try_realize::<S>() {
+        Ok(x) => Ok(x),
+        Err(_) => unreachable!("a shape has its own sizes"),
+    }
 }
 
 /// Applies a kernel to flat inputs; the output has `len` elements. A gradient goes to every input, added to what others

@@ -37,9 +37,9 @@ pub use dfdx::dtypes::Dtype;
 #[doc(no_inline)]
 pub use dfdx::nn::{BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection};
 #[doc(no_inline)]
-pub use dfdx::shapes::Dim;
+pub use dfdx::shapes::{Const, Dim};
 #[doc(no_inline)]
-pub use dfdx::tensor::{Cpu, NoneTape, OwnedTape, PutTape, SplitTape, Storage};
+pub use dfdx::tensor::{Cpu, NoneTape, OwnedTape, PutTape, SplitTape, Storage, Tensor};
 #[doc(no_inline)]
 pub use dfdx::tensor_ops::Device;
 

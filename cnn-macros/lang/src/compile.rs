@@ -41,8 +41,8 @@ pub fn elaborate(file: File, mut errors: Diagnostics) -> Program {
         match item {
             Item::Network(network) => networks.push(elaborate::network(network, &definitions, &mut errors)),
             Item::Instance(instance) => networks.push(elaborate::instance(instance, &definitions, &mut errors)),
-            Item::Block(block) => definitions.check_calls(block, &mut errors),
-            Item::Use(_) => {}
+            Item::Block(block) if !block.incomplete => definitions.check_calls(block, &mut errors),
+            Item::Block(_) | Item::Use(_) => {}
         }
     }
     let errors = errors.into_vec();
@@ -57,7 +57,11 @@ pub fn imports(file: &File) -> Vec<Path> {
     for item in &file.items {
         let path = match item {
             Item::Use(import) if import.carried.is_none() => &import.path,
-            Item::Instance(instance) if definitions.resolve(RoomId::FILE, &instance.of).is_err() => &instance.of,
+            Item::Instance(instance)
+                if !instance.incomplete && definitions.resolve(RoomId::FILE, &instance.of).is_err() =>
+            {
+                &instance.of
+            }
             _ => continue,
         };
         if !paths.contains(path) {

@@ -6,11 +6,14 @@ use std::fmt;
 /// what it is.
 #[derive(Clone, Copy)]
 pub struct Span {
+    /// The first token.
     pub first: proc_macro2::Span,
+    /// The last token.
     pub last: proc_macro2::Span,
 }
 
 impl Span {
+    /// The whole macro call.
     pub fn call_site() -> Span {
         proc_macro2::Span::call_site().into()
     }
@@ -50,19 +53,23 @@ impl fmt::Debug for Span {
 /// One mistake: the smallest token at fault, what is wrong with the numbers, and how to mend it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diagnostic {
+    /// Where to point.
     pub span: Span,
     /// Lower case, no full stop, numbers included.
     pub message: String,
+    /// How to mend it.
     pub help: Option<String>,
     /// How the place was reached: the calls of the block that holds it.
     pub notes: Vec<String>,
 }
 
 impl Diagnostic {
+    /// A mistake without help.
     pub fn new(span: impl Into<Span>, message: impl Into<String>) -> Diagnostic {
         Diagnostic { span: span.into(), message: message.into(), help: None, notes: Vec::new() }
     }
 
+    /// Adds how to mend it.
     pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
         self.help = Some(help.into());
         self
@@ -91,6 +98,7 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
+    /// Adds a mistake.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.list.push(diagnostic);
     }
@@ -116,14 +124,17 @@ impl Diagnostics {
         }
     }
 
+    /// How many mistakes there are.
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
+    /// All of them, in the order in which they were found.
     pub fn into_vec(self) -> Vec<Diagnostic> {
         self.list
     }

@@ -14,13 +14,15 @@ mod value;
 
 use std::collections::BTreeMap;
 
-pub use definitions::{Definition, Definitions, RoomId, closure};
+pub use definitions::closure;
+pub(crate) use definitions::{Definitions, RoomId};
 pub use scopes::field_name;
-pub use value::Value;
+use value::Value;
 
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::graph::{Auxiliary, Call, Graph, Node, NodeId, Op, ScopeId, Shape};
 use crate::syntax::ast::{Arg, Expr, Header, Ident, Instance, Limit, Network, SectionKind};
+use definitions::Definition;
 use eval::{Surroundings, eval};
 use scopes::{Naming, Scopes};
 
@@ -52,7 +54,7 @@ pub struct Elaborated {
 }
 
 /// Elaborates a network by its definition: with default arguments, its own input, every `@` and `where` checked.
-pub fn network(network: &Network, definitions: &Definitions<'_>, errors: &mut Diagnostics) -> Elaborated {
+pub(crate) fn network(network: &Network, definitions: &Definitions<'_>, errors: &mut Diagnostics) -> Elaborated {
     let before = errors.len();
     let mut elaborator = Elaborator::new(definitions, errors);
     let frame = Frame::of(&network.name, RoomId::FILE, network.name.span, true);
@@ -67,11 +69,11 @@ pub fn network(network: &Network, definitions: &Definitions<'_>, errors: &mut Di
 }
 
 /// Elaborates `Name = path(args): size`.
-pub fn instance(instance: &Instance, definitions: &Definitions<'_>, errors: &mut Diagnostics) -> Elaborated {
+pub(crate) fn instance(instance: &Instance, definitions: &Definitions<'_>, errors: &mut Diagnostics) -> Elaborated {
     let before = errors.len();
     let mut elaborator = Elaborator::new(definitions, errors);
     elaborator.frames.push(Frame::of(&instance.name, RoomId::FILE, instance.name.span, true));
-    let resolved = elaborator.follow(instance, RoomId::FILE, 0);
+    let resolved = if instance.incomplete { None } else { elaborator.follow(instance, RoomId::FILE, 0) };
     let Some(target) = resolved else {
         elaborator.incomplete = true;
         let input = instance.input.as_ref().and_then(|size| elaborator.size(size));
@@ -382,6 +384,7 @@ impl<'a, 'e> Elaborator<'a, 'e> {
         let mut target = match resolved {
             Definition::Network(network, room) => Target { network, room, args: Vec::new(), input: None },
             Definition::Instance(inner, inner_room) => self.follow(inner, inner_room, depth + 1)?,
+            Definition::Lost => return None,
             Definition::Block(..) | Definition::Missing(_) => {
                 self.report(
                     Diagnostic::new(
@@ -406,9 +409,7 @@ impl<'a, 'e> Elaborator<'a, 'e> {
         }
         if let Some(size) = &instance.input {
             target.input = self.size(size);
-            if target.input.is_none() {
-                return None;
-            }
+            target.input?;
         }
         Some(target)
     }

@@ -2,7 +2,7 @@
 
 use cnn_lang::diag::Diagnostics;
 use cnn_lang::syntax::ast::{File, Item};
-use cnn_lang::syntax::parse::parse_str;
+use cnn_lang::syntax::parse_str;
 
 fn read(source: &str) -> (File, Vec<String>) {
     let mut errors = Diagnostics::default();

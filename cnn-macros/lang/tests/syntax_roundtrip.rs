@@ -2,8 +2,7 @@
 
 use cnn_lang::diag::{Diagnostics, Span};
 use cnn_lang::syntax::ast::*;
-use cnn_lang::syntax::parse::parse_str;
-use cnn_lang::syntax::print::print;
+use cnn_lang::syntax::{parse_str, print};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -68,14 +67,23 @@ fn other_ways_to_write() {
     for (source, canonical) in [
         ("N: 3x8x8->10;head a()->\"b\":c(1,);", "N: 3x8x8 -> 10;\nhead a -> b: c(1);\n"),
         ("N: 3x8x8 -> 1_0; head a * (n-1)->b;", "N: 3x8x8 -> 10;\nhead a * n - 1 -> b;\n"),
-        ("N: 3x8x8 -> n; head a * n->b * (n == 1) @ (n + 1);", "N: 3x8x8 -> n;\nhead a * n -> b * (n == 1) @ (n + 1);\n"),
-        ("N: [3, 8, 8] -> 12M; head a(2.5K, -(1), - -1, !!n, (-n)[0]);",
-         "N: [3, 8, 8] -> 12000000;\nhead a(2500, -1, --1, !!n, (-n)[0]);\n"),
+        (
+            "N: 3x8x8 -> n; head a * n->b * (n == 1) @ (n + 1);",
+            "N: 3x8x8 -> n;\nhead a * n -> b * (n == 1) @ (n + 1);\n",
+        ),
+        (
+            "N: [3, 8, 8] -> 12M; head a(2.5K, -(1), - -1, !!n, (-n)[0]);",
+            "N: [3, 8, 8] -> 12000000;\nhead a(2500, -1, --1, !!n, (-n)[0]);\n",
+        ),
         ("#[doc = \"a\\nb\"] #[doc = \"/c\"] M = a;", "///a\n///b\n#[doc = \"/c\"]\nM = a;\n"),
-        ("block block(block) { block } block: 3x8x8 -> 1; head head(1) -> add -> aux(1) -> from(2); use = a;",
-         "block block(block) { block }\n\nblock: 3x8x8 -> 1;\nhead head(1) -> add -> aux(1) -> from(2);\n\nuse = a;\n"),
-        ("N: 3x8x8 -> 1; stem a; b; Two(n = 1): [1, 2, 3] -> n; head a; where: b; r#type: c; where macs <= 1;",
-         "N: 3x8x8 -> 1;\nstem a;\n     b;\n\nTwo(n = 1): [1, 2, 3] -> n;\nhead a;\n     where: b;\n     type: c;\nwhere macs <= 1;\n"),
+        (
+            "block block(block) { block } block(n = 1): 3x8x8 -> 1; head head(1) -> add -> aux(1) -> from(2); use = a;",
+            "block block(block) { block }\n\nblock(n = 1): 3x8x8 -> 1;\nhead head(1) -> add -> aux(1) -> from(2);\n\nuse = a;\n",
+        ),
+        (
+            "N: 3x8x8 -> 1; stem a; b; Two(n = 1): [1, 2, 3] -> n; head a; where: b; r#type: c; where macs <= 1;",
+            "N: 3x8x8 -> 1;\nstem a;\n     b;\n\nTwo(n = 1): [1, 2, 3] -> n;\nhead a;\n     where: b;\n     type: c;\nwhere macs <= 1;\n",
+        ),
         ("", ""),
     ] {
         let text = print(&read(source));
@@ -89,7 +97,10 @@ fn here() -> Span {
 }
 
 fn name() -> impl Strategy<Value = Ident> {
-    let words = ["n", "out", "stem", "body", "head", "where", "block", "tensor", "add", "tap", "from", "aux", "custom", "type", "x3"];
+    let words = [
+        "n", "out", "stem", "body", "head", "where", "block", "tensor", "add", "tap", "from", "aux", "custom", "type",
+        "x3",
+    ];
     prop::sample::select(words.to_vec()).prop_map(|name| Ident { name: name.to_owned(), span: here() })
 }
 
@@ -131,14 +142,20 @@ fn expr() -> impl Strategy<Value = Expr> + Clone {
         prop_oneof![
             vec(inner.clone(), 0..3).prop_map(ExprKind::List),
             vec(inner.clone(), 2..4).prop_map(ExprKind::Tuple),
-            (boxed.clone(), boxed.clone(), any::<bool>())
-                .prop_map(|(start, end, inclusive)| ExprKind::Range { start, end, inclusive }),
+            (boxed.clone(), boxed.clone(), any::<bool>()).prop_map(|(start, end, inclusive)| ExprKind::Range {
+                start,
+                end,
+                inclusive
+            }),
             (boxed.clone(), boxed.clone()).prop_map(|(value, index)| ExprKind::Index(value, index)),
             (any::<bool>(), boxed.clone())
                 .prop_map(|(neg, value)| ExprKind::Unary(if neg { UnaryOp::Neg } else { UnaryOp::Not }, value)),
             (binary_op(), boxed.clone(), boxed.clone()).prop_map(|(op, a, b)| ExprKind::Binary(op, a, b)),
-            (boxed.clone(), boxed.clone(), boxed)
-                .prop_map(|(condition, then, otherwise)| ExprKind::If { condition, then, otherwise }),
+            (boxed.clone(), boxed.clone(), boxed).prop_map(|(condition, then, otherwise)| ExprKind::If {
+                condition,
+                then,
+                otherwise
+            }),
             (name(), vec(inner, 0..3)).prop_map(|(function, args)| ExprKind::Call { function, args }),
         ]
         .prop_map(|kind| Expr { kind, span: here() })
@@ -166,9 +183,9 @@ fn label() -> impl Strategy<Value = Label> {
 }
 
 fn pattern() -> impl Strategy<Value = Pattern> {
-    name().prop_map(Pattern::Name).prop_recursive(2, 6, 3, |inner| {
-        vec(inner, 2..4).prop_map(|parts| Pattern::Tuple(parts, here()))
-    })
+    name()
+        .prop_map(Pattern::Name)
+        .prop_recursive(2, 6, 3, |inner| vec(inner, 2..4).prop_map(|parts| Pattern::Tuple(parts, here())))
 }
 
 fn postfix() -> impl Strategy<Value = Vec<Postfix>> {
@@ -178,7 +195,9 @@ fn postfix() -> impl Strategy<Value = Vec<Postfix>> {
         .prop_map(|(repeat, asserts)| repeat.into_iter().chain(asserts).collect())
 }
 
-fn choice<T: std::fmt::Debug + Clone + 'static>(body: impl Strategy<Value = T> + Clone + 'static) -> impl Strategy<Value = If<T>> {
+fn choice<T: std::fmt::Debug + Clone + 'static>(
+    body: impl Strategy<Value = T> + Clone + 'static,
+) -> impl Strategy<Value = If<T>> {
     let rest = prop_oneof![
         Just(None),
         body.clone().prop_map(|body| Some(Else::Body(body))),
@@ -187,7 +206,12 @@ fn choice<T: std::fmt::Debug + Clone + 'static>(body: impl Strategy<Value = T> +
             Some(Else::If(If { keyword: here(), condition, then, otherwise }))
         }),
     ];
-    (expr(), body, rest).prop_map(|(condition, then, rest)| If { keyword: here(), condition, then, otherwise: rest.map(Box::new) })
+    (expr(), body, rest).prop_map(|(condition, then, rest)| If {
+        keyword: here(),
+        condition,
+        then,
+        otherwise: rest.map(Box::new),
+    })
 }
 
 fn repeat<T: std::fmt::Debug>(body: impl Strategy<Value = T>) -> impl Strategy<Value = For<T>> {
@@ -243,7 +267,8 @@ fn chain() -> impl Strategy<Value = Chain> {
 
 fn header() -> impl Strategy<Value = Header> {
     let tokens = |text: &str| Tokens(text.parse().expect("tokens"));
-    let attributes = vec![tokens("#[derive(Debug, Clone)]"), tokens("#[cfg(all(a = \"b\", not(c::d)), -1., 'x, &&y >>= = 2)]")];
+    let attributes =
+        vec![tokens("#[derive(Debug, Clone)]"), tokens("#[cfg(all(a = \"b\", not(c::d)), -1., 'x, &&y >>= = 2)]")];
     let visibility = vec![
         Visibility::Private,
         Visibility::Public,

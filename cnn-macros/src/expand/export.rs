@@ -6,39 +6,38 @@ use cnn_lang::syntax::print;
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
-/// The definition of one item; nothing for imports.
-pub fn expand(item: &Item, file: &File, runtime: &TokenStream) -> TokenStream {
-    let _ = runtime;
-    let (header, name) = match item {
-        Item::Block(block) => (&block.header, &block.name),
-        Item::Network(network) if network.incomplete => return TokenStream::new(),
-        Item::Network(network) => (&network.header, &network.name),
-        Item::Instance(instance) => (&instance.header, &instance.name),
-        Item::Use(_) => return TokenStream::new(),
-    };
-    let source = print(&closure(file, &name.name));
-    carrier(header, name, &source)
+/// The definition of one item; nothing for imports and for what could not be read.
+pub fn expand(item: &Item, file: &File) -> TokenStream {
+    named(item).map_or_else(TokenStream::new, |(header, name)| carrier(header, name, &source(name, file)))
 }
 
-/// A public network of `define!` as a constant of its name: its source, standing alone.
-pub fn source(item: &Item, file: &File) -> TokenStream {
-    let (header, name) = match item {
-        Item::Network(network) if network.incomplete => return TokenStream::new(),
-        Item::Network(network) => (&network.header, &network.name),
-        Item::Instance(instance) => (&instance.header, &instance.name),
-        Item::Block(_) | Item::Use(_) => return TokenStream::new(),
-    };
-    if !matches!(header.visibility, Visibility::Public) {
+/// A constant of the network's name that holds its source. A constant and a macro may share a name.
+pub fn source_constant(item: &Item, file: &File) -> TokenStream {
+    let Some((header, name)) = named(item).filter(|_| !matches!(item, Item::Block(_))) else {
         return TokenStream::new();
-    }
+    };
+    let visibility = visibility(&header.visibility);
     let ident = proc_macro2::Ident::new(&name.name, name.span.first);
-    let source = Literal::string(&print(&closure(file, &name.name)));
-    let docs = &header.docs;
+    let docs = header.docs.join("\n");
+    let text = source(name, file);
     quote! {
-        #(#[doc = #docs])*
-        #[allow(non_upper_case_globals)]
-        pub const #ident: &str = #source;
+        #[doc = #docs]
+        #[allow(non_upper_case_globals, dead_code)]
+        #visibility const #ident: &str = #text;
     }
+}
+
+fn named(item: &Item) -> Option<(&Header, &Ident)> {
+    match item {
+        Item::Block(block) => (!block.incomplete).then_some((&block.header, &block.name)),
+        Item::Network(network) => (!network.incomplete).then_some((&network.header, &network.name)),
+        Item::Instance(instance) => (!instance.incomplete).then_some((&instance.header, &instance.name)),
+        Item::Use(_) => None,
+    }
+}
+
+fn source(name: &Ident, file: &File) -> String {
+    print(&closure(file, &name.name))
 }
 
 fn carrier(header: &Header, name: &Ident, source: &str) -> TokenStream {

@@ -7,7 +7,7 @@ use quote::quote;
 
 use super::code;
 use super::export::visibility;
-use super::ops::tensor_type;
+use super::ops::{taped_type, tensor_type};
 
 /// The type, with as much of dfdx's traits as the header's sizes allow.
 pub fn expand(network: &Elaborated) -> TokenStream {
@@ -43,9 +43,8 @@ pub fn expand(network: &Elaborated) -> TokenStream {
         }
     };
     if let (Some(input), Some(output)) = (network.input, network.output) {
+        let (train_input, train_output) = (taped_type(input), taped_type(output));
         let (input, output) = (tensor_type(input), tensor_type(output));
-        let taped = |plain: &str| plain.replacen("E, D>", "E, D, cnn_runtime::OwnedTape<E, D>>", 1);
-        let (train_input, train_output) = (taped(&input), taped(&output));
         let header = "B: cnn_runtime::Dim, E: cnn_runtime::Dtype, D: cnn_runtime::Eager<E>";
         out.extend(code(&format!(
             "impl<{header}> cnn_runtime::Module<{input}> for {text}<E, D> {{ \

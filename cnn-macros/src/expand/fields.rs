@@ -98,7 +98,8 @@ impl<'g> Tree<'g> {
         for (index, call) in graph.calls.iter().enumerate() {
             calls_of.entry(call.scope).or_default().push(index);
         }
-        let leaves = |call: &cnn_lang::graph::Call| graph.auxiliary.iter().any(|aux| call.nodes.contains(&aux.output.0));
+        let leaves =
+            |call: &cnn_lang::graph::Call| graph.auxiliary.iter().any(|aux| call.nodes.contains(&aux.output.0));
         self.functions = graph
             .calls
             .iter()

@@ -76,7 +76,7 @@ impl<'t, 'g> Writer<'t, 'g> {
         }
         let layer = format!("self{}", self.tree.access(self.base, node.scope).unwrap_or_default());
         let inputs: Vec<&str> = node.inputs.iter().map(|input| self.names[input].as_str()).collect();
-        let call = ops::call(&node.op, &layer, &inputs, self.mode);
+        let call = ops::call(&node.op, node.shape, &layer, &inputs, self.mode);
         let name = self.fresh(id);
         let _ = write!(self.text, "let {name}: {} = {call}; ", tensor_type(node.shape));
     }
@@ -104,11 +104,8 @@ impl<'t, 'g> Writer<'t, 'g> {
             && chain.len() > 1
         {
             let begin = scopes.iter().position(|scope| *scope == first.scope).unwrap_or(0);
-            let part = if chain.len() == scopes.len() {
-                String::new()
-            } else {
-                format!("[{begin}..{}]", begin + chain.len())
-            };
+            let part =
+                if chain.len() == scopes.len() { String::new() } else { format!("[{begin}..{}]", begin + chain.len()) };
             let start = self.owned(first.inputs[0]);
             let name = self.fresh(last.output);
             let _ = write!(
@@ -140,7 +137,8 @@ impl<'t, 'g> Writer<'t, 'g> {
             let Some(next) = self.tree.function_at(before.nodes.end, self.function) else { return chain };
             let after = &graph.calls[next];
             let position = |scope: ScopeId| scopes.iter().position(|known| *known == scope);
-            let follows = position(before.scope).map(|n| n + 1) == position(after.scope) && position(after.scope).is_some();
+            let follows =
+                position(before.scope).map(|n| n + 1) == position(after.scope) && position(after.scope).is_some();
             if !follows || after.inputs != [before.output] || before.inputs.len() != 1 {
                 return chain;
             }

@@ -11,7 +11,7 @@ use quote::quote;
 use super::export::visibility;
 use super::fields::Tree;
 use super::forward::{Writer, block_functions};
-use super::ops::{self, Mode, tensor_type};
+use super::ops::{self, Mode, taped_type, tensor_type};
 use super::{code, structs};
 
 /// Everything that a network emits. `Err`: layers that have no module.
@@ -71,7 +71,7 @@ fn network_struct(network: &Elaborated, tree: &Tree<'_>) -> TokenStream {
     let text = &graph.name;
     quote! {
         #[doc = #docs]
-        #(#[#attributes])*
+        #(#attributes)*
         #[derive(Clone)]
         #vis struct #name<E: cnn_runtime::Dtype = f32, D: cnn_runtime::Storage<E> = cnn_runtime::Cpu> { #fields }
         #collection
@@ -149,19 +149,19 @@ fn forwards(tree: &Tree<'_>) -> TokenStream {
     }
 
     let train = body(Mode::Training, true, all);
-    let taped = |plain: &str| plain.replacen("E, D>", "E, D, cnn_runtime::OwnedTape<E, D>>", 1);
+    let logits_type = taped_type(graph.output_shape());
     let (logits, traced) = (train.owned(graph.output), "cnn_runtime::PutTape::put_tape");
     let (train_output, train_result) = if auxiliary.is_empty() {
-        (taped(&output), format!("{traced}({logits}, owned)"))
+        (logits_type, format!("{traced}({logits}, owned)"))
     } else {
-        let types: String = auxiliary.iter().map(|(_, shape)| format!("{}, ", taped(&tensor_type(*shape)))).collect();
+        let types: String = auxiliary.iter().map(|(_, shape)| format!("{}, ", taped_type(*shape))).collect();
         let values: String = auxiliary
             .iter()
             .map(|(id, _)| format!("{traced}({}, ::core::default::Default::default()), ", train.owned(*id)))
             .collect();
-        (format!("({}, ({types}))", taped(&output)), format!("({traced}({logits}, owned), ({values}))"))
+        (format!("({logits_type}, ({types}))"), format!("({traced}({logits}, owned), ({values}))"))
     };
-    let train_input = taped(&input);
+    let train_input = taped_type(graph.input_shape());
     let train_text = &train.text;
     let header = "E: cnn_runtime::Dtype, D: cnn_runtime::Eager<E>";
     let methods = code(&format!("impl<{header}> {name}<E, D> {{ {methods} }}"));

@@ -19,6 +19,12 @@ pub fn tensor_type(shape: Shape) -> String {
     }
 }
 
+/// The type with a tape that records: what training takes and gives.
+pub fn taped_type(shape: Shape) -> String {
+    let sizes: String = shape.dims().iter().map(|n| format!(", cnn_runtime::Const<{n}>")).collect();
+    format!("cnn_runtime::Tensor<(B{sizes}), E, D, cnn_runtime::OwnedTape<E, D>>")
+}
+
 /// Type of the layer that holds the operation's tensors; `None` if it has none.
 pub fn layer_type(op: &Op, input: Shape) -> Option<String> {
     let channels = input.channels();
@@ -97,7 +103,7 @@ pub fn passes_through(op: &Op, mode: Mode) -> bool {
 }
 
 /// The call: `self.conv1.forward(&x0, …, tape)?`. `layer` is the path of the layer, `inputs` are references.
-pub fn call(op: &Op, layer: &str, inputs: &[&str], mode: Mode) -> String {
+pub fn call(op: &Op, output: Shape, layer: &str, inputs: &[&str], mode: Mode) -> String {
     let x = inputs[0];
     match op {
         Op::Conv(conv) => {
@@ -126,7 +132,8 @@ pub fn call(op: &Op, layer: &str, inputs: &[&str], mode: Mode) -> String {
         Op::Add => format!("cnn_runtime::layers::add(&[{}], tape)?", inputs.join(", ")),
         Op::Concat => {
             let parts: String = inputs.iter().map(|x| format!(".with({x})?")).collect();
-            format!("cnn_runtime::layers::Concat::new(){parts}.forward(tape)?")
+            let kind = if output.spatial().is_some() { "Concat" } else { "ConcatVectors" };
+            format!("cnn_runtime::layers::{kind}::new(){parts}.forward(tape)?")
         }
         _ => unreachable!("`{}` has no module, which was reported", op.keyword()),
     }

@@ -5,7 +5,7 @@ use super::{Float, Kernel, Needs, expect_inputs, expect_len, object, parallel};
 
 /// Inputs: x `[batch, channels, plane]` and, with `affine`, weight `[channels]` and bias `[channels]`. Output: as x.
 ///
-/// In training the statistics are x's own ([`statistics`]), so they take part in the gradient; in inference they are
+/// In training the statistics are x's own ([`Statistics`]), so they take part in the gradient; in inference they are
 /// running ones.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bn {
@@ -26,7 +26,7 @@ pub struct Bn {
 }
 
 /// Mean and biased variance of every channel of x `[batch, channels, plane]`, in two passes.
-pub fn statistics<E: Float>(x: &[E], channels: usize, plane: usize) -> (Vec<f64>, Vec<f64>) {
+fn statistics<E: Float>(x: &[E], channels: usize, plane: usize) -> (Vec<f64>, Vec<f64>) {
     let mut stats = vec![(0.0, 0.0); channels];
     parallel::channels(&mut stats, 1, |c, stats| {
         let planes = || x.chunks(plane).skip(c).step_by(channels);
@@ -126,6 +126,49 @@ impl Kernel for Bn {
 
 object!(Bn);
 
+/// Mean and biased variance of every channel. Input: x `[batch, channels, plane]`. Output: `[2, channels]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statistics {
+    /// Samples in the batch.
+    pub batch: usize,
+    /// Channels.
+    pub channels: usize,
+    /// Values of one channel in one sample: height times width, 1 for vectors.
+    pub plane: usize,
+}
+
+impl Statistics {
+    fn check(&self, x: usize, y: usize) {
+        expect_len("bn statistics: x", x, self.batch * self.channels * self.plane);
+        expect_len("bn statistics: y", y, 2 * self.channels);
+    }
+}
+
+impl Kernel for Statistics {
+    const NEEDS: Needs = Needs::Inputs;
+
+    fn forward<E: Float>(&self, inputs: &[&[E]], y: &mut [E]) {
+        self.check(inputs[0].len(), y.len());
+        let (mean, var) = statistics(inputs[0], self.channels, self.plane);
+        y.iter_mut().zip(mean.iter().chain(&var)).for_each(|(y, &stat)| *y = E::of(stat));
+    }
+
+    /// `dx = (dmean + 2 (x - mean) dvar) / N`
+    fn backward<E: Float>(&self, inputs: &[&[E]], _: &[E], dy: &[E], grads: &mut [&mut [E]]) {
+        self.check(inputs[0].len(), dy.len());
+        let (mean, _) = statistics(inputs[0], self.channels, self.plane);
+        let share = 1.0 / (self.batch * self.plane) as f64;
+        parallel::rows(grads[0], self.plane, |row, dx| {
+            let c = row % self.channels;
+            let (shift, slope) = (dy[c] * E::of(share), dy[self.channels + c] * E::of(2.0 * share));
+            let (x, mean) = (&inputs[0][row * self.plane..], E::of(mean[c]));
+            dx.iter_mut().zip(x).for_each(|(dx, &x)| *dx += shift + (x - mean) * slope);
+        });
+    }
+}
+
+object!(Statistics);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,8 +220,17 @@ mod tests {
     #[test]
     fn statistics_by_hand() {
         // two samples, two channels, planes of two
-        let x = [1.0f32, 3.0, 10.0, 10.0, 5.0, 7.0, 10.0, 10.0];
-        assert_eq!(statistics(&x, 2, 2), (vec![4.0, 10.0], vec![5.0, 0.0]));
+        let x = vec![1.0, 3.0, 10.0, 10.0, 5.0, 7.0, 10.0, 10.0];
+        let y = run(&Statistics { batch: 2, channels: 2, plane: 2 }, &[x], 4);
+        assert_eq!(y, [4.0, 10.0, 5.0, 0.0]);
+    }
+
+    #[test]
+    fn gradients_of_statistics() {
+        for (batch, channels, plane) in [(1, 2, 5), (3, 4, 6), (5, 3, 1)] {
+            let kernel = Statistics { batch, channels, plane };
+            check_gradients(&kernel, &randoms(&[batch * channels * plane]), 2 * channels);
+        }
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub enum Needs {
 
 /// A [`Kernel`] as an object. [`Float::forward`] and [`Float::backward`] pick the element type.
 ///
-/// [`object!`] implements it, not a blanket: so the arithmetic is compiled here, once, with this crate's
+/// The macro `object!` implements it, not a blanket: so the arithmetic is compiled here, once, with this crate's
 /// optimisation, and not again in every crate that holds a network.
 pub trait DynKernel: Send + Sync {
     /// [`Kernel::NEEDS`].

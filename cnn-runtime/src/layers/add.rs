@@ -2,11 +2,11 @@
 
 use dfdx::prelude::*;
 
-use crate::eager::{Eager, flat, run};
+use crate::eager::{Eager, Known, flat, run};
 use crate::kernels::add::Add;
 
 /// The sum of one or more tensors of one shape.
-pub fn add<S: Shape, E: Dtype, D: Eager<E>, T: Tape<E, D>>(
+pub fn add<S: Known, E: Dtype, D: Eager<E>, T: Tape<E, D>>(
     xs: &[&Tensor<S, E, D>],
     tape: &mut T,
 ) -> Result<Tensor<S, E, D>, D::Err> {

@@ -3,7 +3,7 @@
 use dfdx::nn::tensor_collection::{ModuleVisitor, TensorCollection, TensorOptions};
 use dfdx::prelude::*;
 
-use crate::eager::{Eager, Flat, flat, read, run};
+use crate::eager::{Eager, Flat, Known, flat, read, run};
 use crate::kernels::{Float, bn as kernel};
 
 /// Batch normalisation of `C` channels with a trainable scale and shift.
@@ -34,7 +34,7 @@ pub struct PlainBn<const C: usize, E: Dtype = f32, D: Storage<E> = Cpu> {
 
 impl<const C: usize, E: Dtype, D: Eager<E>> Bn<C, E, D> {
     /// Normalises by the running statistics. The shape is `(B, C)` or `(B, C, H, W)`.
-    pub fn forward<S: Shape>(&self, x: &Tensor<S, E, D>, eps: f64) -> Result<Tensor<S, E, D>, D::Err> {
+    pub fn forward<S: Known>(&self, x: &Tensor<S, E, D>, eps: f64) -> Result<Tensor<S, E, D>, D::Err> {
         let none = &mut NoneTape;
         let inputs = [flat(x, none)?, flat(&self.weight, none)?, flat(&self.bias, none)?];
         let running = [flat(&self.running_mean, none)?, flat(&self.running_var, none)?];
@@ -42,7 +42,7 @@ impl<const C: usize, E: Dtype, D: Eager<E>> Bn<C, E, D> {
     }
 
     /// Normalises by the statistics of the batch and moves the running ones by `momentum` towards them.
-    pub fn forward_mut<S: Shape, T: Tape<E, D>>(
+    pub fn forward_mut<S: Known, T: Tape<E, D>>(
         &mut self,
         x: &Tensor<S, E, D>,
         eps: f64,
@@ -59,7 +59,7 @@ impl<const C: usize, E: Dtype, D: Eager<E>> Bn<C, E, D> {
 
 impl<const C: usize, E: Dtype, D: Eager<E>> PlainBn<C, E, D> {
     /// Normalises by the running statistics. The shape is `(B, C)` or `(B, C, H, W)`.
-    pub fn forward<S: Shape>(&self, x: &Tensor<S, E, D>, eps: f64) -> Result<Tensor<S, E, D>, D::Err> {
+    pub fn forward<S: Known>(&self, x: &Tensor<S, E, D>, eps: f64) -> Result<Tensor<S, E, D>, D::Err> {
         let none = &mut NoneTape;
         let inputs = [flat(x, none)?];
         let running = [flat(&self.running_mean, none)?, flat(&self.running_var, none)?];
@@ -67,7 +67,7 @@ impl<const C: usize, E: Dtype, D: Eager<E>> PlainBn<C, E, D> {
     }
 
     /// Normalises by the statistics of the batch and moves the running ones by `momentum` towards them.
-    pub fn forward_mut<S: Shape, T: Tape<E, D>>(
+    pub fn forward_mut<S: Known, T: Tape<E, D>>(
         &mut self,
         x: &Tensor<S, E, D>,
         eps: f64,
@@ -84,8 +84,8 @@ impl<const C: usize, E: Dtype, D: Eager<E>> PlainBn<C, E, D> {
 
 /// Batch, channels and the elements of one channel in one sample.
 fn sizes<S: Shape, const C: usize>(shape: &S) -> [usize; 3] {
-    let shape = shape.concrete();
-    let [batch, channels, plane @ ..] = shape.as_ref() else {
+    let shape: Vec<usize> = shape.concrete().into();
+    let [batch, channels, plane @ ..] = &shape[..] else {
         panic!("bn: takes (B, C) or (B, C, H, W), not {shape:?}; this is a bug in the calling code")
     };
     assert_eq!(*channels, C, "bn: {channels} channels, made for {C}; this is a bug in the calling code");
@@ -108,7 +108,11 @@ fn training<E: Dtype, D: Eager<E>>(
     eps: f64,
     affine: bool,
 ) -> kernel::Bn {
-    let (mean, var) = kernel::statistics(&read(&inputs[0]), channels, plane);
+    let mut mean = vec![E::default(); 2 * channels];
+    let statistics = kernel::Statistics { batch, channels, plane };
+    E::forward(&statistics, &[&read(&inputs[0])], &mut mean);
+    let var = mean.split_off(channels);
+    let [mean, var] = [mean, var].map(|stats| stats.into_iter().map(Float::double).collect());
     kernel::Bn { batch, plane, mean, var, eps, affine, training: true }
 }
 
@@ -128,7 +132,7 @@ fn track<const C: usize, E: Dtype, D: Eager<E>>(
         let new = old.into_iter().zip(batch).map(mix).collect();
         *running = running.device().try_tensor_from_vec(new, (Const,))?;
     }
-    let seen = doubles(&flat(num_batches_tracked, &mut NoneTape)?)[0] + 1.0;
+    let seen = num_batches_tracked.as_vec()[0].double() + 1.0;
     *num_batches_tracked = num_batches_tracked.device().try_tensor_from_vec(vec![of(seen)], ())?;
     Ok(())
 }

@@ -2,12 +2,12 @@
 
 use dfdx::prelude::*;
 
-use crate::eager::{Eager, flat, run};
+use crate::eager::{Eager, Known, flat, run};
 use crate::kernels::dropout::Dropout;
 
 /// Sets each value to 0 with probability `p` and divides the others by `1 - p`. For training; in inference a network
 /// leaves the step out. The mask comes from one number of the device's generator.
-pub fn dropout<S: Shape, E: Dtype, D: Eager<E>, T: Tape<E, D>>(
+pub fn dropout<S: Known, E: Dtype, D: Eager<E>, T: Tape<E, D>>(
     x: &Tensor<S, E, D>,
     p: f64,
     tape: &mut T,
@@ -22,7 +22,7 @@ mod tests {
     use crate::layers::testing::*;
 
     /// The mask depends on the device's generator, so every call starts from the same one.
-    fn seeded<S: Shape>(x: &Tensor<S, f64, Cpu>) -> Tensor<S, f64, Cpu> {
+    fn seeded<S: Known>(x: &Tensor<S, f64, Cpu>) -> Tensor<S, f64, Cpu> {
         Cpu::seed_from_u64(5).tensor_from_vec(x.as_vec(), *x.shape())
     }
 

@@ -2,7 +2,7 @@
 
 use dfdx::prelude::*;
 
-use crate::eager::{Eager, Map, Vector, flat};
+use crate::eager::{Eager, Map, Vector, flat, shaped};
 
 /// From `C x H x W` to `K = C H W` values.
 pub fn flatten<
@@ -19,7 +19,7 @@ pub fn flatten<
     tape: &mut T,
 ) -> Result<Vector<B, K, E, D>, D::Err> {
     assert_eq!(C * H * W, K, "flatten: {C}x{H}x{W} is said to be {K} values; this is a bug in the calling code");
-    flat(x, tape)?.try_reshape_like(&(x.shape().0, Const))
+    shaped(flat(x, tape)?, (x.shape().0, Const))
 }
 
 #[cfg(test)]

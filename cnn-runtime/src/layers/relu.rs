@@ -2,11 +2,11 @@
 
 use dfdx::prelude::*;
 
-use crate::eager::{Eager, flat, run};
+use crate::eager::{Eager, Known, flat, run};
 use crate::kernels::relu::Relu;
 
 /// `y = max(x, 0)` of every value of a tensor of any shape.
-pub fn relu<S: Shape, E: Dtype, D: Eager<E>, T: Tape<E, D>>(
+pub fn relu<S: Known, E: Dtype, D: Eager<E>, T: Tape<E, D>>(
     x: &Tensor<S, E, D>,
     tape: &mut T,
 ) -> Result<Tensor<S, E, D>, D::Err> {

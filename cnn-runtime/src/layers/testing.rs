@@ -2,7 +2,7 @@
 
 use dfdx::prelude::*;
 
-use crate::eager::{Map, flat};
+use crate::eager::{Known, Map, flat};
 use crate::kernels::testing::random;
 
 pub(super) type Recorder = OwnedTape<f64, Cpu>;
@@ -28,7 +28,7 @@ pub(super) fn taped<S: Shape, Out: Shape>(
 
 /// Checks the gradient of `sum r f(x)`, r random, against central differences.
 #[track_caller]
-pub(super) fn check<S: ConstShape, Out: Shape>(
+pub(super) fn check<S: ConstShape, Out: Known>(
     x: Tensor<S, f64, Cpu>,
     f: impl Fn(&Tensor<S, f64, Cpu>, &mut Recorder) -> Tensor<Out, f64, Cpu>,
 ) {
@@ -58,7 +58,7 @@ pub(super) fn check<S: ConstShape, Out: Shape>(
 /// Checks gradients with respect to an ordinary input, a permuted and a broadcast one, and one that is used twice; and
 /// that the values are the same without a tape.
 #[track_caller]
-pub(super) fn check_everywhere<Out: Shape>(f: impl Fn(&X, &mut Recorder) -> Tensor<Out, f64, Cpu>) {
+pub(super) fn check_everywhere<Out: Known>(f: impl Fn(&X, &mut Recorder) -> Tensor<Out, f64, Cpu>) {
     check(tensor(1), &f);
     check(tensor::<Rank4<5, 3, 2, 4>>(2), |x, tape| {
         let x = taped(x, tape, |x| x.permute::<Rank4<2, 3, 4, 5>, Axes4<2, 1, 3, 0>>());

@@ -18,7 +18,7 @@ impl<'a> Elaborator<'a, '_> {
         match self.definitions.get(self.frame().room, &call.name.name) {
             Some(Definition::Block(block, room)) => self.block(block, room, call, label, tensor, naming),
             // Without its definition nothing can be said; whoever brings it here elaborates again.
-            Some(Definition::Missing(_)) => {
+            Some(Definition::Missing(_) | Definition::Lost) => {
                 self.incomplete = true;
                 None
             }
@@ -101,7 +101,7 @@ impl<'a> Elaborator<'a, '_> {
         naming: Naming,
     ) -> Tensor {
         let scope = self.scope_of(label, naming);
-        let Some(bound) = self.bound(block, call, tensor) else { return None };
+        let bound = self.bound(block, call, tensor)?;
         let written = bound.written(&call.name.name);
         let mut frame = Frame::of(&block.name, room, call.span, true);
         frame.taps = bound.taps.iter().map(|(name, tensor)| ((name.clone(), None), *tensor)).collect();

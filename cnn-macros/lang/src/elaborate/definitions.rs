@@ -24,6 +24,8 @@ pub enum Definition<'a> {
     Instance(&'a Instance, RoomId),
     /// A `use` whose definition has not been brought here.
     Missing(&'a Use),
+    /// It could not be read, which was reported: what depends on it is silent.
+    Lost,
 }
 
 impl Definition<'_> {
@@ -32,6 +34,7 @@ impl Definition<'_> {
             Definition::Block(..) => "a block",
             Definition::Network(..) | Definition::Instance(..) => "a network",
             Definition::Missing(_) => "an import",
+            Definition::Lost => "unreadable",
         }
     }
 }
@@ -55,6 +58,9 @@ impl<'a> Definitions<'a> {
     pub fn collect(file: &'a File, errors: &mut Diagnostics) -> Definitions<'a> {
         let mut definitions = Definitions { rooms: Vec::new() };
         definitions.room(&file.items, errors, 0);
+        for name in file.lost.iter().filter_map(|lost| lost.name.as_ref()) {
+            definitions.rooms[0].names.entry(name.name.clone()).or_insert(Definition::Lost);
+        }
         definitions
     }
 
@@ -65,7 +71,9 @@ impl<'a> Definitions<'a> {
         let mut last = None;
         for item in items {
             let (name, definition) = match item {
+                Item::Block(block) if block.incomplete => (&block.name, Definition::Lost),
                 Item::Block(block) => (&block.name, Definition::Block(block, id)),
+                Item::Instance(instance) if instance.incomplete => (&instance.name, Definition::Lost),
                 Item::Network(network) => (&network.name, Definition::Network(network, id)),
                 Item::Instance(instance) => (&instance.name, Definition::Instance(instance, id)),
                 Item::Use(import) => {

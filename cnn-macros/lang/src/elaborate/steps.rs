@@ -198,7 +198,7 @@ impl<'a> Elaborator<'a, '_> {
             },
             Primary::For(one) => {
                 let mut tensor = tensor;
-                let Some(values) = self.elements(one, tensor) else { return None };
+                let values = self.elements(one, tensor)?;
                 for value in values {
                     if self.stopped {
                         return None;

@@ -42,7 +42,10 @@ fn branches(list: &Vec<Branch>, found: &mut dyn FnMut(&str, Span)) {
     }
 }
 
-fn arms<T>(one: &If<T>, found: &mut dyn FnMut(&str, Span), visit: &dyn Fn(&T, &mut dyn FnMut(&str, Span))) {
+/// Visits what one arm of an `if` holds.
+type Visit<'v, T> = &'v dyn Fn(&T, &mut dyn FnMut(&str, Span));
+
+fn arms<T>(one: &If<T>, found: &mut dyn FnMut(&str, Span), visit: Visit<'_, T>) {
     visit(&one.then, found);
     match one.otherwise.as_deref() {
         Some(Else::If(next)) => arms(next, found, visit),

@@ -330,7 +330,7 @@ impl Op {
                 Ok(Shape::map(channels, height.saturating_mul(scale[0]), width.saturating_mul(scale[1])))
             }
             Op::PadChannels { before, out } => {
-                let channels = shape.channels();
+                let [channels, ..] = need_map(self, shape)?;
                 if before + channels > *out {
                     return Err(Fault::new(format!(
                         "pad_channels makes {out} channels, fewer than the {channels} that arrive with {before} in front"

@@ -67,14 +67,11 @@ impl Parser<'_> {
             return body;
         }
         let after = if body.lets.is_empty() { "" } else { " after `let`" };
-        match self.chain(content, after) {
-            Ok(chain) => {
-                body.chain = chain;
-                if !content.is_empty() {
-                    self.chain_end(content, "`}`");
-                }
+        if let Ok(chain) = self.chain(content, after) {
+            body.chain = chain;
+            if !content.is_empty() {
+                self.chain_end(content, "`}`");
             }
-            Err(Lost) => {}
         }
         skip_all(content);
         body

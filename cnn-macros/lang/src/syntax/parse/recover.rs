@@ -74,7 +74,7 @@ pub(super) fn skip_past_semicolon(input: ParseStream<'_>) {
 
 /// After the next `;`, or before what cannot belong to this chain, header or limit any more.
 pub(super) fn skip_chain(input: ParseStream<'_>) {
-    skip_until(input, |tree| is_semicolon(tree));
+    skip_until(input, is_semicolon);
 }
 
 /// The same, and also after the next `,`. Tells whether a comma was found.

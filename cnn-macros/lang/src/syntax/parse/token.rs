@@ -73,10 +73,7 @@ pub(super) fn found(cursor: Cursor<'_>) -> Option<(Span, String)> {
         return Some((span, format!("`{operator}`")));
     }
     let (mut tree, _) = cursor.token_tree()?;
-    loop {
-        let TokenTree::Group(group) = &tree else {
-            break;
-        };
+    while let TokenTree::Group(group) = &tree {
         let open = match group.delimiter() {
             Delimiter::Parenthesis => "`(`",
             Delimiter::Brace => "`{`",

@@ -109,7 +109,10 @@ pub fn call(op: &Op, output: Shape, layer: &str, inputs: &[&str], mode: Mode) ->
         Op::Conv(conv) => {
             let args = conv_args(conv);
             match (&conv.connect, conv.std) {
-                (Some(table), _) => format!("{layer}.forward_connected({x}, {args}, &{table:?}, tape)?"),
+                (Some(table), _) => {
+                    let rows: Vec<String> = table.iter().map(|row| format!("&{row:?}")).collect();
+                    format!("{layer}.forward_connected({x}, {args}, &[{}], tape)?", rows.join(", "))
+                }
                 (None, true) => format!("{layer}.forward_standardized({x}, {args}, tape)?"),
                 (None, false) => format!("{layer}.forward({x}, {args}, tape)?"),
             }

@@ -4,8 +4,9 @@ use dfdx::nn::tensor_collection::{ModuleVisitor, TensorCollection, TensorOptions
 use dfdx::prelude::*;
 
 use super::init::kaiming;
-use crate::eager::{Eager, Flat, Map, flat, run};
+use crate::eager::{Eager, Flat, Map, apply, flat, run};
 use crate::kernels::conv as kernel;
+use crate::kernels::conv::weight::{Connect, Standardize};
 use crate::kernels::window::Axis;
 
 /// How the window slides; pairs are [height, width].
@@ -55,62 +56,119 @@ pub struct BiasedConv<
     pub bias: Tensor<Rank1<OUT>, E, D>,
 }
 
-impl<const OUT: usize, const IN: usize, const KH: usize, const KW: usize, E: Dtype, D: Device<E>>
-    Conv<OUT, IN, KH, KW, E, D>
-{
-    /// From `C x H x W` to `OUT x OH x OW`, where `C = IN groups` and
-    /// `OH = floor((H + top + bottom - dilation (KH - 1) - 1) / stride) + 1`, OW alike.
-    pub fn forward<
-        B: Dim,
-        const C: usize,
-        const H: usize,
-        const W: usize,
-        const OH: usize,
-        const OW: usize,
-        T: Tape<E, D>,
-    >(
-        &self,
-        x: &Map<B, C, H, W, E, D>,
-        args: ConvArgs,
-        tape: &mut T,
-    ) -> Result<Map<B, OUT, OH, OW, E, D>, D::Err>
-    where
-        D: Eager<E>,
-    {
-        let batch = x.shape().0;
-        let inputs = [flat(x, tape)?, flat(&self.weight, tape)?];
-        let kernel = describe(batch.size(), [C, H, W], [OUT, OH, OW], [IN, KH, KW], args, false);
-        run(kernel, &inputs, (batch, Const, Const, Const), tape)
-    }
-}
+/// The three forms of one layer; all take and give the same sizes.
+macro_rules! forms {
+    ($layer:ident, $self:ident, $bias:expr) => {
+        impl<const OUT: usize, const IN: usize, const KH: usize, const KW: usize, E: Dtype, D: Device<E>>
+            $layer<OUT, IN, KH, KW, E, D>
+        {
+            /// From `C x H x W` to `OUT x OH x OW`, where `C = IN groups` and
+            /// `OH = floor((H + top + bottom - dilation (KH - 1) - 1) / stride) + 1`, OW alike.
+            pub fn forward<
+                B: Dim,
+                const C: usize,
+                const H: usize,
+                const W: usize,
+                const OH: usize,
+                const OW: usize,
+                T: Tape<E, D>,
+            >(
+                &$self,
+                x: &Map<B, C, H, W, E, D>,
+                args: ConvArgs,
+                tape: &mut T,
+            ) -> Result<Map<B, OUT, OH, OW, E, D>, D::Err>
+            where
+                D: Eager<E>,
+            {
+                let weight = flat(&$self.weight, tape)?;
+                convolve::<B, C, H, W, OUT, OH, OW, E, D, T>(x, weight, $bias, [IN, KH, KW], args, tape)
+            }
 
-impl<const OUT: usize, const IN: usize, const KH: usize, const KW: usize, E: Dtype, D: Device<E>>
-    BiasedConv<OUT, IN, KH, KW, E, D>
-{
-    /// From `C x H x W` to `OUT x OH x OW`, where `C = IN groups` and
-    /// `OH = floor((H + top + bottom - dilation (KH - 1) - 1) / stride) + 1`, OW alike.
-    pub fn forward<
-        B: Dim,
-        const C: usize,
-        const H: usize,
-        const W: usize,
-        const OH: usize,
-        const OW: usize,
-        T: Tape<E, D>,
-    >(
-        &self,
-        x: &Map<B, C, H, W, E, D>,
-        args: ConvArgs,
-        tape: &mut T,
-    ) -> Result<Map<B, OUT, OH, OW, E, D>, D::Err>
-    where
-        D: Eager<E>,
-    {
-        let batch = x.shape().0;
-        let inputs: [Flat<E, D>; 3] = [flat(x, tape)?, flat(&self.weight, tape)?, flat(&self.bias, tape)?];
-        let kernel = describe(batch.size(), [C, H, W], [OUT, OH, OW], [IN, KH, KW], args, true);
-        run(kernel, &inputs, (batch, Const, Const, Const), tape)
+            /// As [`Self::forward`], with each filter standardised first.
+            pub fn forward_standardized<
+                B: Dim,
+                const C: usize,
+                const H: usize,
+                const W: usize,
+                const OH: usize,
+                const OW: usize,
+                T: Tape<E, D>,
+            >(
+                &$self,
+                x: &Map<B, C, H, W, E, D>,
+                args: ConvArgs,
+                tape: &mut T,
+            ) -> Result<Map<B, OUT, OH, OW, E, D>, D::Err>
+            where
+                D: Eager<E>,
+            {
+                let weight = flat(&$self.weight, tape)?;
+                let standardize = Standardize { filters: OUT, eps: STANDARDIZATION_EPS };
+                let weight = apply(Box::new(standardize), &[weight], OUT * IN * KH * KW, tape)?;
+                convolve::<B, C, H, W, OUT, OH, OW, E, D, T>(x, weight, $bias, [IN, KH, KW], args, tape)
+            }
+
+            /// As [`Self::forward`]; output channel `o` sees only the input channels `table[o]`.
+            pub fn forward_connected<
+                B: Dim,
+                const C: usize,
+                const H: usize,
+                const W: usize,
+                const OH: usize,
+                const OW: usize,
+                T: Tape<E, D>,
+            >(
+                &$self,
+                x: &Map<B, C, H, W, E, D>,
+                args: ConvArgs,
+                table: &[&[usize]],
+                tape: &mut T,
+            ) -> Result<Map<B, OUT, OH, OW, E, D>, D::Err>
+            where
+                D: Eager<E>,
+            {
+                let weight = flat(&$self.weight, tape)?;
+                let table = table.iter().map(|inputs| inputs.to_vec()).collect();
+                let connect = Connect { table, inputs: IN, window: KH * KW };
+                let weight = apply(Box::new(connect), &[weight], OUT * IN * KH * KW, tape)?;
+                convolve::<B, C, H, W, OUT, OH, OW, E, D, T>(x, weight, $bias, [IN, KH, KW], args, tape)
+            }
+        }
+    };
+}
+forms!(Conv, self, None);
+forms!(BiasedConv, self, Some(&self.bias));
+
+/// As in BiT's published networks.
+const STANDARDIZATION_EPS: f64 = 1e-8;
+
+fn convolve<
+    B: Dim,
+    const C: usize,
+    const H: usize,
+    const W: usize,
+    const OUT: usize,
+    const OH: usize,
+    const OW: usize,
+    E: Dtype,
+    D: Eager<E>,
+    T: Tape<E, D>,
+>(
+    x: &Map<B, C, H, W, E, D>,
+    weight: Flat<E, D>,
+    bias: Option<&Tensor<Rank1<OUT>, E, D>>,
+    window: [usize; 3],
+    args: ConvArgs,
+    tape: &mut T,
+) -> Result<Map<B, OUT, OH, OW, E, D>, D::Err> {
+    let batch = x.shape().0;
+    let kernel = describe(batch.size(), [C, H, W], [OUT, OH, OW], window, args, bias.is_some());
+    let mut inputs = vec![flat(x, tape)?, weight];
+    if let Some(bias) = bias {
+        inputs.push(flat(bias, tape)?);
     }
+    run(kernel, &inputs, (batch, Const, Const, Const), tape)
 }
 
 /// The kernel's view of the sizes: channels, height, width of input, output and window.
@@ -200,6 +258,19 @@ mod tests {
         check(tensor::<Rank4<2, 3, 3, 4>>(13), |w, tape| -> Y {
             let w = taped(w, tape, |w| w.permute::<Rank4<4, 3, 3, 2>, Axes4<3, 1, 2, 0>>());
             Conv { weight: w }.forward(&x, args, tape).unwrap()
+        });
+    }
+
+    #[test]
+    fn gradients_of_the_weight_standardised_and_connected() {
+        let x: X = tensor(1);
+        type Y = Map<Const<2>, 4, 2, 3, f64, Cpu>;
+        check(tensor::<Rank4<4, 3, 3, 3>>(11), |w, tape| -> Y {
+            Conv { weight: w.clone() }.forward_standardized(&x, ONE, tape).unwrap()
+        });
+        check(tensor::<Rank4<4, 3, 3, 3>>(11), |w, tape| -> Y {
+            let table: &[&[usize]] = &[&[0], &[1, 2], &[0, 1, 2], &[2]];
+            Conv { weight: w.clone() }.forward_connected(&x, ONE, table, tape).unwrap()
         });
     }
 

@@ -366,8 +366,9 @@ fn near_divisors(groups: usize, channels: usize, out: usize) -> String {
 }
 
 fn check_connections(table: &[Vec<usize>], channels: usize, conv: &super::Conv) -> Result<(), Fault> {
-    if conv.groups != 1 {
-        return Err(Fault::new("a connection table and groups exclude one another").at("connect"));
+    if conv.groups != 1 || conv.std {
+        let other = if conv.std { "standardisation" } else { "groups" };
+        return Err(Fault::new(format!("a connection table and {other} exclude one another")).at("connect"));
     }
     if table.len() != conv.out {
         return Err(Fault::new(format!(

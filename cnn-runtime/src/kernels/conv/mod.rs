@@ -13,6 +13,7 @@ mod direct;
 mod im2col;
 #[cfg(test)]
 mod tests;
+pub mod weight;
 
 use super::window::Axis;
 use super::{Float, Kernel, Needs, expect_inputs, expect_len, object, parallel};

@@ -1,0 +1,135 @@
+//! What `conv` does to its weight before use: standardisation, and a table of connections.
+
+use crate::kernels::{Float, Kernel, Needs, expect_len, object};
+
+/// Each filter with mean 0 and variance 1: `ŵ = (w − mean) / √(var + eps)`, biased variance, over input channels and window.
+/// Qiao et al. 2019, <https://arxiv.org/abs/1903.10520>.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Standardize {
+    /// Output channels.
+    pub filters: usize,
+    /// Keeps the division finite.
+    pub eps: f64,
+}
+
+impl Standardize {
+    /// Mean and 1 / √(variance + eps) of one filter.
+    fn moments<E: Float>(&self, filter: &[E]) -> (f64, f64) {
+        let count = filter.len() as f64;
+        let mean = filter.iter().map(|w| w.double()).sum::<f64>() / count;
+        let variance = filter.iter().map(|w| (w.double() - mean).powi(2)).sum::<f64>() / count;
+        (mean, 1.0 / (variance + self.eps).sqrt())
+    }
+}
+
+impl Kernel for Standardize {
+    const NEEDS: Needs = Needs::Inputs;
+
+    fn forward<E: Float>(&self, inputs: &[&[E]], y: &mut [E]) {
+        expect_len("conv: standardised weight", y.len(), inputs[0].len());
+        let size = (y.len() / self.filters.max(1)).max(1);
+        for (y, w) in y.chunks_exact_mut(size).zip(inputs[0].chunks_exact(size)) {
+            let (mean, scale) = self.moments(w);
+            y.iter_mut().zip(w).for_each(|(y, w)| *y = E::of((w.double() - mean) * scale));
+        }
+    }
+
+    /// `dw = (dŵ − mean(dŵ) − ŵ · mean(dŵ · ŵ)) / √(var + eps)`.
+    fn backward<E: Float>(&self, inputs: &[&[E]], _: &[E], dy: &[E], grads: &mut [&mut [E]]) {
+        let size = (dy.len() / self.filters.max(1)).max(1);
+        let rows = grads[0].chunks_exact_mut(size).zip(inputs[0].chunks_exact(size)).zip(dy.chunks_exact(size));
+        for ((dw, w), dy) in rows {
+            let (mean, scale) = self.moments(w);
+            let normal = |w: &E| (w.double() - mean) * scale;
+            let count = size as f64;
+            let dy_mean = dy.iter().map(|g| g.double()).sum::<f64>() / count;
+            let dot_mean = dy.iter().zip(w).map(|(g, w)| g.double() * normal(w)).sum::<f64>() / count;
+            for ((dw, w), g) in dw.iter_mut().zip(w).zip(dy) {
+                *dw += E::of((g.double() - dy_mean - normal(w) * dot_mean) * scale);
+            }
+        }
+    }
+}
+
+object!(Standardize);
+
+/// The weight where the table connects, zero elsewhere. LeCun et al. 1998, table I.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connect {
+    /// For each output channel the input channels that it sees.
+    pub table: Vec<Vec<usize>>,
+    /// Input channels.
+    pub inputs: usize,
+    /// Height times width of the window.
+    pub window: usize,
+}
+
+impl Connect {
+    /// The elements of the weight that the table connects.
+    fn connected(&self) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
+        self.table.iter().enumerate().flat_map(move |(out, inputs)| {
+            inputs.iter().map(move |input| {
+                let start = (out * self.inputs + input) * self.window;
+                start..start + self.window
+            })
+        })
+    }
+}
+
+impl Kernel for Connect {
+    const NEEDS: Needs = Needs::Nothing;
+
+    fn forward<E: Float>(&self, inputs: &[&[E]], y: &mut [E]) {
+        expect_len("conv: connected weight", y.len(), self.table.len() * self.inputs * self.window);
+        y.fill(E::ZERO);
+        for part in self.connected() {
+            y[part.clone()].copy_from_slice(&inputs[0][part]);
+        }
+    }
+
+    /// `dw = dy` where the table connects.
+    fn backward<E: Float>(&self, _: &[&[E]], _: &[E], dy: &[E], grads: &mut [&mut [E]]) {
+        // A channel that a row names twice is connected once.
+        let mut seen = vec![false; dy.len() / self.window.max(1)];
+        for part in self.connected() {
+            if !std::mem::replace(&mut seen[part.start / self.window.max(1)], true) {
+                grads[0][part.clone()].iter_mut().zip(&dy[part]).for_each(|(dw, dy)| *dw += *dy);
+            }
+        }
+    }
+}
+
+object!(Connect);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::testing::*;
+
+    #[test]
+    fn filters_have_mean_0_and_variance_1() {
+        let weight: Vec<f64> = randoms(&[3 * 20]).remove(0);
+        let mut y = vec![0.0; 60];
+        Standardize { filters: 3, eps: 1e-12 }.forward(&[&weight], &mut y);
+        for filter in y.chunks(20) {
+            let mean = filter.iter().sum::<f64>() / 20.0;
+            let variance = filter.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / 20.0;
+            assert!(mean.abs() < 1e-12 && (variance - 1.0).abs() < 1e-9, "mean {mean}, variance {variance}");
+        }
+    }
+
+    #[test]
+    fn gradients() {
+        check_gradients(&Standardize { filters: 4, eps: 1e-5 }, &randoms(&[4 * 18]), 4 * 18);
+        let table = vec![vec![0, 2], vec![1], vec![0, 1, 2], vec![2, 2]];
+        check_gradients(&Connect { table, inputs: 3, window: 4 }, &randoms(&[4 * 3 * 4]), 4 * 3 * 4);
+    }
+
+    #[test]
+    fn only_connected_weights_stay() {
+        let mut y = [9.0f32; 8];
+        let connect = Connect { table: vec![vec![1], vec![0]], inputs: 2, window: 2 };
+        connect.forward(&[&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]], &mut y);
+        assert_eq!(y, [0.0, 0.0, 3.0, 4.0, 5.0, 6.0, 0.0, 0.0]);
+    }
+}

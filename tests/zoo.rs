@@ -54,7 +54,10 @@ fn costs_equal_the_reference() {
     for (&(name, source), &(reference, params, buffers, macs)) in zoo::ALL.iter().zip(REFERENCE) {
         assert_eq!(name, reference, "the zoo and the table list the same networks in the same order");
         let costs = load(name, source).costs();
-        println!("{name:30} {:>11} parameters {:>7} buffers {:>14} multiply-adds", costs.params, costs.buffers, costs.macs);
+        println!(
+            "{name:30} {:>11} parameters {:>7} buffers {:>14} multiply-adds",
+            costs.params, costs.buffers, costs.macs
+        );
         assert_eq!((costs.params, costs.buffers, costs.macs), (params, buffers, macs), "{name}");
     }
     assert_eq!(zoo::ALL.len(), REFERENCE.len());

@@ -77,10 +77,12 @@ mod tests {
         }
     }
 
-    /// First four and last value by their bits, and the length of the vector.
+    /// Name, shape, bits of the first four values, last value, length as a vector.
+    type Published<'a> = (&'a str, &'a [usize], [u32; 4], f64, f64);
+
     #[test]
     fn tensors_are_the_published_ones() {
-        let vectors: [(&str, &[usize], [u32; 4], f64, f64); 7] = [
+        let vectors: [Published<'_>; 7] = [
             (
                 "conv1.weight",
                 &[64, 3, 7, 7],

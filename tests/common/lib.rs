@@ -1,1 +1,4 @@
-//! What the integration tests share.
+//! What the integration tests share: weights by rule, and what a reference implementation computes with them.
+
+pub mod fixture;
+pub mod rule;

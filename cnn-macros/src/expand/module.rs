@@ -72,6 +72,7 @@ fn network_struct(network: &Elaborated, tree: &Tree<'_>) -> TokenStream {
     quote! {
         #[doc = #docs]
         #(#attributes)*
+        #[allow(missing_docs)] // of its fields: they are the labels that the table above lists
         #[derive(Clone)]
         #vis struct #name<E: cnn_runtime::Dtype = f32, D: cnn_runtime::Storage<E> = cnn_runtime::Cpu> { #fields }
         #collection

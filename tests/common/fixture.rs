@@ -1,0 +1,102 @@
+//! What PyTorch computes with weights by [`rule`](crate::rule): fixtures/NAME.json, written by parity/training.py.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+/// One network.
+#[derive(Debug, Deserialize)]
+pub struct Fixture {
+    /// Name in the zoo.
+    pub name: String,
+    /// Gain of the weight rule.
+    pub gain: f64,
+    /// Inference on two samples.
+    pub inference: Inference,
+    /// Training on a batch of two.
+    pub training: Training,
+}
+
+/// Outputs with running statistics.
+#[derive(Debug, Deserialize)]
+pub struct Inference {
+    /// Batch, channels, height, width.
+    pub input_shape: Vec<usize>,
+    /// A row for each sample.
+    pub logits: Vec<Vec<f64>>,
+    /// The largest magnitude among them.
+    pub max_abs: f64,
+    /// PyTorch's own error in 32 bits, relative to `max_abs`.
+    pub torch_f32_error: f64,
+}
+
+/// A step with batch statistics, and trajectories of three.
+#[derive(Debug, Deserialize)]
+pub struct Training {
+    /// Batch, channels, height, width.
+    pub input_shape: Vec<usize>,
+    /// One class for each sample.
+    pub labels: Vec<usize>,
+    /// Mean cross-entropy before any step.
+    pub loss: f64,
+    /// Length of all gradients together.
+    pub total_grad_norm: f64,
+    /// PyTorch's own error of a gradient's length in 32 bits, relative to `total_grad_norm`.
+    pub torch_f32_grad_error: f64,
+    /// Of each parameter's gradient: length, first element, sum.
+    pub grads: BTreeMap<String, [f64; 3]>,
+    /// Lengths of running statistics after one forward pass.
+    pub running_stats: BTreeMap<String, f64>,
+    /// Steps of SGD: momentum 0.9, weight decay 1e-4 on every parameter added to the gradient.
+    pub trajectories: Vec<Trajectory>,
+}
+
+/// Three steps on one batch.
+#[derive(Debug, Deserialize)]
+pub struct Trajectory {
+    /// Learning rate.
+    pub lr: f64,
+    /// Loss before any step and after each.
+    pub losses: Vec<f64>,
+    /// The same by PyTorch in 32 bits.
+    pub torch_f32_losses: Vec<f64>,
+    /// Length of each parameter after three steps.
+    pub param_l2: BTreeMap<String, f64>,
+}
+
+impl Fixture {
+    /// Reads `fixtures/NAME.json`.
+    ///
+    /// # Panics
+    /// If it is not there or is no fixture.
+    #[must_use]
+    pub fn load(name: &str) -> Fixture {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(format!("{name}.json"));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fixtures_hold_together() {
+        for name in ["lenet5", "resnet20_cifar"] {
+            let fixture = Fixture::load(name);
+            assert_eq!(fixture.name, name);
+            let training = &fixture.training;
+            let total = training.grads.values().map(|[l2, ..]| l2 * l2).sum::<f64>().sqrt();
+            assert!((total - training.total_grad_norm).abs() < 1e-8 * total, "{name}: {total}");
+            let largest = fixture.inference.logits.iter().flatten().fold(0.0, |most: f64, logit| most.max(logit.abs()));
+            assert_eq!(largest, fixture.inference.max_abs, "{name}");
+            for trajectory in &training.trajectories {
+                assert_eq!(trajectory.losses.len(), 4, "{name}");
+                assert_eq!(trajectory.losses[0], training.loss, "{name}");
+                assert_eq!(trajectory.param_l2.len(), training.grads.len(), "{name}");
+            }
+        }
+    }
+}

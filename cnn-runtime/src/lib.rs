@@ -51,6 +51,7 @@ pub use eager::{Eager, Map, Vector};
 pub mod prelude {
     pub use crate::Architecture;
     pub use crate::eager::{Eager, Map, Vector};
+    pub use dfdx::optim::{Adam, AdamConfig, RMSprop, RMSpropConfig, Sgd, SgdConfig};
     pub use dfdx::prelude::*;
 }
 

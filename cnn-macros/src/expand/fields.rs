@@ -247,6 +247,18 @@ impl<'g> Tree<'g> {
         }
     }
 
+    /// What a scope is, for its field's documentation.
+    pub fn describe(&self, scope: ScopeId) -> String {
+        match (self.places[scope.0], self.call_of.get(&scope)) {
+            (Place::Layer(id), _) => {
+                let node = self.graph.node(id);
+                format!("`{}` → `{}`", node.op.describe(), node.shape)
+            }
+            (_, Some(&call)) => format!("`{}`", self.graph.calls[call].written),
+            (Place::Struct(_) | Place::Empty, None) => format!("`{}`", self.graph.path(scope)),
+        }
+    }
+
     /// The path from a struct to a scope below it: `.layer1._0.conv1`.
     pub fn access(&self, base: ScopeId, scope: ScopeId) -> Option<String> {
         let mut segments = Vec::new();

@@ -22,7 +22,7 @@ pub fn expand(network: &Elaborated, graph: &Graph, file: &File) -> Result<TokenS
     let mut out = TokenStream::new();
     for one in tree.structs.iter().filter(|one| one.name != graph.name) {
         let (name, fields, collection) = (&one.name, structs::fields(&tree, one), structs::collection(&tree, one));
-        out.extend(quote!(#[doc(hidden)] #[allow(non_camel_case_types)] #[derive(Clone, Debug)] #vis));
+        out.extend(quote!(#[doc(hidden)] #[allow(non_camel_case_types, missing_docs)] #[derive(Clone, Debug)] #vis));
         out.extend(code(&format!(
             "struct {name}<E: cnn_runtime::Dtype, D: cnn_runtime::Storage<E>> {{ {fields} }} {collection}"
         )));

@@ -4,12 +4,17 @@ use std::fmt::Write as _;
 
 use super::fields::{Field, Struct, Tree};
 
-/// Fields of a struct, without braces.
+/// Fields of a struct, without braces, each with what it is.
 pub fn fields(tree: &Tree<'_>, of: &Struct) -> String {
     of.fields.iter().fold(String::new(), |mut text, field| {
         let _ = match field {
-            Field::One { name, scope } => write!(text, "pub {name}: {}, ", tree.type_of(*scope)),
-            Field::Run { name, scopes } => write!(text, "pub {name}: ::std::vec::Vec<{}>, ", tree.type_of(scopes[0])),
+            Field::One { name, scope } => {
+                write!(text, "#[doc = {:?}] pub {name}: {}, ", tree.describe(*scope), tree.type_of(*scope))
+            }
+            Field::Run { name, scopes } => {
+                let what = format!("{} times {}", scopes.len(), tree.describe(scopes[0]));
+                write!(text, "#[doc = {what:?}] pub {name}: ::std::vec::Vec<{}>, ", tree.type_of(scopes[0]))
+            }
         };
         text
     })

@@ -18,6 +18,23 @@ pub enum DataError {
         source: io::Error,
     },
 
+    /// A data set that the library does not know.
+    #[error("no data set `{name}`, expected digits, mnist:DIR or fashion-mnist:DIR")]
+    UnknownSource {
+        /// What was asked for.
+        name: String,
+    },
+
+    /// The images have another size than the network takes.
+    #[error("the images are {}x{}x{}, the network takes {}x{}x{}: write an instance of the network with that input",
+        data[0], data[1], data[2], network[0], network[1], network[2])]
+    InputShape {
+        /// Channels, height, width of the images.
+        data: [usize; 3],
+        /// Channels, height, width of the network's input.
+        network: [usize; 3],
+    },
+
     /// A directory, a pipe or a device stands where a file is expected.
     #[error("{} is not a regular file: give the path of a data file", path.display())]
     NotAFile {

@@ -9,6 +9,9 @@ mod error;
 pub mod digits;
 pub mod idx;
 
+mod source;
+
 pub use dataset::{Batch, Batches, Dataset};
 pub use digits::Digits;
 pub use error::DataError;
+pub use source::Source;

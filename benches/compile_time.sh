@@ -132,7 +132,7 @@ seconds() { # check|build CRATE
         end=$EPOCHREALTIME
         times+=("$(awk "BEGIN { print $end - $begin }")")
     done
-    printf '%s\n' "${times[@]}" | sort -n | awk '{ t[NR] = $1 } END { print (t[int((NR + 1) / 2)] + t[int(NR / 2) + 1]) / 2 }'
+    printf '%s\n' "${times[@]}" | sort -n | awk '{ t[NR] = $1 } END { printf "%.2f\n", (t[int((NR + 1) / 2)] + t[int(NR / 2) + 1]) / 2 }'
 }
 
 minus() { awk "BEGIN { d = $1 - $2; printf \"%.1f\", (d > 0 ? d : 0) }"; }

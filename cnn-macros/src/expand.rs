@@ -29,14 +29,7 @@ pub fn network(tokens: TokenStream) -> TokenStream {
     let mut errors = compile_errors(&program.errors);
     for network in &program.networks {
         let module = network.graph.as_ref().map(|graph| module::expand(network, graph, &program.file));
-        out.extend(match module {
-            Some(Ok(tokens)) => with_runtime(tokens, &input.runtime),
-            Some(Err(missing)) => {
-                errors.extend(compile_errors(&missing));
-                with_runtime(fallback::expand(network), &input.runtime)
-            }
-            None => with_runtime(fallback::expand(network), &input.runtime),
-        });
+        out.extend(with_runtime(module.unwrap_or_else(|| fallback::expand(network)), &input.runtime));
     }
     errors.extend(out);
     errors

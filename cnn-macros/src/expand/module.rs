@@ -1,6 +1,5 @@
 //! The typed module of a network.
 
-use cnn_lang::diag::{Diagnostic, Span};
 use cnn_lang::elaborate::{Elaborated, closure};
 use cnn_lang::graph::{Graph, NodeId, Shape};
 use cnn_lang::syntax::ast::File;
@@ -11,12 +10,11 @@ use quote::quote;
 use super::export::visibility;
 use super::fields::Tree;
 use super::forward::{Writer, block_functions};
-use super::ops::{self, Mode, taped_type, tensor_type};
+use super::ops::{Mode, taped_type, tensor_type};
 use super::{code, structs};
 
-/// Everything that a network emits. `Err`: layers that have no module.
-pub fn expand(network: &Elaborated, graph: &Graph, file: &File) -> Result<TokenStream, Vec<Diagnostic>> {
-    check_layers(graph, &network.spans)?;
+/// Everything that a network emits.
+pub fn expand(network: &Elaborated, graph: &Graph, file: &File) -> TokenStream {
     let tree = Tree::new(graph);
     let vis = visibility(&network.header.visibility);
     let mut out = TokenStream::new();
@@ -37,24 +35,7 @@ pub fn expand(network: &Elaborated, graph: &Graph, file: &File) -> Result<TokenS
     out.extend(network_struct(network, &tree));
     out.extend(forwards(&tree));
     out.extend(architecture(graph, file));
-    Ok(out)
-}
-
-/// One error for each kind of layer that cannot run yet.
-fn check_layers(graph: &Graph, spans: &[Span]) -> Result<(), Vec<Diagnostic>> {
-    let mut errors: Vec<Diagnostic> = Vec::new();
-    let mut seen = Vec::new();
-    for (node, span) in graph.nodes.iter().zip(spans) {
-        let word = node.op.keyword();
-        if !ops::runs(&node.op) && !seen.contains(&word) {
-            seen.push(word);
-            errors.push(
-                Diagnostic::new(*span, format!("`{word}` has no typed module yet"))
-                    .help("define! accepts it: sizes, names and costs are known, it cannot run"),
-            );
-        }
-    }
-    if errors.is_empty() { Ok(()) } else { Err(errors) }
+    out
 }
 
 fn network_struct(network: &Elaborated, tree: &Tree<'_>) -> TokenStream {

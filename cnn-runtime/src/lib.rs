@@ -82,3 +82,8 @@ pub mod __private {
         (first..first + count).map(|number| number.to_string()).collect()
     }
 }
+
+/// The README's programs compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

@@ -95,5 +95,7 @@ fn path_tokens(path: &Path) -> TokenStream {
 fn import(path: &str, items: Vec<Item>) -> Use {
     let span = Span::call_site();
     let segments = path.split("::").map(|name| Ident { name: name.to_owned(), span }).collect();
-    Use { path: Path { segments }, alias: None, carried: Some(items), span }
+    // The name belongs to the user, who names the definition by its path alone.
+    let alias = Some(Ident { name: "_".to_owned(), span });
+    Use { path: Path { segments }, alias, carried: Some(items), span }
 }

@@ -85,7 +85,8 @@ impl<'a> Definitions<'a> {
                             ));
                             None
                         }
-                        Some(items) => self.room(items, errors, depth + 1).1,
+                        // Nothing in the braces: what was to be brought here could not be read, which was reported there.
+                        Some(items) => Some(self.room(items, errors, depth + 1).1.unwrap_or(Definition::Lost)),
                         None => None,
                     };
                     let definition = definition.unwrap_or(Definition::Missing(import));
@@ -94,6 +95,9 @@ impl<'a> Definitions<'a> {
                 }
             };
             last = Some(definition);
+            if name.name == "_" {
+                continue;
+            }
             if LAYERS.iter().any(|layer| layer.keyword == name.name) {
                 errors.push(
                     Diagnostic::new(name.span, format!("`{}` is a layer and cannot be defined again", name.name))

@@ -341,7 +341,8 @@ impl<'a> Elaborator<'a, '_> {
         self.in_auxiliary = true;
         let output = self.body(body, tensor, inside);
         self.in_auxiliary = false;
-        let number = self.auxiliary.len() + 1;
+        self.auxiliary_shapes.push(self.shape(output));
+        let number = self.auxiliary_shapes.len();
         let name = label.map_or_else(|| format!("aux{number}"), |scope| self.scopes.path(scope));
         if let Some(output) = output {
             self.auxiliary.push(Auxiliary { name, output });
@@ -367,14 +368,20 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     pub(super) fn tapped(&mut self, key: &(String, Option<i64>), span: Span) -> Tensor {
+        let shown = |(name, index): &(String, Option<i64>)| match index {
+            Some(index) => format!("{name}[{index}]"),
+            None => name.clone(),
+        };
         if let Some(tensor) = self.frame().taps.get(key) {
-            return *tensor;
+            let tensor = *tensor;
+            if !self.in_auxiliary && tensor.is_some_and(|id| self.nodes[id.0].auxiliary) {
+                let message = format!("tap `{}` is made in an auxiliary output, which only training computes", shown(key));
+                self.report(Diagnostic::new(span, message).help("name a tensor outside of `aux`"));
+                return None;
+            }
+            return tensor;
         }
         if !self.frame().taps_uncertain {
-            let shown = |(name, index): &(String, Option<i64>)| match index {
-                Some(index) => format!("{name}[{index}]"),
-                None => name.clone(),
-            };
             let known: Vec<String> = self.frame().taps.keys().map(shown).collect();
             let wanted = shown(key);
             let help =
@@ -397,7 +404,8 @@ impl<'a> Elaborator<'a, '_> {
                 LabelPiece::Text(piece) => text.push_str(piece),
                 LabelPiece::Expr(expr) => match self.eval(expr, tensor) {
                     value @ (Value::Int(_) | Value::Float(_) | Value::Bool(_)) => text.push_str(&value.to_string()),
-                    Value::Unknown => text.push('?'),
+                    // Steps below keep a scope of their own, which nobody sees.
+                    Value::Unknown => return self.scopes.hidden(naming.labels),
                     other => self.error(label.span, format!("a label holds numbers, not {} ({other})", other.kind())),
                 },
             }
@@ -408,13 +416,6 @@ impl<'a> Elaborator<'a, '_> {
                 Diagnostic::new(label.span, message).help("a label is one level of a name: nest labels for `a.b`"),
             );
             return naming.labels;
-        }
-        if self.scopes.holds_tensors(naming.labels) {
-            let path = self.scopes.path(naming.labels);
-            self.error(
-                label.span,
-                format!("`{path}` is a layer with parameters of its own, nothing can stand below it"),
-            );
         }
         self.open(naming.labels, &text, label.span)
     }
@@ -440,11 +441,12 @@ impl<'a> Elaborator<'a, '_> {
 
     fn push_node(&mut self, node: Node, span: Span) -> Tensor {
         if self.nodes.len() >= MOST_NODES {
-            self.stop(Diagnostic::new(span, format!("the network has more than {MOST_NODES} operations")));
+            self.stop(Diagnostic::new(span, format!("the network has more than {MOST_NODES} operations"))
+                    .help("a loop or repeat runs too often"));
             return None;
         }
         self.nodes.push(node);
-        self.spans.push(span);
+        self.spans.push(self.word_of(span));
         Some(NodeId(self.nodes.len() - 1))
     }
 }

@@ -205,6 +205,12 @@ impl Op {
         if elements.is_none_or(|n| n > LARGEST_TENSOR) {
             return Err(Fault::new(format!("{} would make a tensor of {shape}, over 2^40 numbers", self.keyword())));
         }
+        for tensor in self.tensors(inputs) {
+            if tensor.elements() > LARGEST_TENSOR as u64 {
+                let (word, name, shape) = (self.keyword(), tensor.name, &tensor.shape);
+                return Err(Fault::new(format!("{word}'s {name} would be {shape:?}, over 2^40 numbers")));
+            }
+        }
         Ok(shape)
     }
 
@@ -356,8 +362,14 @@ impl Op {
 }
 
 fn near_divisors(groups: usize, channels: usize, out: usize) -> String {
-    let mut common: Vec<usize> =
-        (1..=channels.min(out)).filter(|&g| channels.is_multiple_of(g) && out.is_multiple_of(g)).collect();
+    let (mut both, mut rest) = (channels, out);
+    while rest > 0 {
+        (both, rest) = (rest, both % rest);
+    }
+    let pairs = (1..).take_while(|&g| g * g <= both).filter(|&g| both.is_multiple_of(g));
+    let mut common: Vec<usize> = pairs.flat_map(|g| [g, both / g]).collect();
+    common.sort_unstable();
+    common.dedup();
     common.sort_by_key(|g| g.abs_diff(groups));
     common.truncate(3);
     common.sort_unstable();

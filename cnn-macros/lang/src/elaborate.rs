@@ -348,8 +348,10 @@ impl<'a, 'e> Elaborator<'a, 'e> {
                 output,
                 auxiliary: std::mem::take(&mut self.auxiliary),
             };
-            self.limits(limits, &whole);
+            self.limits(limits, Some(&whole));
             graph = (!self.failed).then_some(whole);
+        } else {
+            self.limits(limits, None);
         }
         Elaborated { name: name.clone(), header: header.clone(), input, output, features, auxiliary, graph, spans: self.spans }
     }
@@ -398,23 +400,6 @@ impl<'a, 'e> Elaborator<'a, 'e> {
             target.input?;
         }
         Some(target)
-    }
-
-    /// The scope of a label, with a clash of fields reported.
-    fn open(&mut self, parent: ScopeId, name: &str, span: Span) -> ScopeId {
-        match self.scopes.open(parent, name) {
-            Ok(scope) => scope,
-            Err(clash) => {
-                self.report(
-                    Diagnostic::new(
-                        span,
-                        format!("the labels `{}` and `{name}` are one field `{}` in Rust", clash.other, clash.field),
-                    )
-                    .help("rename one of them"),
-                );
-                parent
-            }
-        }
     }
 }
 

@@ -65,14 +65,15 @@ fn method(name: &str, generics: &str, input: &str, output: &str) -> String {
 
 /// Of a network without sizes nothing is known but that tensors go in and come out.
 fn unsized_network(name: &str) -> TokenStream {
-    let header = "I, E: cnn_runtime::Dtype, D: cnn_runtime::Eager<E>";
+    let header = "S: cnn_runtime::__private::Shape, E: cnn_runtime::Dtype, D: cnn_runtime::Eager<E>";
+    let (plain, taped) = ("cnn_runtime::Tensor<S, E, D>", "cnn_runtime::Tensor<S, E, D, cnn_runtime::OwnedTape<E, D>>");
     code(&format!(
-        "impl<{header}> cnn_runtime::Module<I> for {name}<E, D> {{ \
-             type Output = I; type Error = D::Err; \
-             fn try_forward(&self, _: I) -> ::core::result::Result<I, D::Err> {{ ::core::unreachable!() }} }} \
-         impl<{header}> cnn_runtime::ModuleMut<I> for {name}<E, D> {{ \
-             type Output = I; type Error = D::Err; \
-             fn try_forward_mut(&mut self, _: I) -> ::core::result::Result<I, D::Err> {{ ::core::unreachable!() }} }}"
+        "impl<{header}> cnn_runtime::Module<{plain}> for {name}<E, D> {{ \
+             type Output = {plain}; type Error = D::Err; \
+             fn try_forward(&self, _: {plain}) -> ::core::result::Result<Self::Output, D::Err> {{ ::core::unreachable!() }} }} \
+         impl<{header}> cnn_runtime::ModuleMut<{taped}> for {name}<E, D> {{ \
+             type Output = {taped}; type Error = D::Err; \
+             fn try_forward_mut(&mut self, _: {taped}) -> ::core::result::Result<Self::Output, D::Err> {{ ::core::unreachable!() }} }}"
     ))
 }
 

@@ -58,7 +58,7 @@ fn main() {
     assert_eq!(<Tinier>::PARAMS, 3 * 2 * 9 + 4 + 2 * 7 + 7);
     assert_eq!(<Tinier>::graph().expect("its source stands alone").costs().params, <Tinier>::PARAMS);
     let units = device.build_module::<Units, f32>();
-    assert_eq!(units.body_0.len(), 3, "equal blocks in a row are one field");
+    assert_eq!(units.body._0.len(), 3, "equal blocks in a row are one field");
     assert_eq!(cnn_lang::load(Defined, None).expect("a graph").output_shape().dims(), [5]);
 
     network! {

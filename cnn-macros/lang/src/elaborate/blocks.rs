@@ -122,7 +122,7 @@ impl<'a> Elaborator<'a, '_> {
         let mut frame = Frame::of(&block.name, room, call.span, true);
         frame.taps = bound.taps.iter().map(|(name, tensor)| ((name.clone(), None), *tensor)).collect();
         frame.taps_uncertain = bound.taps.values().any(Option::is_none);
-        let path = self.scopes.path(scope);
+        let path = shortened(&self.scopes.path(scope));
         frame.call = Some(format!("{written}, called `{path}`"));
         self.frames.push(frame);
         for param in block.params.iter().filter(|param| !param.tensor) {
@@ -229,9 +229,21 @@ impl<'a> Elaborator<'a, '_> {
         }
         let period = names.iter().rev().skip(1).position(|name| *name == last).map_or(names.len(), |n| n + 1);
         let cycle = names.split_off(names.len() - period - 1);
+        let span = self.frame().call_span;
         Diagnostic::new(span, format!("block `{last}` calls itself without end: {}", cycle.join(" -> ")))
             .help("guard the call with an `if` that ends it, or use a loop")
     }
+}
+
+/// A path of bearable length: its beginning and its end.
+fn shortened(path: &str) -> String {
+    const SHOWN: usize = 24;
+    let chars: Vec<char> = path.chars().collect();
+    if chars.len() <= 2 * SHOWN {
+        return path.to_owned();
+    }
+    let (begin, end) = (chars[..SHOWN].iter(), chars[chars.len() - SHOWN..].iter());
+    begin.chain(['…'].iter()).chain(end).collect()
 }
 
 /// The arguments of one call of a block.

@@ -154,7 +154,7 @@ impl<'a> Definitions<'a> {
     /// The message for a call of nothing.
     pub fn unknown_call(&self, room: RoomId, name: &str, span: Span) -> Diagnostic {
         let names = LAYERS.iter().map(|layer| layer.keyword).chain(self.names(room));
-        let help = did_you_mean(name, names);
+        let help = elsewhere(name).or_else(|| did_you_mean(name, names));
         Diagnostic { span, message: format!("no layer or block `{name}`"), help, notes: Vec::new() }
     }
 
@@ -162,6 +162,23 @@ impl<'a> Definitions<'a> {
     fn names(&self, room: RoomId) -> impl Iterator<Item = &str> {
         self.rooms[room.0].names.keys().map(String::as_str)
     }
+}
+
+/// Layers as other libraries name them.
+fn elsewhere(name: &str) -> Option<String> {
+    const NAMES: [(&[&str], &str); 8] = [
+        (&["batchnorm", "batchnorm2d", "norm"], "bn"),
+        (&["groupnorm"], "gn"),
+        (&["layernorm"], "ln"),
+        (&["dense", "fc"], "linear"),
+        (&["globalavgpool", "globalavgpool2d"], "gap"),
+        (&["swish"], "silu"),
+        (&["depthwise", "depthwiseconv2d"], "dwconv"),
+        (&["cat"], "concat"),
+    ];
+    let plain = name.to_lowercase().replace('_', "");
+    let layer = NAMES.iter().find(|(names, _)| names.contains(&plain.as_str()))?.1;
+    Some(format!("here it is named `{layer}`"))
 }
 
 impl Use {

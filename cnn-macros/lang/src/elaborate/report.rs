@@ -2,6 +2,7 @@
 
 use super::Elaborator;
 use crate::diag::{Diagnostic, Span};
+use crate::graph::ScopeId;
 
 /// Calls around a mistake that are named: the innermost ones.
 const CALLS_SHOWN: usize = 4;
@@ -46,5 +47,22 @@ impl Elaborator<'_, '_> {
     pub(super) fn word_of(&self, span: Span) -> Span {
         let foreign = |frame: &&super::Frame<'_>| frame.shown_at.is_some();
         self.frames.iter().find(foreign).map_or(span, |frame| frame.call_span)
+    }
+
+    /// The scope of a label, with a clash of fields reported.
+    pub(super) fn open(&mut self, parent: ScopeId, name: &str, span: Span) -> ScopeId {
+        match self.scopes.open(parent, name) {
+            Ok(scope) => scope,
+            Err(clash) => {
+                self.report(
+                    Diagnostic::new(
+                        span,
+                        format!("the labels `{}` and `{name}` are one field `{}` in Rust", clash.other, clash.field),
+                    )
+                    .help("rename one of them"),
+                );
+                self.scopes.hidden(parent)
+            }
+        }
     }
 }

@@ -137,7 +137,11 @@ impl<'a> Elaborator<'a, '_> {
 
     fn repeats(&mut self, count: &'a Expr, tensor: Tensor) -> Option<i64> {
         match self.eval(count, tensor) {
-            Value::Int(n) if n >= 0 => Some(n.min(MOST_STEPS as i64 + 1)),
+            Value::Int(n) if n > MOST_NODES as i64 => {
+                self.error(count.span, format!("a step repeats at most {MOST_NODES} times, this is {n}"));
+                None
+            }
+            Value::Int(n) if n >= 0 => Some(n),
             Value::Unknown => {
                 self.frame_mut().taps_uncertain = true;
                 None
@@ -415,7 +419,7 @@ impl<'a> Elaborator<'a, '_> {
             self.report(
                 Diagnostic::new(label.span, message).help("a label is one level of a name: nest labels for `a.b`"),
             );
-            return naming.labels;
+            return self.scopes.hidden(naming.labels);
         }
         self.open(naming.labels, &text, label.span)
     }

@@ -416,6 +416,10 @@ fn projection(first: Shape, second: Shape) -> String {
     let (from, to, [hf, wf], [ht, wt]) =
         if h1 * w1 >= h2 * w2 { (first, second, [h1, w1], [h2, w2]) } else { (second, first, [h2, w2], [h1, w1]) };
     let (sh, sw) = (hf.div_ceil(ht), wf.div_ceil(wt));
+    // A few pixels less are a window without padding, not a stride.
+    if hf.div_ceil(2) < ht && wf.div_ceil(2) < wt && (hf, wf) != (ht, wt) {
+        return format!("keep the size on the way to {to}: `pad = same`, or crop {from}");
+    }
     if hf.div_ceil(sh) != ht || wf.div_ceil(sw) != wt {
         return format!("bring {from} and {to} to one size: check stride and padding of the two branches");
     }

@@ -125,10 +125,16 @@ impl Diagnostics {
         self.push_known(diagnostic, word.key());
     }
 
-    /// The same for a mistake in a definition from elsewhere, whose words cannot be told apart: what is said tells them.
-    pub fn push_once_shown(&mut self, diagnostic: Diagnostic) {
-        let key = format!("{} {}", diagnostic.span.key(), diagnostic.message);
-        self.push_known(diagnostic, key);
+    /// Adds a mistake in a definition from elsewhere, shown where that one is used, unless that place has one already:
+    /// what else is wrong there most likely follows from the same number.
+    pub fn push_at_use(&mut self, diagnostic: Diagnostic) {
+        let place = format!("use {}", diagnostic.span.key());
+        if let Some(known) = self.words.get(&place)
+            && self.list[known.index].message != diagnostic.message
+        {
+            return;
+        }
+        self.push_known(diagnostic, place);
     }
 
     /// Whether this word has a mistake already.

@@ -248,6 +248,9 @@ impl<'a, 'e> Elaborator<'a, 'e> {
 
     /// Makes a name known in the current frame.
     fn bind(&mut self, name: &Ident, value: Value) {
+        if name.name == "_" {
+            return;
+        }
         if self.frame().variables.iter().any(|(known, _)| *known == name.name) {
             self.report(
                 Diagnostic::new(name.span, format!("`{}` has a meaning here already", name.name))
@@ -314,7 +317,7 @@ impl<'a, 'e> Elaborator<'a, 'e> {
             self.report(
                 Diagnostic::new(
                     span,
-                    format!("{name} should deliver {expected}, but its last step delivers {delivered}"),
+                    format!("`{name}` should deliver {expected}, but its last step delivers {delivered}"),
                 )
                 .help(help),
             );
@@ -353,7 +356,16 @@ impl<'a, 'e> Elaborator<'a, 'e> {
         } else {
             self.limits(limits, None);
         }
-        Elaborated { name: name.clone(), header: header.clone(), input, output, features, auxiliary, graph, spans: self.spans }
+        Elaborated {
+            name: name.clone(),
+            header: header.clone(),
+            input,
+            output,
+            features,
+            auxiliary,
+            graph,
+            spans: self.spans,
+        }
     }
 
     /// Through instances of instances to the network, collecting arguments; the outermost wins.
@@ -385,7 +397,8 @@ impl<'a, 'e> Elaborator<'a, 'e> {
             }
         };
         let names: Vec<&str> = target.network.params.iter().map(|param| param.name.name.as_str()).collect();
-        let (found, errors) = arguments::matched(&instance.of.to_string(), &names, &instance.args, instance.of.span());
+        let (found, errors) =
+            arguments::matched(&format!("`{}`", instance.of), &names, &instance.args, instance.of.span());
         errors.into_iter().for_each(|diagnostic| self.report(diagnostic));
         for (name, index) in names.iter().zip(found) {
             if let Some(index) = index {

@@ -6,7 +6,9 @@ use common::{graph, lines, names};
 
 /// Weights of a network, `.weight` left away.
 fn weights(chains: &str) -> String {
-    let source = format!("block unit(out = 2) {{ conv(out, 1) -> bn: bn -> conv: conv(2, 1) }}\nN: 2x8x8 -> [2, 8, 8]; {chains}");
+    let source = format!(
+        "block unit(out = 2) {{ conv(out, 1) -> bn: bn -> conv: conv(2, 1) }}\nN: 2x8x8 -> [2, 8, 8]; {chains}"
+    );
     let all = names(&source);
     let weights: Vec<&str> = all.iter().filter_map(|name| name.strip_suffix(".weight")).collect();
     weights.join(" ")
@@ -55,7 +57,8 @@ fn rules() {
 #[test]
 fn tensors_come_in_the_order_and_with_the_names_of_pytorch() {
     let all = names("N: 2x8x8 -> 3; stem c: conv(4, 3) -> b: bn; head gap -> fc: linear(3);");
-    let expected = "c.weight c.bias b.weight b.bias b.running_mean b.running_var b.num_batches_tracked fc.weight fc.bias";
+    let expected =
+        "c.weight c.bias b.weight b.bias b.running_mean b.running_var b.num_batches_tracked fc.weight fc.bias";
     assert_eq!(all.join(" "), expected);
 }
 
@@ -68,7 +71,10 @@ fn auxiliary_outputs_are_named() {
 }
 
 const CLASHES: &[(&str, &str)] = &[
-    ("a: conv(2, 1) -> a: conv(2, 1)", "2:21 two parameters would be named `a.weight` | give one of the two steps another label"),
+    (
+        "a: conv(2, 1) -> a: conv(2, 1)",
+        "2:21 two parameters would be named `a.weight` | give one of the two steps another label",
+    ),
     (
         "a: conv(2, 1) -> a: { b: { conv(2, 1) } }",
         "2:28 `a.b.0` would stand below `a`, which is a layer with parameters of its own | give one of the two another label",
@@ -78,10 +84,16 @@ const CLASHES: &[(&str, &str)] = &[
         "2:32 `a` holds other parameters already, so it cannot be a layer | give one of the two another label",
     ),
     ("\"0\": conv(2, 1) -> { conv(2, 1) }", ""),
-    ("a: { \"0\": conv(2, 1) -> conv(2, 1) }", "2:25 two parameters would be named `a.0.weight` | give one of the two steps another label"),
+    (
+        "a: { \"0\": conv(2, 1) -> conv(2, 1) }",
+        "2:25 two parameters would be named `a.0.weight` | give one of the two steps another label",
+    ),
     ("\"a-b\": relu -> a_b: relu", "2:16 the labels `a-b` and `a_b` are one field `a_b` in Rust | rename one of them"),
     ("a: { _0: relu -> relu }", "2:18 the labels `_0` and `0` are one field `_0` in Rust | rename one of them"),
-    ("\"type\": relu -> _type: relu", "2:17 the labels `type` and `_type` are one field `_type` in Rust | rename one of them"),
+    (
+        "\"type\": relu -> _type: relu",
+        "2:17 the labels `type` and `_type` are one field `_type` in Rust | rename one of them",
+    ),
     ("\"{0.5}\": relu", "2:1 `0.5` cannot be a label | a label is one level of a name: nest labels for `a.b`"),
     ("\"{[1]}\": relu", "2:1 a label holds numbers, not a list ([1])"),
     // Nothing follows from a label that is not known, and what is below it has its own names.

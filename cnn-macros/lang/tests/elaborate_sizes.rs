@@ -81,28 +81,72 @@ fn sizes() {
 }
 
 const FAULTS: &[(&str, &str, &str)] = &[
-    ("3x4x9", "conv(8, 5)", "conv's window covers 5 of the height, but its input 4x9 has 4 | make the kernel at most 4, add padding, or shrink the input less before it"),
-    ("3x9x4", "conv(8, 3, dilation = 2)", "conv's window covers 5 of the width (kernel 3 with dilation 2), but its input 9x4 has 4 | make the kernel at most 2, add padding, or shrink the input less before it"),
-    ("3x4x4", "conv(8, 9, pad = 2)", "conv's window covers 9 of the height, but its input 4x4 has 4 plus 4 of padding | make the kernel at most 8, add padding, or shrink the input less before it"),
+    (
+        "3x4x9",
+        "conv(8, 5)",
+        "conv's window covers 5 of the height, but its input 4x9 has 4 | make the kernel at most 4, add padding, or shrink the input less before it",
+    ),
+    (
+        "3x9x4",
+        "conv(8, 3, dilation = 2)",
+        "conv's window covers 5 of the width (kernel 3 with dilation 2), but its input 9x4 has 4 | make the kernel at most 2, add padding, or shrink the input less before it",
+    ),
+    (
+        "3x4x4",
+        "conv(8, 9, pad = 2)",
+        "conv's window covers 9 of the height, but its input 4x4 has 4 plus 4 of padding | make the kernel at most 8, add padding, or shrink the input less before it",
+    ),
     ("6x4x4", "conv(8, 1, groups = 4)", "4 groups do not divide 6 input channels | nearest that divide: 1, 2"),
     ("6x4x4", "conv(8, 1, groups = 3)", "3 groups do not divide 8 output channels | nearest that divide: 1, 2"),
     ("6x4x4", "conv(2, 1, connect = [[0, 1], [6]])", "the connection table names input channel 6 of 6, counted from 0"),
     ("6x4x4", "conv(3, 1, connect = [[0, 1], [5]])", "the connection table has 2 rows for 3 output channels"),
-    ("6x4x4", "maxpool(3, pad = 2)", "padding 2 is more than half of the window of 3, so some windows would see only padding | pad at most 1"),
+    (
+        "6x4x4",
+        "maxpool(3, pad = 2)",
+        "padding 2 is more than half of the window of 3, so some windows would see only padding | pad at most 1",
+    ),
     ("6x4x4", "gn(4)", "4 groups do not divide 6 channels | nearest that divide: 2, 3, 6"),
     ("6x4x4", "pad(-2)", "cropping -2 and -2 leaves nothing of the height 4"),
-    ("6x4x4", "pad_channels(8, before = 3)", "pad_channels makes 8 channels, fewer than the 6 that arrive with 3 in front"),
+    (
+        "6x4x4",
+        "pad_channels(8, before = 3)",
+        "pad_channels makes 8 channels, fewer than the 6 that arrive with 3 in front",
+    ),
     ("6x4x4", "select(2, 8)", "select takes channels 2..8 of 6 | the first channel is 0 and the end is at most 6"),
     ("6x4x4", "select(3, 3)", "select takes channels 3..3 of 6 | the first channel is 0 and the end is at most 6"),
     ("6x4x4", "upsample(2, align_corners = true)", "align_corners means something for `mode = bilinear` only"),
-    ("6", "gap", "gap needs a feature map, but a vector of 6 arrives | move it in front of the gap, flatten or linear that made the vector"),
+    (
+        "6",
+        "gap",
+        "gap needs a feature map, but a vector of 6 arrives | move it in front of the gap, flatten or linear that made the vector",
+    ),
     ("6x4x4", "upsample(1M)", "upsample would make a tensor of 6x4000000x4000000, over 2^40 numbers"),
     ("1000000x1x1", "conv(2000000, 1)", "conv's weight would be [2000000, 1000000, 1, 1], over 2^40 numbers"),
-    ("6x4x4", "add { conv(8, 1); conv(6, 1); }", "add joins 8x4x4 and 6x4x4 | give the shortcut of 8x4x4 a projection: conv(6, 1)"),
-    ("6x4x4", "add { conv(6, 3); conv(6, 1); }", "add joins 6x2x2 and 6x4x4 | give the shortcut of 6x4x4 a projection: conv(6, 1, stride = 2)"),
-    ("6x9x9", "add { conv(6, 3); conv(6, 1); }", "add joins 6x7x7 and 6x9x9 | keep the size on the way to 6x7x7: `pad = same`, or crop 6x9x9"),
-    ("6x7x5", "concat { relu; gap -> linear(6); }", "concat joins 6x7x5 and 6, whose height and width differ | all branches must be feature maps or all vectors: put gap or flatten in one of them"),
-    ("6x9x9", "mul { conv(5, 1); identity; }", "mul joins 5x9x9 and 6x9x9 | sizes must be equal or 1 on each axis: adaptive_avgpool(1) makes C x 1 x 1"),
+    (
+        "6x4x4",
+        "add { conv(8, 1); conv(6, 1); }",
+        "add joins 8x4x4 and 6x4x4 | give the shortcut of 8x4x4 a projection: conv(6, 1)",
+    ),
+    (
+        "6x4x4",
+        "add { conv(6, 3); conv(6, 1); }",
+        "add joins 6x2x2 and 6x4x4 | give the shortcut of 6x4x4 a projection: conv(6, 1, stride = 2)",
+    ),
+    (
+        "6x9x9",
+        "add { conv(6, 3); conv(6, 1); }",
+        "add joins 6x7x7 and 6x9x9 | keep the size on the way to 6x7x7: `pad = same`, or crop 6x9x9",
+    ),
+    (
+        "6x7x5",
+        "concat { relu; gap -> linear(6); }",
+        "concat joins 6x7x5 and 6, whose height and width differ | all branches must be feature maps or all vectors: put gap or flatten in one of them",
+    ),
+    (
+        "6x9x9",
+        "mul { conv(5, 1); identity; }",
+        "mul joins 5x9x9 and 6x9x9 | sizes must be equal or 1 on each axis: adaptive_avgpool(1) makes C x 1 x 1",
+    ),
 ];
 
 #[test]

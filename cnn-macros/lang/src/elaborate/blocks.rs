@@ -60,7 +60,8 @@ impl<'a> Elaborator<'a, '_> {
         naming: Naming,
     ) -> Tensor {
         let scope = self.scope_of(label, naming, call.name.span);
-        let variables: Vec<String> = self.frame().variables.iter().map(|(name, _)| name.clone()).collect();
+        let variables = if call.args.is_empty() { &[] } else { self.frame().variables.as_slice() };
+        let variables: Vec<String> = variables.iter().map(|(name, _)| name.clone()).collect();
         let mut found = Vec::new();
         let arguments = layer_arguments(
             layer,
@@ -84,7 +85,7 @@ impl<'a> Elaborator<'a, '_> {
                 return None;
             }
         };
-                if let Some(first) = op.tensors(&[shape]).first()
+        if let Some(first) = op.tensors(&[shape]).first()
             && let Err(clash) = self.scopes.place_tensors(scope)
         {
             let path = self.scopes.path(scope);

@@ -122,7 +122,7 @@ impl Evaluator<'_> {
                 let to = if inclusive { to.saturating_add(1) } else { to };
                 let length = to.saturating_sub(from);
                 if length > LONGEST_LIST {
-                    let message = format!("a range of {length} numbers, the limit is {LONGEST_LIST}");
+                    let message = format!("a range of {length} numbers, at most {LONGEST_LIST} are allowed");
                     return self.fail(span, message, None);
                 }
                 if !self.worked(usize::try_from(length).unwrap_or(0)) {

@@ -25,7 +25,7 @@ impl Elaborator<'_, '_> {
             Some(_) if self.errors.knows(innermost) => {}
             Some(shown) => {
                 diagnostic.span = shown;
-                self.errors.push_once_shown(diagnostic);
+                self.errors.push_at_use(diagnostic);
             }
             None => self.errors.push_once(diagnostic, innermost),
         }

@@ -113,9 +113,15 @@ impl<'a> Elaborator<'a, '_> {
                 // The label is the scope of the copies, whatever their number.
                 let naming = label.map_or(naming, Naming::within);
                 let times = self.repeats(count, tensor);
-                (0..times.unwrap_or(0)).fold(times.and(tensor), |tensor, _| {
-                    if self.stopped { None } else { self.postfixed(step, inner, None, tensor, naming) }
-                })
+                let mut tensor = times.and(tensor);
+                for copy in 0..times.unwrap_or(0) {
+                    // Where nothing is known of a tensor, another copy says nothing new.
+                    if self.stopped || tensor.is_none() && copy > 0 {
+                        return None;
+                    }
+                    tensor = self.postfixed(step, inner, None, tensor, naming);
+                }
+                tensor
             }
             Some((Postfix::Assert(size), inner)) => {
                 let before = tensor;
@@ -379,7 +385,8 @@ impl<'a> Elaborator<'a, '_> {
         if let Some(tensor) = self.frame().taps.get(key) {
             let tensor = *tensor;
             if !self.in_auxiliary && tensor.is_some_and(|id| self.nodes[id.0].auxiliary) {
-                let message = format!("tap `{}` is made in an auxiliary output, which only training computes", shown(key));
+                let message =
+                    format!("tap `{}` is made in an auxiliary output, which only training computes", shown(key));
                 self.report(Diagnostic::new(span, message).help("name a tensor outside of `aux`"));
                 return None;
             }
@@ -445,8 +452,10 @@ impl<'a> Elaborator<'a, '_> {
 
     fn push_node(&mut self, node: Node, span: Span) -> Tensor {
         if self.nodes.len() >= MOST_NODES {
-            self.stop(Diagnostic::new(span, format!("the network has more than {MOST_NODES} operations"))
-                    .help("a loop or repeat runs too often"));
+            self.stop(
+                Diagnostic::new(span, format!("the network has more than {MOST_NODES} operations"))
+                    .help("a loop or repeat runs too often"),
+            );
             return None;
         }
         self.nodes.push(node);

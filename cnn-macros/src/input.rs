@@ -99,6 +99,7 @@ fn path_tokens(path: &Path) -> TokenStream {
 /// where that is taken it goes by the whole path.
 fn import(path: &str, items: Vec<Item>, others: &[Item]) -> Use {
     let span = Span::call_site();
+<<<<<<< HEAD
     let ident = |name: &str| Ident { name: name.to_owned(), span };
     let path = Path { segments: path.split("::").map(ident).collect() };
     let taken = others.iter().map(item_name).any(|name| name.name == path.last().name);
@@ -113,4 +114,10 @@ fn item_name(item: &Item) -> &Ident {
         Item::Instance(instance) => &instance.name,
         Item::Use(import) => import.name(),
     }
+=======
+    let segments = path.split("::").map(|name| Ident { name: name.to_owned(), span }).collect();
+    // The name belongs to the user, who names the definition by its path alone.
+    let alias = Some(Ident { name: "_".to_owned(), span });
+    Use { path: Path { segments }, alias, carried: Some(items), span }
+>>>>>>> ui
 }

@@ -76,6 +76,7 @@ macro_rules! define {
 #[doc(hidden)]
 pub mod __private {
     pub use cnn_macros::{define, network};
+    pub use dfdx::shapes::Shape;
 
     /// Names of a run of numbered blocks.
     pub fn numbers(first: usize, count: usize) -> Vec<String> {

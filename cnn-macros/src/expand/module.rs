@@ -40,21 +40,26 @@ pub fn expand(network: &Elaborated, graph: &Graph, file: &File) -> Result<TokenS
     Ok(out)
 }
 
-/// One error for each kind of layer that cannot run yet.
+/// An error for each place with layers that cannot run yet, and each kind of layer once.
 fn check_layers(graph: &Graph, spans: &[Span]) -> Result<(), Vec<Diagnostic>> {
-    let mut errors: Vec<Diagnostic> = Vec::new();
-    let mut seen = Vec::new();
+    let mut places: Vec<(Span, Vec<&str>)> = Vec::new();
     for (node, span) in graph.nodes.iter().zip(spans) {
         let word = node.op.keyword();
-        if !ops::runs(&node.op) && !seen.contains(&word) {
-            seen.push(word);
-            errors.push(
-                Diagnostic::new(*span, format!("`{word}` has no typed module yet"))
-                    .help("define! accepts it: sizes, names and costs are known, it cannot run"),
-            );
+        if ops::runs(&node.op) || places.iter().any(|(_, words)| words.contains(&word)) {
+            continue;
+        }
+        match places.iter_mut().find(|(place, _)| place.same_place(*span)) {
+            Some((_, words)) => words.push(word),
+            None => places.push((*span, vec![word])),
         }
     }
-    if errors.is_empty() { Ok(()) } else { Err(errors) }
+    let error = |(span, words): (Span, Vec<&str>)| {
+        let list = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+        let (have, it) = if words.len() == 1 { ("has", "it") } else { ("have", "them") };
+        Diagnostic::new(span, format!("{list} {have} no typed module yet"))
+            .help(format!("`define!` accepts {it}: sizes, names and costs are known, the network cannot run"))
+    };
+    if places.is_empty() { Ok(()) } else { Err(places.into_iter().map(error).collect()) }
 }
 
 fn network_struct(network: &Elaborated, tree: &Tree<'_>) -> TokenStream {

@@ -27,9 +27,18 @@ pub fn network(tokens: TokenStream) -> TokenStream {
     let program = compile_file(file, errors);
     let mut out = definitions(&program);
     let mut errors = compile_errors(&program.errors);
+    let mut emitted = Vec::new();
     for network in &program.networks {
+        // A name that is defined twice was reported.
+        if emitted.contains(&&network.name.name) {
+            continue;
+        }
+        emitted.push(&network.name.name);
         let module = network.graph.as_ref().map(|graph| module::expand(network, graph, &program.file));
         out.extend(with_runtime(module.unwrap_or_else(|| fallback::expand(network)), &input.runtime));
+    }
+    for lost in &program.file.lost {
+        out.extend(with_runtime(fallback::lost(lost), &input.runtime));
     }
     errors.extend(out);
     errors
@@ -45,7 +54,7 @@ pub fn define(tokens: TokenStream) -> TokenStream {
     let program = compile_file(file, errors);
     let mut out = compile_errors(&program.errors);
     out.extend(definitions(&program));
-    out.extend(program.file.items.iter().map(|item| export::source_constant(item, &program.file)));
+    out.extend(export::source_constants(&program.file));
     out
 }
 
@@ -61,7 +70,7 @@ fn read(input: &Input, entry: &str) -> Result<(File, Diagnostics), TokenStream> 
 }
 
 fn definitions(program: &Program) -> TokenStream {
-    program.file.items.iter().map(|item| export::expand(item, &program.file)).collect()
+    export::carriers(&program.file, !program.errors.is_empty())
 }
 
 /// One `compile_error!` for each mistake, from its first to its last token.

@@ -76,9 +76,15 @@ macro_rules! define {
 #[doc(hidden)]
 pub mod __private {
     pub use cnn_macros::{define, network};
+    pub use dfdx::shapes::Shape;
 
     /// Names of a run of numbered blocks.
     pub fn numbers(first: usize, count: usize) -> Vec<String> {
         (first..first + count).map(|number| number.to_string()).collect()
     }
 }
+
+/// The README's programs compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

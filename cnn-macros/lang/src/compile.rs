@@ -36,15 +36,29 @@ pub fn compile_str(source: &str) -> Program {
 /// Compiles a tree whose imports have been brought here.
 pub fn elaborate(file: File, mut errors: Diagnostics) -> Program {
     let definitions = Definitions::collect(&file, &mut errors);
-    let mut networks = Vec::new();
-    for item in &file.items {
-        match item {
-            Item::Network(network) => networks.push(elaborate::network(network, &definitions, &mut errors)),
-            Item::Instance(instance) => networks.push(elaborate::instance(instance, &definitions, &mut errors)),
-            Item::Block(block) if !block.incomplete => definitions.check_calls(block, &mut errors),
-            Item::Block(_) | Item::Use(_) => {}
+    let mut networks: Vec<(usize, Elaborated)> = Vec::new();
+    let items = || file.items.iter().enumerate();
+    for (index, item) in items() {
+        if let Item::Network(network) = item {
+            networks.push((index, elaborate::network(network, &definitions, &mut errors)));
         }
     }
+    // Behind all networks: what is wrong with a definition is said there, not at its instances.
+    for (index, item) in items() {
+        if let Item::Instance(instance) = item {
+            networks.push((index, elaborate::instance(instance, &definitions, &mut errors)));
+        }
+    }
+    // Blocks that nobody calls.
+    for (_, item) in items() {
+        if let Item::Block(block) = item
+            && !block.incomplete
+        {
+            definitions.check_calls(block, &mut errors);
+        }
+    }
+    networks.sort_by_key(|(index, _)| *index);
+    let networks = networks.into_iter().map(|(_, network)| network).collect();
     let errors = errors.into_vec();
     Program { file, networks, errors }
 }

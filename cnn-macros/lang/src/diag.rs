@@ -1,5 +1,6 @@
 //! Errors: collected, never thrown, so that all independent mistakes are reported at once.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// From the first to the last token of something. All spans are equal: where a thing was written is not part of
@@ -93,9 +94,18 @@ impl fmt::Display for Diagnostic {
 #[derive(Debug, Default)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
-    /// Words at fault, and the index of their mistake.
-    words: Vec<(String, usize)>,
+    words: BTreeMap<String, Known>,
 }
+
+/// A word at fault: its mistake, and the ways that led there.
+#[derive(Debug)]
+struct Known {
+    index: usize,
+    ways: BTreeSet<String>,
+}
+
+/// Ways to one mistake that are written out.
+const WAYS_SHOWN: usize = 3;
 
 impl Diagnostics {
     /// Adds a mistake.
@@ -106,20 +116,46 @@ impl Diagnostics {
     /// Adds a mistake unless its word has one already: then only the way that led there is added.
     ///
     /// A block called twice is wrong once. `word` is the word at fault, which may be elsewhere than where it is shown.
-    pub fn push_once(&mut self, mut diagnostic: Diagnostic, word: Span) {
-        let key = word.key();
-        match self.words.iter().find(|(known, _)| *known == key) {
-            Some(&(_, index)) => {
-                let first = &mut self.list[index];
-                let also = diagnostic.notes.drain(..).next().map(|note| format!("also {note}"));
-                match also {
-                    Some(also) if !first.notes.contains(&also) => first.notes.push(also),
-                    _ => {}
+    pub fn push_once(&mut self, diagnostic: Diagnostic, word: Span) {
+        self.push_known(diagnostic, word.key());
+    }
+
+    /// Adds a mistake in a definition from elsewhere, shown where that one is used, unless that place has one already:
+    /// what else is wrong there most likely follows from the same number.
+    pub fn push_at_use(&mut self, diagnostic: Diagnostic) {
+        let place = format!("use {}", diagnostic.span.key());
+        if let Some(known) = self.words.get(&place)
+            && self.list[known.index].message != diagnostic.message
+        {
+            return;
+        }
+        self.push_known(diagnostic, place);
+    }
+
+    /// Whether this word has a mistake already.
+    pub fn knows(&self, word: Span) -> bool {
+        self.words.contains_key(&word.key())
+    }
+
+    fn push_known(&mut self, mut diagnostic: Diagnostic, key: String) {
+        let way = diagnostic.notes.first().cloned();
+        let Some(known) = self.words.get_mut(&key) else {
+            let known = Known { index: self.list.len(), ways: way.into_iter().collect() };
+            self.words.insert(key, known);
+            self.list.push(diagnostic);
+            return;
+        };
+        let Some(way) = way.filter(|way| known.ways.insert(way.clone())) else { return };
+        let first = &mut self.list[known.index];
+        match known.ways.len() {
+            1 => first.notes.append(&mut diagnostic.notes),
+            n if n <= WAYS_SHOWN => first.notes.push(format!("also {way}")),
+            n => {
+                let more = n - WAYS_SHOWN;
+                if more > 1 {
+                    first.notes.pop();
                 }
-            }
-            None => {
-                self.words.push((key, self.list.len()));
-                self.list.push(diagnostic);
+                first.notes.push(format!("also in {more} more call{}", if more == 1 { "" } else { "s" }));
             }
         }
     }

@@ -7,11 +7,13 @@ mod blocks;
 mod definitions;
 mod eval;
 mod limits;
+mod report;
 mod scopes;
 mod steps;
 mod uses;
 mod value;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 pub use definitions::closure;
@@ -23,7 +25,7 @@ use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::graph::{Auxiliary, Call, Graph, Node, NodeId, Op, ScopeId, Shape};
 use crate::syntax::ast::{Arg, Expr, Header, Ident, Instance, Limit, Network, SectionKind};
 use definitions::Definition;
-use eval::{Surroundings, eval};
+use eval::{MOST_WORK, Surroundings, eval};
 use scopes::{Naming, Scopes};
 
 /// A tensor on the way; `None` where a mistake has hidden its size.
@@ -47,6 +49,10 @@ pub struct Elaborated {
     pub input: Option<Shape>,
     /// As far as the header says.
     pub output: Option<Shape>,
+    /// The tensor that arrives at the head, as far as it got.
+    pub features: Option<Shape>,
+    /// Auxiliary outputs, as far as they got.
+    pub auxiliary: Vec<Option<Shape>>,
     /// The network, if nothing was wrong with it.
     pub graph: Option<Graph>,
     /// For each node of the graph the word that made it.
@@ -55,7 +61,6 @@ pub struct Elaborated {
 
 /// Elaborates a network by its definition: with default arguments, its own input, every `@` and `where` checked.
 pub(crate) fn network(network: &Network, definitions: &Definitions<'_>, errors: &mut Diagnostics) -> Elaborated {
-    let before = errors.len();
     let mut elaborator = Elaborator::new(definitions, errors);
     let frame = Frame::of(&network.name, RoomId::FILE, network.name.span, true);
     elaborator.frames.push(frame);
@@ -64,23 +69,27 @@ pub(crate) fn network(network: &Network, definitions: &Definitions<'_>, errors: 
     if !network.incomplete {
         elaborator.sections(network, input, output);
     }
-    let limits = [(network.limits.as_slice(), network.name.span)];
-    elaborator.finish(&network.name, &network.header, input, output, &limits, before)
+    elaborator.finish(&network.name, &network.header, input, output, &network.limits)
 }
 
 /// Elaborates `Name = path(args): size`.
 pub(crate) fn instance(instance: &Instance, definitions: &Definitions<'_>, errors: &mut Diagnostics) -> Elaborated {
-    let before = errors.len();
     let mut elaborator = Elaborator::new(definitions, errors);
     elaborator.frames.push(Frame::of(&instance.name, RoomId::FILE, instance.name.span, true));
-    let resolved = if instance.incomplete { None } else { elaborator.follow(instance, RoomId::FILE, 0) };
+    let resolved = if instance.incomplete { None } else { elaborator.follow(instance, RoomId::FILE, &mut Vec::new()) };
     let Some(target) = resolved else {
         elaborator.incomplete = true;
         let input = instance.input.as_ref().and_then(|size| elaborator.size(size));
-        return elaborator.finish(&instance.name, &instance.header, input, None, &[], before);
+        return elaborator.finish(&instance.name, &instance.header, input, None, &[]);
     };
-    let mut frame = Frame::of(&target.network.name, target.room, instance.name.span, false);
+    let mut frame = Frame::of(&target.network.name, target.room, instance.of.span(), false);
     frame.call = Some(instance.of.to_string());
+    // The definition holds by itself: what does not hold here follows from what the instance changes.
+    frame.shown_at = Some(match (&instance.input, instance.args.as_slice()) {
+        (Some(size), []) => size.span,
+        (None, [only]) => only.value.span,
+        _ => instance.of.span(),
+    });
     elaborator.frames.push(frame);
     elaborator.parameters(target.network, &target.args);
     let (input, output) = elaborator.header_sizes(target.network, target.input);
@@ -88,15 +97,14 @@ pub(crate) fn instance(instance: &Instance, definitions: &Definitions<'_>, error
         elaborator.sections(target.network, input, output);
     }
     elaborator.frames.pop();
-    let limits = [(instance.limits.as_slice(), instance.name.span)];
-    elaborator.finish(&instance.name, &instance.header, input, output, &limits, before)
+    elaborator.finish(&instance.name, &instance.header, input, output, &instance.limits)
 }
 
 /// What an instance comes down to, through any number of instances of instances.
 struct Target<'a> {
     network: &'a Network,
     room: RoomId,
-    args: Vec<(String, Value, Span)>,
+    args: Vec<(String, Value)>,
     input: Option<Shape>,
 }
 
@@ -113,6 +121,8 @@ struct Frame<'a> {
     checked: bool,
     /// Where it was called, in the room of the frame around it.
     call_span: Span,
+    /// Where mistakes in it are shown, if not on their own words: these are not of the user's making.
+    shown_at: Option<Span>,
     /// The call as written with its values, and where: for notes.
     call: Option<String>,
 }
@@ -127,6 +137,7 @@ impl<'a> Frame<'a> {
             taps_uncertain: false,
             checked,
             call_span,
+            shown_at: (room != RoomId::FILE).then_some(call_span),
             call: None,
         }
     }
@@ -141,13 +152,17 @@ struct Elaborator<'a, 'e> {
     scopes: Scopes,
     calls: Vec<Call>,
     auxiliary: Vec<Auxiliary>,
+    auxiliary_shapes: Vec<Option<Shape>>,
     in_auxiliary: bool,
     head: Option<(usize, NodeId)>,
     output: Tensor,
     steps: usize,
+    work: Cell<usize>,
     depth: usize,
     /// A limit was reached: nothing more is elaborated.
     stopped: bool,
+    /// Something was reported, perhaps by another network before, so there can be no graph.
+    failed: bool,
     /// A definition is still to be brought here, so there can be no graph.
     incomplete: bool,
 }
@@ -163,12 +178,15 @@ impl<'a, 'e> Elaborator<'a, 'e> {
             scopes: Scopes::new(),
             calls: Vec::new(),
             auxiliary: Vec::new(),
+            auxiliary_shapes: Vec::new(),
             in_auxiliary: false,
             head: None,
             output: None,
             steps: 0,
+            work: Cell::new(0),
             depth: 0,
             stopped: false,
+            failed: false,
             incomplete: false,
         }
     }
@@ -186,37 +204,15 @@ impl<'a, 'e> Elaborator<'a, 'e> {
         tensor.map(|id| self.nodes[id.0].shape)
     }
 
-    /// Reports a mistake on a token of the user's own source: one in imported source is shown at the call that led there.
-    fn report(&mut self, mut diagnostic: Diagnostic) {
-        let innermost = diagnostic.span;
-        for frame in self.frames.iter().rev() {
-            if let Some(call) = &frame.call {
-                diagnostic.notes.push(format!("in {call}"));
-            }
-            if frame.room != RoomId::FILE {
-                diagnostic.span = frame.call_span;
-            }
-        }
-        self.errors.push_once(diagnostic, innermost);
-    }
-
-    fn error(&mut self, span: Span, message: impl Into<String>) {
-        self.report(Diagnostic::new(span, message));
-    }
-
-    /// A limit of elaboration: said once, then everything stops.
-    fn stop(&mut self, diagnostic: Diagnostic) {
-        if !self.stopped {
-            self.report(diagnostic);
-        }
-        self.stopped = true;
-    }
-
     fn eval_at(&mut self, expr: &Expr, arriving: Result<Option<Shape>, &'static str>) -> Value {
         let mut found = Vec::new();
-        let around = Surroundings { variables: &self.frame().variables, arriving };
+        let around = Surroundings { variables: &self.frame().variables, arriving, work: &self.work };
         let value = eval(expr, &around, &mut |diagnostic| found.push(diagnostic));
         found.into_iter().for_each(|diagnostic| self.report(diagnostic));
+        if self.work.get() > MOST_WORK {
+            let message = format!("the network computes more than {MOST_WORK} values");
+            self.stop(Diagnostic::new(expr.span, message).help("a loop runs too often, or a list is too long"));
+        }
         value
     }
 
@@ -226,24 +222,14 @@ impl<'a, 'e> Elaborator<'a, 'e> {
     }
 
     /// Binds the parameters of a network: `given` in place of the defaults.
-    fn parameters(&mut self, network: &'a Network, given: &[(String, Value, Span)]) {
-        for (name, _, span) in given {
-            if !network.params.iter().any(|param| param.name.name == *name) {
-                let known = network.params.iter().map(|param| param.name.name.as_str());
-                let help = crate::nearest::did_you_mean(name, known);
-                let message = format!("{} has no argument `{name}`", network.name.name);
-                let outer = self.frames.pop();
-                self.report(Diagnostic { span: *span, message, help, notes: Vec::new() });
-                self.frames.extend(outer);
-            }
-        }
+    fn parameters(&mut self, network: &'a Network, given: &[(String, Value)]) {
         for param in &network.params {
             if param.tensor {
                 self.error(param.name.span, "a network has no tensor parameters, only blocks do");
                 continue;
             }
-            let value = match (given.iter().find(|(name, ..)| *name == param.name.name), &param.default) {
-                (Some((_, value, _)), _) => value.clone(),
+            let value = match (given.iter().find(|(name, _)| *name == param.name.name), &param.default) {
+                (Some((_, value)), _) => value.clone(),
                 (None, Some(default)) => self.eval_at(default, Err("the arguments of a network")),
                 (None, None) => {
                     self.report(
@@ -262,6 +248,9 @@ impl<'a, 'e> Elaborator<'a, 'e> {
 
     /// Makes a name known in the current frame.
     fn bind(&mut self, name: &Ident, value: Value) {
+        if name.name == "_" {
+            return;
+        }
         if self.frame().variables.iter().any(|(known, _)| *known == name.name) {
             self.report(
                 Diagnostic::new(name.span, format!("`{}` has a meaning here already", name.name))
@@ -328,7 +317,7 @@ impl<'a, 'e> Elaborator<'a, 'e> {
             self.report(
                 Diagnostic::new(
                     span,
-                    format!("{name} should deliver {expected}, but its last step delivers {delivered}"),
+                    format!("`{name}` should deliver {expected}, but its last step delivers {delivered}"),
                 )
                 .help(help),
             );
@@ -341,11 +330,13 @@ impl<'a, 'e> Elaborator<'a, 'e> {
         header: &Header,
         input: Option<Shape>,
         output: Option<Shape>,
-        limits: &[(&[Limit], Span)],
-        errors_before: usize,
+        limits: &[Limit],
     ) -> Elaborated {
         let mut graph = None;
-        if self.errors.len() == errors_before
+        let features = self.head.map_or(self.output, |(_, features)| Some(features));
+        let features = self.shape(features);
+        let auxiliary = std::mem::take(&mut self.auxiliary_shapes);
+        if !self.failed
             && !self.incomplete
             && let Some(output) = self.output
         {
@@ -360,21 +351,39 @@ impl<'a, 'e> Elaborator<'a, 'e> {
                 output,
                 auxiliary: std::mem::take(&mut self.auxiliary),
             };
-            for (limits, _) in limits {
-                self.limits(limits, &whole);
-            }
-            graph = (self.errors.len() == errors_before).then_some(whole);
+            self.limits(limits, Some(&whole));
+            graph = (!self.failed).then_some(whole);
+        } else {
+            self.limits(limits, None);
         }
-        Elaborated { name: name.clone(), header: header.clone(), input, output, graph, spans: self.spans }
+        Elaborated {
+            name: name.clone(),
+            header: header.clone(),
+            input,
+            output,
+            features,
+            auxiliary,
+            graph,
+            spans: self.spans,
+        }
     }
 
     /// Through instances of instances to the network, collecting arguments; the outermost wins.
-    fn follow(&mut self, instance: &'a Instance, room: RoomId, depth: usize) -> Option<Target<'a>> {
-        let resolved = match self.definitions.resolve(room, &instance.of) {
-            Ok(_) if depth > 32 => {
-                self.error(instance.of.span(), format!("`{}` is an instance of itself", instance.of));
-                return None;
+    fn follow(&mut self, instance: &'a Instance, room: RoomId, path: &mut Vec<&'a Instance>) -> Option<Target<'a>> {
+        if let Some(begin) = path.iter().position(|known| std::ptr::eq(*known, instance)) {
+            // A circle is one mistake, told at its first instance in the text.
+            let first = path[begin..].iter().min_by_key(|instance| std::ptr::from_ref(**instance));
+            if begin == 0 && first.is_some_and(|first| std::ptr::eq(*first, instance)) {
+                let names: Vec<&str> = path.iter().map(|instance| instance.name.name.as_str()).collect();
+                let message = format!("`{0}` is an instance of itself: {1} -> {0}", names[0], names.join(" -> "));
+                self.report(
+                    Diagnostic::new(instance.of.span(), message).help("one of them must name a network with sections"),
+                );
             }
+            return None;
+        }
+        path.push(instance);
+        let resolved = match self.definitions.resolve(room, &instance.of) {
             Ok(definition) => definition,
             Err(diagnostic) => {
                 self.report(diagnostic);
@@ -383,7 +392,7 @@ impl<'a, 'e> Elaborator<'a, 'e> {
         };
         let mut target = match resolved {
             Definition::Network(network, room) => Target { network, room, args: Vec::new(), input: None },
-            Definition::Instance(inner, inner_room) => self.follow(inner, inner_room, depth + 1)?,
+            Definition::Instance(inner, inner_room) => self.follow(inner, inner_room, path)?,
             Definition::Lost => return None,
             Definition::Block(..) | Definition::Missing(_) => {
                 self.report(
@@ -397,14 +406,15 @@ impl<'a, 'e> Elaborator<'a, 'e> {
             }
         };
         let names: Vec<&str> = target.network.params.iter().map(|param| param.name.name.as_str()).collect();
-        let (found, errors) = arguments::matched(&instance.of.to_string(), &names, &instance.args, instance.of.span());
+        let (found, errors) =
+            arguments::matched(&format!("`{}`", instance.of), &names, &instance.args, instance.of.span());
         errors.into_iter().for_each(|diagnostic| self.report(diagnostic));
         for (name, index) in names.iter().zip(found) {
             if let Some(index) = index {
                 let arg: &Arg = &instance.args[index];
                 let value = self.eval_at(&arg.value, Err("the arguments of an instance"));
-                target.args.retain(|(known, ..)| known != name);
-                target.args.push(((*name).to_owned(), value, arg.value.span));
+                target.args.retain(|(known, _)| known != name);
+                target.args.push(((*name).to_owned(), value));
             }
         }
         if let Some(size) = &instance.input {
@@ -412,23 +422,6 @@ impl<'a, 'e> Elaborator<'a, 'e> {
             target.input?;
         }
         Some(target)
-    }
-
-    /// The scope of a label, with a clash of fields reported.
-    fn open(&mut self, parent: ScopeId, name: &str, span: Span) -> ScopeId {
-        match self.scopes.open(parent, name) {
-            Ok(scope) => scope,
-            Err(clash) => {
-                self.report(
-                    Diagnostic::new(
-                        span,
-                        format!("the labels `{}` and `{name}` are one field `{}` in Rust", clash.other, clash.field),
-                    )
-                    .help("rename one of them"),
-                );
-                parent
-            }
-        }
     }
 }
 

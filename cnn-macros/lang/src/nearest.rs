@@ -3,12 +3,17 @@
 /// The candidate closest to `wanted`, if one is close enough to be a slip of the fingers.
 pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = wanted.to_lowercase();
-    candidates
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    // `padding` for `pad`, `kernel_size` for `kernel`.
+    let longer = |candidate: &&str| candidate.len() > 2 && wanted.starts_with(&candidate.to_lowercase());
+    let beginning = candidates.iter().copied().filter(longer).max_by_key(|candidate| candidate.len());
+    let close = candidates
         .into_iter()
         .map(|candidate| (distance(&wanted, &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + wanted.len().max(candidate.len()) / 4)
         .min()
-        .map(|(_, candidate)| candidate)
+        .map(|(_, candidate)| candidate);
+    close.or(beginning)
 }
 
 /// ``did you mean `conv`?``, if one is close enough.
@@ -49,6 +54,7 @@ mod tests {
         assert_eq!(nearest("cnov", layers), Some("conv"));
         assert_eq!(nearest("max_pool", layers), Some("maxpool"));
         assert_eq!(nearest("MaxPool", layers), Some("maxpool"));
+        assert_eq!(nearest("conv2d", layers), Some("conv"));
         assert_eq!(nearest("attention", layers), None);
     }
 }

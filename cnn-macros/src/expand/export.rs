@@ -1,37 +1,77 @@
 //! A definition for other macros: a `macro_rules!` that carries its source, closed over everything it uses.
 
 use cnn_lang::elaborate::closure;
-use cnn_lang::syntax::ast::{File, Header, Ident, Item, Visibility};
+use cnn_lang::syntax::ast::{Body, Chain, File, Header, Ident, Item, Visibility};
 use cnn_lang::syntax::print;
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
-/// The definition of one item; nothing for imports and for what could not be read.
-pub fn expand(item: &Item, file: &File) -> TokenStream {
-    named(item).map_or_else(TokenStream::new, |(header, name)| carrier(header, name, &source(name, file)))
+/// A carrier for every definition.
+///
+/// `broken`: the macro has mistakes. Then definitions keep what users of them see, names and sizes, and lose their
+/// steps: what is wrong was reported here, and users see no errors of their own.
+pub fn carriers(file: &File, broken: bool) -> TokenStream {
+    let mut names: Vec<&str> = Vec::new();
+    let mut out = TokenStream::new();
+    let bare = broken.then(|| File { items: file.items.iter().map(without_steps).collect(), lost: Vec::new() });
+    for (header, name) in file.items.iter().filter_map(named) {
+        if !names.contains(&name.name.as_str()) {
+            names.push(&name.name);
+            out.extend(carrier(header, name, &source(name, bare.as_ref().unwrap_or(file))));
+        }
+    }
+    for lost in &file.lost {
+        if let Some(name) = lost.name.as_ref().filter(|name| !names.contains(&name.name.as_str())) {
+            names.push(&name.name);
+            out.extend(carrier(&lost.header, name, ""));
+        }
+    }
+    out
 }
 
-/// A constant of the network's name that holds its source. A constant and a macro may share a name.
-pub fn source_constant(item: &Item, file: &File) -> TokenStream {
-    let Some((header, name)) = named(item).filter(|_| !matches!(item, Item::Block(_))) else {
-        return TokenStream::new();
-    };
-    let visibility = visibility(&header.visibility);
-    let ident = proc_macro2::Ident::new(&name.name, name.span.first);
-    let docs = header.docs.join("\n");
-    let text = source(name, file);
-    quote! {
-        #[doc = #docs]
-        #[allow(non_upper_case_globals, dead_code)]
-        #visibility const #ident: &str = #text;
+/// The definition with nothing in it, which reads as one that was lost to a mistake.
+fn without_steps(item: &Item) -> Item {
+    match item.clone() {
+        Item::Block(mut block) => {
+            block.body = Body { lets: Vec::new(), chain: Chain { steps: Vec::new() } };
+            Item::Block(block)
+        }
+        Item::Network(mut network) => {
+            network.sections.clear();
+            network.limits.clear();
+            Item::Network(network)
+        }
+        other => other,
     }
+}
+
+/// A constant of each network's name that holds its source. A constant and a macro may share a name.
+pub fn source_constants(file: &File) -> TokenStream {
+    let mut names: Vec<&str> = Vec::new();
+    let mut out = TokenStream::new();
+    for item in file.items.iter().filter(|item| !matches!(item, Item::Block(_))) {
+        let Some((header, name)) = named(item).filter(|(_, name)| !names.contains(&name.name.as_str())) else {
+            continue;
+        };
+        names.push(&name.name);
+        let visibility = visibility(&header.visibility);
+        let ident = proc_macro2::Ident::new(&name.name, name.span.first);
+        let docs = header.docs.join("\n");
+        let text = source(name, file);
+        out.extend(quote! {
+            #[doc = #docs]
+            #[allow(non_upper_case_globals, dead_code)]
+            #visibility const #ident: &str = #text;
+        });
+    }
+    out
 }
 
 fn named(item: &Item) -> Option<(&Header, &Ident)> {
     match item {
-        Item::Block(block) => (!block.incomplete).then_some((&block.header, &block.name)),
-        Item::Network(network) => (!network.incomplete).then_some((&network.header, &network.name)),
-        Item::Instance(instance) => (!instance.incomplete).then_some((&instance.header, &instance.name)),
+        Item::Block(block) => Some((&block.header, &block.name)),
+        Item::Network(network) => Some((&network.header, &network.name)),
+        Item::Instance(instance) => Some((&instance.header, &instance.name)),
         Item::Use(_) => None,
     }
 }

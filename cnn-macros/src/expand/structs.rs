@@ -6,6 +6,9 @@ use super::fields::{Field, Struct, Tree};
 
 /// Fields of a struct, without braces, each with what it is.
 pub fn fields(tree: &Tree<'_>, of: &Struct) -> String {
+    if of.fields.is_empty() {
+        return "#[doc(hidden)] pub marker: ::core::marker::PhantomData<(E, D)>".to_owned();
+    }
     of.fields.iter().fold(String::new(), |mut text, field| {
         let _ = match field {
             Field::One { name, scope } => {
@@ -48,7 +51,7 @@ pub fn collection(tree: &Tree<'_>, of: &Struct) -> String {
     }
     let visits = tuple(&visits);
     let pattern = tuple(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
-    let list = names.join(", ");
+    let list = if names.is_empty() { "marker: ::core::marker::PhantomData".to_owned() } else { names.join(", ") };
     format!(
         "impl<E: cnn_runtime::Dtype, D: cnn_runtime::Device<E>> cnn_runtime::TensorCollection<E, D> for {name}<E, D> {{ \
              type To<E2: cnn_runtime::Dtype, D2: cnn_runtime::Device<E2>> = {name}<E2, D2>; \

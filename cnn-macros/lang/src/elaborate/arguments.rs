@@ -40,7 +40,8 @@ pub fn matched(callee: &str, names: &[&str], args: &[Arg], call: Span) -> (Vec<O
         };
         if found[slot].is_some() {
             let span = arg.name.as_ref().map_or(arg.value.span, |name| name.span);
-            errors.push(Diagnostic::new(span, format!("{callee}'s argument `{}` is given twice", names[slot])));
+            let message = format!("{callee}'s argument `{}` is given twice", names[slot]);
+            errors.push(Diagnostic::new(span, message).help(format!("by position it is number {}", slot + 1)));
             continue;
         }
         found[slot] = Some(index);
@@ -48,8 +49,11 @@ pub fn matched(callee: &str, names: &[&str], args: &[Arg], call: Span) -> (Vec<O
     if let Some(span) = surplus {
         let given = args.iter().filter(|arg| arg.name.is_none()).count();
         let takes = names.len();
-        let message = format!("{callee} takes {takes} argument{}, {given} given", plural(takes));
-        errors.push(Diagnostic::new(span.to(args.last().map_or(call, |arg| arg.value.span)), message));
+        let count = if takes == 0 { "no".to_owned() } else { takes.to_string() };
+        let message = format!("{callee} takes {count} argument{}, {given} given", plural(takes));
+        let surplus = Diagnostic::new(span.to(args.last().map_or(call, |arg| arg.value.span)), message);
+        let listed = || format!("{callee} takes {}", names.join(", "));
+        errors.push(if takes == 0 { surplus.help("leave the parentheses out") } else { surplus.help(listed()) });
     }
     (found, errors)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::arguments::{layer_arguments, matched};
 use super::definitions::{Definition, RoomId};
-use super::scopes::Naming;
+use super::scopes::{Naming, TensorClash};
 use super::{DEEPEST, Elaborator, Frame, Tensor, Value};
 use crate::diag::{Diagnostic, Span};
 use crate::graph::{self, At, Layer, NodeId, ScopeId};
@@ -35,14 +35,20 @@ impl<'a> Elaborator<'a, '_> {
             None => {
                 let diagnostic = self.definitions.unknown_call(self.frame().room, &call.name.name, call.name.span);
                 self.report(diagnostic);
-                self.scope_of(label, naming);
+                self.scope_of(label, naming, call.name.span);
                 None
             }
         }
     }
 
-    fn scope_of(&mut self, label: Option<ScopeId>, naming: Naming) -> ScopeId {
-        label.unwrap_or_else(|| self.scopes.count(naming.numbers))
+    fn scope_of(&mut self, label: Option<ScopeId>, naming: Naming, span: Span) -> ScopeId {
+        match label {
+            Some(scope) => scope,
+            None => {
+                let number = self.scopes.count(naming.numbers);
+                self.open(naming.numbers, &number.to_string(), span)
+            }
+        }
     }
 
     fn layer(
@@ -53,8 +59,9 @@ impl<'a> Elaborator<'a, '_> {
         tensor: Tensor,
         naming: Naming,
     ) -> Tensor {
-        let scope = self.scope_of(label, naming);
-        let variables: Vec<String> = self.frame().variables.iter().map(|(name, _)| name.clone()).collect();
+        let scope = self.scope_of(label, naming, call.name.span);
+        let variables = if call.args.is_empty() { &[] } else { self.frame().variables.as_slice() };
+        let variables: Vec<String> = variables.iter().map(|(name, _)| name.clone()).collect();
         let mut found = Vec::new();
         let arguments = layer_arguments(
             layer,
@@ -78,15 +85,25 @@ impl<'a> Elaborator<'a, '_> {
                 return None;
             }
         };
-        let first = op.tensors(&[shape]).first().map(|tensor| tensor.name);
-        if let Some(first) = first
-            && !self.scopes.place_tensors(scope)
+        if let Some(first) = op.tensors(&[shape]).first()
+            && let Err(clash) = self.scopes.place_tensors(scope)
         {
             let path = self.scopes.path(scope);
-            self.report(
-                Diagnostic::new(call.name.span, format!("two parameters would be named `{path}.{first}`"))
-                    .help("give one of the two steps another label"),
-            );
+            let (message, help) = match clash {
+                TensorClash::Same => (
+                    format!("two parameters would be named `{path}.{}`", first.name),
+                    "give one of the two steps another label",
+                ),
+                TensorClash::Above(layer) => (
+                    format!("`{path}` would stand below `{layer}`, which is a layer with parameters of its own"),
+                    "give one of the two another label",
+                ),
+                TensorClash::Below => (
+                    format!("`{path}` holds other parameters already, so it cannot be a layer"),
+                    "give one of the two another label",
+                ),
+            };
+            self.report(Diagnostic::new(call.name.span, message).help(help));
         }
         self.node(op, vec![input], scope, call.name.span, span_of)
     }
@@ -100,13 +117,13 @@ impl<'a> Elaborator<'a, '_> {
         tensor: Tensor,
         naming: Naming,
     ) -> Tensor {
-        let scope = self.scope_of(label, naming);
+        let scope = self.scope_of(label, naming, call.name.span);
         let bound = self.bound(block, call, tensor)?;
         let written = bound.written(&call.name.name);
         let mut frame = Frame::of(&block.name, room, call.span, true);
         frame.taps = bound.taps.iter().map(|(name, tensor)| ((name.clone(), None), *tensor)).collect();
         frame.taps_uncertain = bound.taps.values().any(Option::is_none);
-        let path = self.scopes.path(scope);
+        let path = shortened(&self.scopes.path(scope));
         frame.call = Some(format!("{written}, called `{path}`"));
         self.frames.push(frame);
         for param in block.params.iter().filter(|param| !param.tensor) {
@@ -213,9 +230,21 @@ impl<'a> Elaborator<'a, '_> {
         }
         let period = names.iter().rev().skip(1).position(|name| *name == last).map_or(names.len(), |n| n + 1);
         let cycle = names.split_off(names.len() - period - 1);
+        let span = self.frame().call_span;
         Diagnostic::new(span, format!("block `{last}` calls itself without end: {}", cycle.join(" -> ")))
             .help("guard the call with an `if` that ends it, or use a loop")
     }
+}
+
+/// A path of bearable length: its beginning and its end.
+fn shortened(path: &str) -> String {
+    const SHOWN: usize = 24;
+    let chars: Vec<char> = path.chars().collect();
+    if chars.len() <= 2 * SHOWN {
+        return path.to_owned();
+    }
+    let (begin, end) = (chars[..SHOWN].iter(), chars[chars.len() - SHOWN..].iter());
+    begin.chain(['…'].iter()).chain(end).collect()
 }
 
 /// The arguments of one call of a block.

@@ -85,7 +85,8 @@ impl<'a> Definitions<'a> {
                             ));
                             None
                         }
-                        Some(items) => self.room(items, errors, depth + 1).1,
+                        // Nothing in the braces: what was to be brought here could not be read, which was reported there.
+                        Some(items) => Some(self.room(items, errors, depth + 1).1.unwrap_or(Definition::Lost)),
                         None => None,
                     };
                     let definition = definition.unwrap_or(Definition::Missing(import));
@@ -94,6 +95,9 @@ impl<'a> Definitions<'a> {
                 }
             };
             last = Some(definition);
+            if name.name == "_" {
+                continue;
+            }
             if LAYERS.iter().any(|layer| layer.keyword == name.name) {
                 errors.push(
                     Diagnostic::new(name.span, format!("`{}` is a layer and cannot be defined again", name.name))
@@ -150,7 +154,7 @@ impl<'a> Definitions<'a> {
     /// The message for a call of nothing.
     pub fn unknown_call(&self, room: RoomId, name: &str, span: Span) -> Diagnostic {
         let names = LAYERS.iter().map(|layer| layer.keyword).chain(self.names(room));
-        let help = did_you_mean(name, names);
+        let help = elsewhere(name).or_else(|| did_you_mean(name, names));
         Diagnostic { span, message: format!("no layer or block `{name}`"), help, notes: Vec::new() }
     }
 
@@ -158,6 +162,23 @@ impl<'a> Definitions<'a> {
     fn names(&self, room: RoomId) -> impl Iterator<Item = &str> {
         self.rooms[room.0].names.keys().map(String::as_str)
     }
+}
+
+/// Layers as other libraries name them.
+fn elsewhere(name: &str) -> Option<String> {
+    const NAMES: [(&[&str], &str); 8] = [
+        (&["batchnorm", "batchnorm2d", "norm"], "bn"),
+        (&["groupnorm"], "gn"),
+        (&["layernorm"], "ln"),
+        (&["dense", "fc"], "linear"),
+        (&["globalavgpool", "globalavgpool2d"], "gap"),
+        (&["swish"], "silu"),
+        (&["depthwise", "depthwiseconv2d"], "dwconv"),
+        (&["cat"], "concat"),
+    ];
+    let plain = name.to_lowercase().replace('_', "");
+    let layer = NAMES.iter().find(|(names, _)| names.contains(&plain.as_str()))?.1;
+    Some(format!("here it is named `{layer}`"))
 }
 
 impl Use {

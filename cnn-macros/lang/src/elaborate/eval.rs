@@ -1,5 +1,7 @@
 //! Evaluation of expressions. A mistake is reported once, its value is unknown, and what follows from it is silent.
 
+use std::cell::Cell;
+
 use super::value::Value;
 use crate::diag::{Diagnostic, Span};
 use crate::graph::Shape;
@@ -17,7 +19,12 @@ pub struct Surroundings<'a> {
     pub variables: &'a [(String, Value)],
     /// The tensor that arrives; `Err` where there is none by the nature of the place.
     pub arriving: Result<Option<Shape>, &'static str>,
+    /// Values computed or copied so far, in the whole network.
+    pub work: &'a Cell<usize>,
 }
+
+/// Values that one network may compute; whoever exceeds it gets unknown values.
+pub const MOST_WORK: usize = 4_000_000;
 
 /// The value of an expression; mistakes go to `report`.
 pub fn eval(expr: &Expr, around: &Surroundings<'_>, report: &mut dyn FnMut(Diagnostic)) -> Value {
@@ -35,7 +42,17 @@ impl Evaluator<'_> {
         Value::Unknown
     }
 
+    /// Counts values that are about to be made; false if there are too many.
+    fn worked(&self, values: usize) -> bool {
+        let work = self.around.work.get().saturating_add(values);
+        self.around.work.set(work);
+        work <= MOST_WORK
+    }
+
     fn value(&mut self, expr: &Expr) -> Value {
+        if !self.worked(1) {
+            return Value::Unknown;
+        }
         match &expr.kind {
             ExprKind::Int(n) => Value::Int(*n),
             ExprKind::Float(x) => Value::Float(*x),
@@ -66,7 +83,7 @@ impl Evaluator<'_> {
     fn variable(&mut self, ident: &Ident) -> Value {
         let variables = self.around.variables;
         if let Some((_, value)) = variables.iter().rev().find(|(name, _)| *name == ident.name) {
-            return value.clone();
+            return if self.worked(value.size()) { value.clone() } else { Value::Unknown };
         }
         let help = match ident.name.as_str() {
             "channels" | "height" | "width" => Some(format!("the arriving tensor's is `in.{}`", ident.name)),
@@ -105,8 +122,11 @@ impl Evaluator<'_> {
                 let to = if inclusive { to.saturating_add(1) } else { to };
                 let length = to.saturating_sub(from);
                 if length > LONGEST_LIST {
-                    let message = format!("a range of {length} numbers, the limit is {LONGEST_LIST}");
+                    let message = format!("a range of {length} numbers, at most {LONGEST_LIST} are allowed");
                     return self.fail(span, message, None);
+                }
+                if !self.worked(usize::try_from(length).unwrap_or(0)) {
+                    return Value::Unknown;
                 }
                 Value::List((from..to).map(Value::Int).collect())
             }
@@ -120,7 +140,19 @@ impl Evaluator<'_> {
     }
 
     fn index(&mut self, list: &Expr, index: &Expr) -> Value {
-        let (values, at) = (self.value(list), self.value(index));
+        let at = self.value(index);
+        // Of a list that has a name only the element is copied.
+        let variables = self.around.variables;
+        let named = match &list.kind {
+            ExprKind::Name(ident) => variables.iter().rev().find(|(name, _)| *name == ident.name),
+            _ => None,
+        };
+        if let (Some((_, Value::List(values) | Value::Tuple(values))), Value::Int(n)) = (named, &at)
+            && let Some(value) = usize::try_from(*n).ok().and_then(|n| values.get(n))
+        {
+            return if self.worked(value.size()) { value.clone() } else { Value::Unknown };
+        }
+        let values = self.value(list);
         match (values, at) {
             (Value::Unknown, _) | (_, Value::Unknown) => Value::Unknown,
             (Value::List(values) | Value::Tuple(values), Value::Int(at)) => {
@@ -181,8 +213,11 @@ impl Evaluator<'_> {
                     self.fail(at.span, message, None)
                 }
             },
-            BinaryOp::Eq | BinaryOp::Ne => match (a.number(), b.number()) {
-                (Some(x), Some(y)) => Value::Bool((x == y) == (op == BinaryOp::Eq)),
+            BinaryOp::Eq | BinaryOp::Ne => match (&a, &b) {
+                // An integer may equal a float; of two integers every digit counts.
+                (Value::Int(_), Value::Float(_)) | (Value::Float(_), Value::Int(_)) => {
+                    Value::Bool((a.number() == b.number()) == (op == BinaryOp::Eq))
+                }
                 _ => Value::Bool((a == b) == (op == BinaryOp::Eq)),
             },
             BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => self.compare(op, &a, &b, left, right),
@@ -284,8 +319,10 @@ impl Evaluator<'_> {
 
     fn numeric(&mut self, name: &str, values: &[Value], args: &[Expr], span: Span) -> Value {
         let number = |value: &Value| value.number().unwrap_or(f64::NAN);
-        let better = |a: &Value, b: &Value| match name {
-            "min" => number(b) < number(a),
+        let better = |a: &Value, b: &Value| match (a, b, name) {
+            (Value::Int(a), Value::Int(b), "min") => b < a,
+            (Value::Int(a), Value::Int(b), _) => b > a,
+            (_, _, "min") => number(b) < number(a),
             _ => number(b) > number(a),
         };
         let x = number(&values[0]);
@@ -305,6 +342,7 @@ impl Evaluator<'_> {
                 let rounded = rounded.max(divisor);
                 self.rounded(if rounded < 0.9 * x { rounded + divisor } else { rounded }, span)
             }
+            "ceil" | "floor" | "round" if matches!(values[0], Value::Int(_)) => values[0].clone(),
             "ceil" => self.rounded(x.ceil(), span),
             "floor" => self.rounded(x.floor(), span),
             _ => self.rounded(x.round_ties_even(), span),

@@ -9,15 +9,15 @@ use crate::syntax::ast::{BinaryOp, Limit};
 const QUANTITIES: [&str; 5] = ["params", "buffers", "macs", "aux_macs", "activations"];
 
 impl Elaborator<'_, '_> {
-    /// Checks the limits of a finished graph.
-    pub(super) fn limits(&mut self, limits: &[Limit], graph: &Graph) {
+    /// Checks the limits of a finished graph; without one, what can be said without it.
+    pub(super) fn limits(&mut self, limits: &[Limit], graph: Option<&Graph>) {
         for limit in limits {
             self.limit(limit, graph);
         }
     }
 
-    fn limit(&mut self, limit: &Limit, graph: &Graph) {
-        let costs = graph.costs();
+    fn limit(&mut self, limit: &Limit, graph: Option<&Graph>) {
+        let costs = graph.map(Graph::costs).unwrap_or_default();
         let name = limit.quantity.name.as_str();
         let found = match name {
             "params" => costs.params,
@@ -41,6 +41,7 @@ impl Elaborator<'_, '_> {
                 return;
             }
         };
+        let Some(graph) = graph else { return };
         let value = found as f64;
         let holds = match limit.op {
             BinaryOp::Le => value <= bound,

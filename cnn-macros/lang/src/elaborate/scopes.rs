@@ -25,12 +25,23 @@ struct Counters {
     children: BTreeMap<String, ScopeId>,
     fields: BTreeMap<String, String>,
     holds_tensors: bool,
+    tensors_below: bool,
 }
 
 /// The tree of scopes while it grows.
 pub struct Scopes {
     scopes: Vec<Scope>,
     counters: Vec<Counters>,
+}
+
+/// Why a layer cannot have its tensors in a scope.
+pub enum TensorClash {
+    /// Another layer has its own there.
+    Same,
+    /// The layer of this path has its own further up.
+    Above(String),
+    /// Other layers have theirs further down.
+    Below,
 }
 
 /// Two labels that would be one field of the struct.
@@ -64,25 +75,39 @@ impl Scopes {
         }
     }
 
-    /// The scope of the next number.
-    pub fn count(&mut self, parent: ScopeId) -> ScopeId {
-        let number = self.counters[parent.0].next;
-        self.counters[parent.0].next += 1;
-        // A quoted label may have taken the number's name; then they share the scope, and two parameters of one name are found.
-        self.open(parent, &number.to_string()).unwrap_or(parent)
+    /// The next number.
+    pub fn count(&mut self, parent: ScopeId) -> usize {
+        let next = &mut self.counters[parent.0].next;
+        *next += 1;
+        *next - 1
     }
 
-    /// Marks a layer's own scope; false if another layer has its tensors there or steps stand below it.
-    pub fn place_tensors(&mut self, scope: ScopeId) -> bool {
+    /// A scope that no name leads to.
+    pub fn hidden(&mut self, parent: ScopeId) -> ScopeId {
+        self.scopes.push(Scope { parent, name: "?".to_owned() });
+        self.counters.push(Counters::default());
+        ScopeId(self.scopes.len() - 1)
+    }
+
+    /// Marks a layer's own scope, in which and above which no other layer may have its tensors.
+    pub fn place_tensors(&mut self, scope: ScopeId) -> Result<(), TensorClash> {
         let counters = &mut self.counters[scope.0];
-        let free = !counters.holds_tensors && counters.children.is_empty();
+        if counters.holds_tensors {
+            return Err(TensorClash::Same);
+        }
+        if counters.tensors_below {
+            return Err(TensorClash::Below);
+        }
         counters.holds_tensors = true;
-        free
-    }
-
-    /// Whether a layer has its tensors directly in this scope.
-    pub fn holds_tensors(&self, scope: ScopeId) -> bool {
-        self.counters[scope.0].holds_tensors
+        let mut at = scope;
+        while at != ScopeId::ROOT {
+            at = self.scopes[at.0].parent;
+            if self.counters[at.0].holds_tensors {
+                return Err(TensorClash::Above(self.path(at)));
+            }
+            self.counters[at.0].tensors_below = true;
+        }
+        Ok(())
     }
 
     pub fn path(&self, scope: ScopeId) -> String {
@@ -143,7 +168,6 @@ mod tests {
         let features = scopes.open(ScopeId::ROOT, "features").ok().unwrap();
         let first = scopes.count(features);
         let again = scopes.open(ScopeId::ROOT, "features").ok().unwrap();
-        let second = scopes.count(again);
-        assert_eq!([scopes.path(first), scopes.path(second)], ["features.0", "features.1"]);
+        assert_eq!((features, first, scopes.count(again)), (again, 0, 1));
     }
 }

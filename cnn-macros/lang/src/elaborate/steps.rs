@@ -113,9 +113,15 @@ impl<'a> Elaborator<'a, '_> {
                 // The label is the scope of the copies, whatever their number.
                 let naming = label.map_or(naming, Naming::within);
                 let times = self.repeats(count, tensor);
-                (0..times.unwrap_or(0)).fold(times.and(tensor), |tensor, _| {
-                    if self.stopped { None } else { self.postfixed(step, inner, None, tensor, naming) }
-                })
+                let mut tensor = times.and(tensor);
+                for copy in 0..times.unwrap_or(0) {
+                    // Where nothing is known of a tensor, another copy says nothing new.
+                    if self.stopped || tensor.is_none() && copy > 0 {
+                        return None;
+                    }
+                    tensor = self.postfixed(step, inner, None, tensor, naming);
+                }
+                tensor
             }
             Some((Postfix::Assert(size), inner)) => {
                 let before = tensor;
@@ -137,7 +143,11 @@ impl<'a> Elaborator<'a, '_> {
 
     fn repeats(&mut self, count: &'a Expr, tensor: Tensor) -> Option<i64> {
         match self.eval(count, tensor) {
-            Value::Int(n) if n >= 0 => Some(n.min(MOST_STEPS as i64 + 1)),
+            Value::Int(n) if n > MOST_NODES as i64 => {
+                self.error(count.span, format!("a step repeats at most {MOST_NODES} times, this is {n}"));
+                None
+            }
+            Value::Int(n) if n >= 0 => Some(n),
             Value::Unknown => {
                 self.frame_mut().taps_uncertain = true;
                 None
@@ -341,7 +351,8 @@ impl<'a> Elaborator<'a, '_> {
         self.in_auxiliary = true;
         let output = self.body(body, tensor, inside);
         self.in_auxiliary = false;
-        let number = self.auxiliary.len() + 1;
+        self.auxiliary_shapes.push(self.shape(output));
+        let number = self.auxiliary_shapes.len();
         let name = label.map_or_else(|| format!("aux{number}"), |scope| self.scopes.path(scope));
         if let Some(output) = output {
             self.auxiliary.push(Auxiliary { name, output });
@@ -367,14 +378,21 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     pub(super) fn tapped(&mut self, key: &(String, Option<i64>), span: Span) -> Tensor {
+        let shown = |(name, index): &(String, Option<i64>)| match index {
+            Some(index) => format!("{name}[{index}]"),
+            None => name.clone(),
+        };
         if let Some(tensor) = self.frame().taps.get(key) {
-            return *tensor;
+            let tensor = *tensor;
+            if !self.in_auxiliary && tensor.is_some_and(|id| self.nodes[id.0].auxiliary) {
+                let message =
+                    format!("tap `{}` is made in an auxiliary output, which only training computes", shown(key));
+                self.report(Diagnostic::new(span, message).help("name a tensor outside of `aux`"));
+                return None;
+            }
+            return tensor;
         }
         if !self.frame().taps_uncertain {
-            let shown = |(name, index): &(String, Option<i64>)| match index {
-                Some(index) => format!("{name}[{index}]"),
-                None => name.clone(),
-            };
             let known: Vec<String> = self.frame().taps.keys().map(shown).collect();
             let wanted = shown(key);
             let help =
@@ -397,7 +415,8 @@ impl<'a> Elaborator<'a, '_> {
                 LabelPiece::Text(piece) => text.push_str(piece),
                 LabelPiece::Expr(expr) => match self.eval(expr, tensor) {
                     value @ (Value::Int(_) | Value::Float(_) | Value::Bool(_)) => text.push_str(&value.to_string()),
-                    Value::Unknown => text.push('?'),
+                    // Steps below keep a scope of their own, which nobody sees.
+                    Value::Unknown => return self.scopes.hidden(naming.labels),
                     other => self.error(label.span, format!("a label holds numbers, not {} ({other})", other.kind())),
                 },
             }
@@ -407,14 +426,7 @@ impl<'a> Elaborator<'a, '_> {
             self.report(
                 Diagnostic::new(label.span, message).help("a label is one level of a name: nest labels for `a.b`"),
             );
-            return naming.labels;
-        }
-        if self.scopes.holds_tensors(naming.labels) {
-            let path = self.scopes.path(naming.labels);
-            self.error(
-                label.span,
-                format!("`{path}` is a layer with parameters of its own, nothing can stand below it"),
-            );
+            return self.scopes.hidden(naming.labels);
         }
         self.open(naming.labels, &text, label.span)
     }
@@ -440,11 +452,14 @@ impl<'a> Elaborator<'a, '_> {
 
     fn push_node(&mut self, node: Node, span: Span) -> Tensor {
         if self.nodes.len() >= MOST_NODES {
-            self.stop(Diagnostic::new(span, format!("the network has more than {MOST_NODES} operations")));
+            self.stop(
+                Diagnostic::new(span, format!("the network has more than {MOST_NODES} operations"))
+                    .help("a loop or repeat runs too often"),
+            );
             return None;
         }
         self.nodes.push(node);
-        self.spans.push(span);
+        self.spans.push(self.word_of(span));
         Some(NodeId(self.nodes.len() - 1))
     }
 }

@@ -32,6 +32,14 @@ impl Value {
         }
     }
 
+    /// How many values it holds, itself included.
+    pub fn size(&self) -> usize {
+        match self {
+            Value::List(values) | Value::Tuple(values) => 1 + values.iter().map(Value::size).sum::<usize>(),
+            Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Unknown => 1,
+        }
+    }
+
     /// Whether the value or a part of it is unknown.
     pub fn is_unknown(&self) -> bool {
         match self {
@@ -51,28 +59,38 @@ impl Value {
     }
 }
 
+/// Numbers of a list that messages and names of calls show.
+const SHOWN: usize = 24;
+
+/// As it would be written; of a long list the beginning.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |f: &mut fmt::Formatter<'_>, values: &[Value]| {
+        let mut room = SHOWN;
+        self.write(f, &mut room)
+    }
+}
+
+impl Value {
+    fn write(&self, f: &mut fmt::Formatter<'_>, room: &mut usize) -> fmt::Result {
+        let mut list = |f: &mut fmt::Formatter<'_>, [open, close]: [&str; 2], values: &[Value]| {
+            f.write_str(open)?;
             for (index, value) in values.iter().enumerate() {
-                write!(f, "{}{value}", if index == 0 { "" } else { ", " })?;
+                f.write_str(if index == 0 { "" } else { ", " })?;
+                if *room == 0 {
+                    f.write_str("…")?;
+                    break;
+                }
+                *room -= 1;
+                value.write(f, room)?;
             }
-            Ok(())
+            f.write_str(close)
         };
         match self {
             Value::Int(n) => write!(f, "{n}"),
             Value::Float(x) => write!(f, "{x:?}"),
             Value::Bool(b) => write!(f, "{b}"),
-            Value::List(values) => {
-                f.write_str("[")?;
-                list(f, values)?;
-                f.write_str("]")
-            }
-            Value::Tuple(values) => {
-                f.write_str("(")?;
-                list(f, values)?;
-                f.write_str(")")
-            }
+            Value::List(values) => list(f, ["[", "]"], values),
+            Value::Tuple(values) => list(f, ["(", ")"], values),
             Value::Unknown => f.write_str("?"),
         }
     }

@@ -205,6 +205,12 @@ impl Op {
         if elements.is_none_or(|n| n > LARGEST_TENSOR) {
             return Err(Fault::new(format!("{} would make a tensor of {shape}, over 2^40 numbers", self.keyword())));
         }
+        for tensor in self.tensors(inputs) {
+            if tensor.elements() > LARGEST_TENSOR as u64 {
+                let (word, name, shape) = (self.keyword(), tensor.name, &tensor.shape);
+                return Err(Fault::new(format!("{word}'s {name} would be {shape:?}, over 2^40 numbers")));
+            }
+        }
         Ok(shape)
     }
 
@@ -356,8 +362,14 @@ impl Op {
 }
 
 fn near_divisors(groups: usize, channels: usize, out: usize) -> String {
-    let mut common: Vec<usize> =
-        (1..=channels.min(out)).filter(|&g| channels.is_multiple_of(g) && out.is_multiple_of(g)).collect();
+    let (mut both, mut rest) = (channels, out);
+    while rest > 0 {
+        (both, rest) = (rest, both % rest);
+    }
+    let pairs = (1..).take_while(|&g| g * g <= both).filter(|&g| both.is_multiple_of(g));
+    let mut common: Vec<usize> = pairs.flat_map(|g| [g, both / g]).collect();
+    common.sort_unstable();
+    common.dedup();
     common.sort_by_key(|g| g.abs_diff(groups));
     common.truncate(3);
     common.sort_unstable();
@@ -405,6 +417,10 @@ fn projection(first: Shape, second: Shape) -> String {
     let (from, to, [hf, wf], [ht, wt]) =
         if h1 * w1 >= h2 * w2 { (first, second, [h1, w1], [h2, w2]) } else { (second, first, [h2, w2], [h1, w1]) };
     let (sh, sw) = (hf.div_ceil(ht), wf.div_ceil(wt));
+    // A few pixels less are a window without padding, not a stride.
+    if hf.div_ceil(2) < ht && wf.div_ceil(2) < wt && (hf, wf) != (ht, wt) {
+        return format!("keep the size on the way to {to}: `pad = same`, or crop {from}");
+    }
     if hf.div_ceil(sh) != ht || wf.div_ceil(sw) != wt {
         return format!("bring {from} and {to} to one size: check stride and padding of the two branches");
     }

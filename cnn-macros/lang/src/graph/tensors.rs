@@ -35,7 +35,7 @@ impl TensorSpec {
 
     /// How many numbers it holds.
     pub fn elements(&self) -> u64 {
-        self.shape.iter().map(|&n| n as u64).product()
+        self.shape.iter().fold(1, |product, &n| product.saturating_mul(n as u64))
     }
 }
 

@@ -59,7 +59,7 @@ pub struct Path {
 pub struct Use {
     /// What is imported.
     pub path: Path,
-    /// The name after `as`.
+    /// The name after `as`; `_`: the definition is known by its path alone.
     pub alias: Option<Ident>,
     /// The definitions in braces.
     pub carried: Option<Vec<Item>>,

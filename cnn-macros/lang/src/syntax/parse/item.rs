@@ -178,7 +178,10 @@ impl Parser<'_> {
         let path = self.path(input)?;
         let mut alias = None;
         if self.take_word(input, "as").is_some() {
-            alias = Some(self.name(input, "a name after `as`")?);
+            alias = Some(match self.take_word(input, "_") {
+                Some(span) => Ident { name: "_".to_owned(), span },
+                None => self.name(input, "a name after `as`")?,
+            });
         }
         let last = alias.as_ref().or(path.segments.last()).map_or(keyword, |name| name.span);
         let mut carried = None;

@@ -93,15 +93,15 @@ on_6x7x9! {
     MaxPool -> 6x3x4: { maxpool(2) }
     MaxPoolOverlapping -> 6x4x5: { maxpool(3, 2, pad = 1) }
     MaxPoolCeil -> 6x3x4: { maxpool(3, 2, ceil = true) }
-    MaxPoolCeilPadded -> 6x5x4: { maxpool(2, [2, 3], pad = 1, ceil = true) }
+    MaxPoolCeilPadded -> 6x4x4: { maxpool(2, [2, 3], pad = 1, ceil = true) }
     MaxPoolDilated -> 6x5x3: { maxpool(2x3, 1, dilation = [2, 3]) }
     MaxPoolSame -> 6x4x5: { maxpool(3x2, 2, pad = same) }
     AvgPool -> 6x3x4: { avgpool(2) }
     AvgPoolPadded -> 6x4x5: { avgpool(3, 2, pad = 1) }
     AvgPoolUncounted -> 6x4x5: { avgpool(3, 2, pad = 1, count_pad = false) }
     AvgPoolCeil -> 6x4x5: { avgpool(2, ceil = true) }
-    AvgPoolCeilPadded -> 6x5x4: { avgpool(2x4, [2, 3], pad = [1, 2], ceil = true) }
-    AvgPoolCeilUncounted -> 6x5x4: { avgpool(2x4, [2, 3], pad = [1, 2], ceil = true, count_pad = false) }
+    AvgPoolCeilPadded -> 6x4x4: { avgpool(2x4, [2, 3], pad = [1, 2], ceil = true) }
+    AvgPoolCeilUncounted -> 6x4x4: { avgpool(2x4, [2, 3], pad = [1, 2], ceil = true, count_pad = false) }
     AvgPoolSame -> 6x4x5: { avgpool(3x2, 2, pad = same) }
     AvgPoolSameUncounted -> 6x4x5: { avgpool(3x2, 2, pad = same, count_pad = false) }
     AdaptiveAvgPool -> 6x3x4: { adaptive_avgpool(3x4) }
@@ -178,7 +178,7 @@ impl Cases {
         let x: Tensor<S, f32, Cpu> = device.tensor_from_vec(single(rule::input(&shape)), S::default());
 
         let inference = net.forward(x.clone()).as_vec();
-        let y = net.forward_mut(x.traced(net.alloc_grads()));
+        let y = net.forward_mut(x.leaky_trace());
         let sizes: Vec<usize> = y.shape().concrete().into();
         let mut found = vec![("y".to_owned(), sizes.clone(), y.as_vec())];
         let upstream = single(rule::tensor("upstream.input", &sizes, rule::GAIN));

@@ -49,7 +49,8 @@ impl Fingerprint {
             self.sum.map_or(0.0, |expected| (doubles().sum::<f64>() - expected).abs() / count),
         ];
         differences.extend(doubles().step_by(self.step.unwrap_or(1)).zip(&self.values).map(|(a, b)| (a - b).abs()));
-        let most = differences.into_iter().fold(0.0, |most: f64, one| if one.is_nan() { f64::NAN } else { most.max(one) });
+        let most =
+            differences.into_iter().fold(0.0, |most: f64, one| if one.is_nan() { f64::NAN } else { most.max(one) });
         Ok(if self.max == 0.0 { most } else { most / self.max })
     }
 }

@@ -25,22 +25,22 @@ impl MaxPool {
         expect_len("maxpool: y", y, self.planes * self.rows.output * self.cols.output);
     }
 
-    /// Where in the plane x the largest value under the window of output (i, j) lies: of equals the first, of NaNs the
-    /// last, both as in PyTorch.
-    fn argmax<E: Float>(&self, x: &[E], i: usize, j: usize) -> Option<usize> {
-        let mut best = None;
+    /// Calls `f(j, at)` for every tap of the outputs in row i, window by window in order: output j sees `at` of its plane.
+    fn visit(&self, i: usize, mut f: impl FnMut(usize, usize)) {
         for u in self.rows.taps(i) {
             let row = self.rows.at(i, u) * self.cols.input;
-            for v in self.cols.taps(j) {
-                let at = row + self.cols.at(j, v);
-                let is_nan = x[at].partial_cmp(&x[at]).is_none();
-                if is_nan || best.is_none_or(|best: usize| x[at] > x[best]) {
-                    best = Some(at);
+            for v in 0..self.cols.kernel {
+                for j in self.cols.outputs(v) {
+                    f(j, row + self.cols.at(j, v));
                 }
             }
         }
-        best
     }
+}
+
+/// Whether a value takes the place of the largest so far: of equals the first stays, of NaNs the last, both as in PyTorch.
+fn wins<E: Float>(value: E, largest: E) -> bool {
+    value > largest || value.partial_cmp(&value).is_none()
 }
 
 impl Kernel for MaxPool {
@@ -52,9 +52,9 @@ impl Kernel for MaxPool {
         let in_plane = self.rows.input * self.cols.input;
         parallel::rows(y, self.rows.output * self.cols.output, |plane, y| {
             let x = &x[plane * in_plane..][..in_plane];
-            for (o, y) in y.iter_mut().enumerate() {
-                let at = self.argmax(x, o / self.cols.output, o % self.cols.output);
-                *y = at.map_or(E::NEG_INFINITY, |at| x[at]);
+            y.fill(E::NEG_INFINITY);
+            for (i, y) in y.chunks_mut(self.cols.output).enumerate() {
+                self.visit(i, |j, at| y[j] = if wins(x[at], y[j]) { x[at] } else { y[j] });
             }
         });
     }
@@ -68,9 +68,16 @@ impl Kernel for MaxPool {
         parallel::rows(grads[0], in_plane, |plane, dx| {
             let x = &x[plane * in_plane..][..in_plane];
             let dy = &dy[plane * out_plane..][..out_plane];
-            for (o, &dy) in dy.iter().enumerate() {
-                if let Some(at) = self.argmax(x, o / self.cols.output, o % self.cols.output) {
-                    dx[at] += dy;
+            let mut largest: Vec<Option<usize>> = vec![None; self.cols.output];
+            for (i, dy) in dy.chunks(self.cols.output).enumerate() {
+                largest.fill(None);
+                self.visit(i, |j, at| {
+                    if largest[j].is_none_or(|largest| wins(x[at], x[largest])) {
+                        largest[j] = Some(at);
+                    }
+                });
+                for (at, &dy) in largest.iter().zip(dy) {
+                    at.iter().for_each(|&at| dx[at] += dy);
                 }
             }
         });

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod blocks;
+mod custom;
 mod definitions;
 mod eval;
 mod limits;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 pub use definitions::closure;
 pub(crate) use definitions::{Definitions, RoomId};
 pub use scopes::field_name;
+pub use uses::custom_paths;
 use value::Value;
 
 use crate::diag::{Diagnostic, Diagnostics, Span};

@@ -42,6 +42,10 @@ pub fn layer_type(op: &Op, input: Shape) -> Option<String> {
             let kind = if *affine { "Bn" } else { "PlainBn" };
             Some(format!("cnn_runtime::layers::{kind}<{channels}, E, D>"))
         }
+        Op::Custom { path, args, .. } => {
+            let args: String = args.iter().map(|arg| format!("{arg}, ")).collect();
+            Some(format!("{path}<{args}E, D>"))
+        }
         _ => None,
     }
 }
@@ -66,7 +70,8 @@ pub fn runs(op: &Op) -> bool {
         | Op::Subsample { .. }
         | Op::PadChannels { .. }
         | Op::Add
-        | Op::Concat => true,
+        | Op::Concat
+        | Op::Custom { .. } => true,
         Op::Linear { pixelwise: true, .. }
         | Op::Gn { .. }
         | Op::Ln { .. }
@@ -138,6 +143,13 @@ pub fn call(op: &Op, output: Shape, layer: &str, inputs: &[&str], mode: Mode) ->
             let kind = if output.spatial().is_some() { "Concat" } else { "ConcatVectors" };
             format!("cnn_runtime::layers::{kind}::new(){parts}.forward(tape)?")
         }
+        // A user's module is any dfdx module: it takes the tape with its tensor and gives it back.
+        Op::Custom { .. } => match mode {
+            Mode::Inference => format!("cnn_runtime::Module::try_forward(&{layer}, ::core::clone::Clone::clone({x}))?"),
+            Mode::Training => format!(
+                "cnn_runtime::__private::taped({x}, tape, |x| cnn_runtime::ModuleMut::try_forward_mut(&mut {layer}, x))?"
+            ),
+        },
         _ => unreachable!("`{}` has no module, which was reported", op.keyword()),
     }
 }

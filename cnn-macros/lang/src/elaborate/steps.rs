@@ -124,6 +124,9 @@ impl<'a> Elaborator<'a, '_> {
                 tensor
             }
             Some((Postfix::Assert(size), inner)) => {
+                if let (Primary::Custom(custom), []) = (&step.primary, inner) {
+                    return self.custom(custom, Some(size), label, tensor, naming);
+                }
                 let before = tensor;
                 let tensor = self.postfixed(step, inner, label, tensor, naming);
                 self.assert_size(size, before, tensor, primary_span(&step.primary), naming)
@@ -234,13 +237,7 @@ impl<'a> Elaborator<'a, '_> {
                 self.auxiliary(*keyword, body, tensor, inside, label);
                 tensor
             }
-            Primary::Custom(custom) => {
-                self.report(
-                    Diagnostic::new(custom.keyword, "custom modules cannot be elaborated yet")
-                        .help("write the module as a block of layers"),
-                );
-                None
-            }
+            Primary::Custom(custom) => self.custom(custom, None, label, tensor, naming),
         }
     }
 

@@ -35,14 +35,7 @@ pub fn network(tokens: TokenStream) -> TokenStream {
         }
         emitted.push(&network.name.name);
         let module = network.graph.as_ref().map(|graph| module::expand(network, graph, &program.file));
-        out.extend(match module {
-            Some(Ok(tokens)) => with_runtime(tokens, &input.runtime),
-            Some(Err(missing)) => {
-                errors.extend(compile_errors(&missing));
-                with_runtime(fallback::expand(network), &input.runtime)
-            }
-            None => with_runtime(fallback::expand(network), &input.runtime),
-        });
+        out.extend(with_runtime(module.unwrap_or_else(|| fallback::expand(network)), &input.runtime));
     }
     for lost in &program.file.lost {
         out.extend(with_runtime(fallback::lost(lost), &input.runtime));

@@ -1,7 +1,8 @@
 //! `custom path(args) @ size`: a module of the user's own.
 
+use super::headers::shape_of;
 use super::scopes::Naming;
-use super::{Elaborator, Tensor, Value, shape_of};
+use super::{Elaborator, Tensor, Value};
 use crate::diag::Diagnostic;
 use crate::graph::{Op, ScopeId};
 use crate::syntax::ast::{Custom, Expr};

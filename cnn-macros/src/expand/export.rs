@@ -6,6 +6,8 @@ use cnn_lang::syntax::print;
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
+use crate::home;
+
 /// A carrier for every definition.
 ///
 /// `broken`: the macro has mistakes. Then definitions keep what users of them see, names and sizes, and lose their
@@ -77,7 +79,9 @@ fn named(item: &Item) -> Option<(&Header, &Ident)> {
 }
 
 fn source(name: &Ident, file: &File) -> String {
-    print(&closure(file, &name.name))
+    let mut closed = closure(file, &name.name);
+    closed.items.iter_mut().for_each(home::leave);
+    print(&closed)
 }
 
 fn carrier(header: &Header, name: &Ident, source: &str) -> TokenStream {

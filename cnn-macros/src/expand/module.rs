@@ -1,7 +1,7 @@
 //! The typed module of a network.
 
 use cnn_lang::elaborate::{Elaborated, closure};
-use cnn_lang::graph::{Graph, NodeId, Shape};
+use cnn_lang::graph::{Graph, NodeId, Op, Shape};
 use cnn_lang::syntax::ast::File;
 use cnn_lang::syntax::print;
 use proc_macro2::{Ident, TokenStream};
@@ -10,7 +10,7 @@ use quote::quote;
 use super::export::visibility;
 use super::fields::Tree;
 use super::forward::{Writer, block_functions};
-use super::ops::{Mode, taped_type, tensor_type};
+use super::ops::{Mode, layer_type, taped_type, tensor_type};
 use super::{code, structs};
 
 /// Everything that a network emits.
@@ -181,15 +181,31 @@ fn architecture(graph: &Graph, file: &File) -> TokenStream {
     let (input, output) = (graph.input_shape().dims(), graph.output_shape().dims());
     let source = print(&closure(file, &graph.name));
     let text = &graph.name;
+    let (custom_params, custom_macs, custom_aux_macs) = custom_costs(graph);
     quote! {
         impl<E: cnn_runtime::Dtype, D: cnn_runtime::Storage<E>> cnn_runtime::Architecture for #name<E, D> {
             const NAME: &'static str = #text;
             const INPUT: &'static [usize] = &[#(#input),*];
             const OUTPUT: &'static [usize] = &[#(#output),*];
-            const PARAMS: u64 = #params;
-            const MACS: u64 = #macs;
-            const AUX_MACS: u64 = #aux_macs;
+            const PARAMS: u64 = #params #custom_params;
+            const MACS: u64 = #macs #custom_macs;
+            const AUX_MACS: u64 = #aux_macs #custom_aux_macs;
             const SOURCE: &'static str = #source;
         }
     }
+}
+
+/// What users' modules add to parameters, multiply-adds and those of auxiliary outputs: known to rustc alone.
+fn custom_costs(graph: &Graph) -> (TokenStream, TokenStream, TokenStream) {
+    let (mut params, mut macs, mut aux_macs) = (String::new(), String::new(), String::new());
+    for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Custom { .. })) {
+        let input = graph.node(node.inputs[0]).shape;
+        let concrete = |text: String| text.replace("E, D>", "f32, cnn_runtime::Cpu>").replace("<B,", "<usize,");
+        let module = concrete(layer_type(&node.op, input).unwrap_or_default());
+        let input = concrete(tensor_type(input));
+        let one = |what: &str| format!(" + <{module} as cnn_runtime::Custom<{input}>>::{what}");
+        params.push_str(&one("PARAMS"));
+        if node.auxiliary { &mut aux_macs } else { &mut macs }.push_str(&one("MACS"));
+    }
+    (code(&params), code(&macs), code(&aux_macs))
 }

@@ -42,6 +42,10 @@ pub fn layer_type(op: &Op, input: Shape) -> Option<String> {
             let kind = if *affine { "Bn" } else { "PlainBn" };
             Some(format!("cnn_runtime::layers::{kind}<{channels}, E, D>"))
         }
+        Op::Custom { path, args, .. } => {
+            let args: String = args.iter().map(|arg| format!("{arg}, ")).collect();
+            Some(format!("{path}<{args}E, D>"))
+        }
         Op::Gn { .. } => Some(format!("cnn_runtime::layers::Gn<{channels}, E, D>")),
         Op::Ln { .. } => Some(format!("cnn_runtime::layers::Ln<{channels}, E, D>")),
         Op::Prelu { per_channel } => {
@@ -129,7 +133,8 @@ pub fn passes_through(op: &Op, mode: Mode) -> bool {
         | Op::Select { .. }
         | Op::Add
         | Op::Concat
-        | Op::Mul => false,
+        | Op::Mul
+        | Op::Custom { .. } => false,
     }
 }
 
@@ -199,6 +204,13 @@ pub fn call(op: &Op, shapes: &[Shape], output: Shape, layer: &str, inputs: &[&st
             let kind = if is_map(output) { "Concat" } else { "ConcatVectors" };
             format!("cnn_runtime::layers::{kind}::new(){parts}.forward(tape)?")
         }
+        // A user's module is any dfdx module: it takes the tape with its tensor and gives it back.
+        Op::Custom { .. } => match mode {
+            Mode::Inference => format!("cnn_runtime::Module::try_forward(&{layer}, ::core::clone::Clone::clone({x}))?"),
+            Mode::Training => format!(
+                "cnn_runtime::__private::taped({x}, tape, |x| cnn_runtime::ModuleMut::try_forward_mut(&mut {layer}, x))?"
+            ),
+        },
         Op::Mul => {
             let with = |(x, shape): (&&str, &Shape)| {
                 let method = if is_map(*shape) { "with" } else { "with_vector" };

@@ -1,6 +1,6 @@
 //! The mean under a sliding window. LeCun et al. 1998, <https://doi.org/10.1109/5.726791>.
 
-use super::window::Axis;
+use super::window::{Axis, gather, row_taps, scatter};
 use super::{Float, Kernel, Needs, expect_len, object, parallel};
 
 /// Input: `[planes, H, W]`. Output: `[planes, OH, OW]`, where ceil mode shows in OH and OW alone.
@@ -33,18 +33,6 @@ impl AvgPool {
         let taps = move |axis: Axis, o| if count_pad { axis.taps_in_bounds(o) } else { axis.taps(o).len() };
         (0..cols.output).map(move |j| 1.0 / (taps(rows, i) * taps(cols, j)).max(1) as f64)
     }
-
-    /// Calls `f(j, at)` for every tap of the outputs in row i: output j sees `at` of its plane.
-    fn visit(&self, i: usize, mut f: impl FnMut(usize, usize)) {
-        for u in self.rows.taps(i) {
-            let row = self.rows.at(i, u) * self.cols.input;
-            for v in 0..self.cols.kernel {
-                for j in self.cols.outputs(v) {
-                    f(j, row + self.cols.at(j, v));
-                }
-            }
-        }
-    }
 }
 
 impl Kernel for AvgPool {
@@ -59,7 +47,9 @@ impl Kernel for AvgPool {
             let mut sums = vec![0.0; self.cols.output];
             for (i, y) in y.chunks_mut(self.cols.output).enumerate() {
                 sums.fill(0.0);
-                self.visit(i, |j, at| sums[j] += x[at].double());
+                row_taps([&self.rows, &self.cols], i, |outputs, from| {
+                    gather(&mut sums[outputs], &x[from..], self.cols.stride, |sum, x| *sum += x.double());
+                });
                 for ((y, sum), share) in y.iter_mut().zip(&sums).zip(self.shares(i)) {
                     *y = E::of(sum * share);
                 }
@@ -77,7 +67,9 @@ impl Kernel for AvgPool {
                 for ((part, &dy), share) in parts.iter_mut().zip(dy).zip(self.shares(i)) {
                     *part = dy * E::of(share);
                 }
-                self.visit(i, |j, at| dx[at] += parts[j]);
+                row_taps([&self.rows, &self.cols], i, |outputs, from| {
+                    scatter(&mut dx[from..], &parts[outputs], self.cols.stride, |dx, &part| *dx += part);
+                });
             }
         });
     }

@@ -1,7 +1,7 @@
 //! The largest value under a sliding window. Padding is minus infinity, never 0. Zhou & Chellappa 1988,
 //! <https://doi.org/10.1109/ICNN.1988.23914>; Krizhevsky et al. 2012.
 
-use super::window::Axis;
+use super::window::{Axis, gather, row_taps};
 use super::{Float, Kernel, Needs, expect_len, object, parallel};
 
 /// Input: `[planes, H, W]`. Output: `[planes, OH, OW]`, where ceil mode shows in OH and OW alone.
@@ -24,23 +24,12 @@ impl MaxPool {
         expect_len("maxpool: x", x, self.planes * self.rows.input * self.cols.input);
         expect_len("maxpool: y", y, self.planes * self.rows.output * self.cols.output);
     }
-
-    /// Calls `f(j, at)` for every tap of the outputs in row i, window by window in order: output j sees `at` of its plane.
-    fn visit(&self, i: usize, mut f: impl FnMut(usize, usize)) {
-        for u in self.rows.taps(i) {
-            let row = self.rows.at(i, u) * self.cols.input;
-            for v in 0..self.cols.kernel {
-                for j in self.cols.outputs(v) {
-                    f(j, row + self.cols.at(j, v));
-                }
-            }
-        }
-    }
 }
 
 /// Whether a value takes the place of the largest so far: of equals the first stays, of NaNs the last, both as in PyTorch.
+#[expect(clippy::eq_op, reason = "NaN alone differs from itself")]
 fn wins<E: Float>(value: E, largest: E) -> bool {
-    value > largest || value.partial_cmp(&value).is_none()
+    value > largest || value != value
 }
 
 impl Kernel for MaxPool {
@@ -54,7 +43,11 @@ impl Kernel for MaxPool {
             let x = &x[plane * in_plane..][..in_plane];
             y.fill(E::NEG_INFINITY);
             for (i, y) in y.chunks_mut(self.cols.output).enumerate() {
-                self.visit(i, |j, at| y[j] = if wins(x[at], y[j]) { x[at] } else { y[j] });
+                row_taps([&self.rows, &self.cols], i, |outputs, from| {
+                    gather(&mut y[outputs], &x[from..], self.cols.stride, |y, &x| {
+                        *y = if wins(x, *y) { x } else { *y }
+                    });
+                });
             }
         });
     }
@@ -68,16 +61,19 @@ impl Kernel for MaxPool {
         parallel::rows(grads[0], in_plane, |plane, dx| {
             let x = &x[plane * in_plane..][..in_plane];
             let dy = &dy[plane * out_plane..][..out_plane];
-            let mut largest: Vec<Option<usize>> = vec![None; self.cols.output];
+            let mut largest = vec![(E::NEG_INFINITY, None); self.cols.output];
             for (i, dy) in dy.chunks(self.cols.output).enumerate() {
-                largest.fill(None);
-                self.visit(i, |j, at| {
-                    if largest[j].is_none_or(|largest| wins(x[at], x[largest])) {
-                        largest[j] = Some(at);
+                largest.fill((E::NEG_INFINITY, None));
+                row_taps([&self.rows, &self.cols], i, |outputs, from| {
+                    let inputs = (from..).step_by(self.cols.stride);
+                    for ((value, at), input) in largest[outputs].iter_mut().zip(inputs) {
+                        if at.is_none() || wins(x[input], *value) {
+                            (*value, *at) = (x[input], Some(input));
+                        }
                     }
                 });
-                for (at, &dy) in largest.iter().zip(dy) {
-                    at.iter().for_each(|&at| dx[at] += dy);
+                for ((_, at), &dy) in largest.iter().zip(dy) {
+                    at.iter().for_each(|&at: &usize| dx[at] += dy);
                 }
             }
         });

@@ -80,9 +80,11 @@ pub(super) fn weight_grad<E: Float>(conv: &Conv, x: &[E], dy: &[E], dweight: &mu
             for b in 0..conv.batch {
                 let x = input_plane(conv, x, b, o);
                 let dy = &dy[(b * conv.outputs + o) * conv.out_plane()..][..conv.out_plane()];
+                let mut sums = [E::ZERO; LANES];
                 for (out, from) in tap.rows() {
-                    sum += dot(&dy[out], &x[from..], stride).double();
+                    dot(&mut sums, &dy[out], &x[from..], stride);
                 }
+                sum += parallel::sum(&sums);
             }
             *dw += E::of(sum);
         }
@@ -90,10 +92,11 @@ pub(super) fn weight_grad<E: Float>(conv: &Conv, x: &[E], dy: &[E], dweight: &mu
     parallel::channels(dweight, conv.taps(), channel);
 }
 
-/// The sum of `dy[i] * x[i stride]`, in eight sums that need not wait for one another.
-fn dot<E: Float>(dy: &[E], x: &[E], stride: usize) -> E {
-    const LANES: usize = 8;
-    let mut sums = [E::ZERO; LANES];
+/// Sums that need not wait for one another.
+const LANES: usize = 8;
+
+/// Adds the sum of `dy[i] * x[i stride]`, spread over the lanes.
+fn dot<E: Float>(sums: &mut [E; LANES], dy: &[E], x: &[E], stride: usize) {
     let whole = if stride == 1 { dy.len() / LANES * LANES } else { 0 };
     for (dy, x) in dy[..whole].chunks_exact(LANES).zip(x.chunks_exact(LANES)) {
         for (sum, (&dy, &x)) in sums.iter_mut().zip(dy.iter().zip(x)) {
@@ -103,7 +106,6 @@ fn dot<E: Float>(dy: &[E], x: &[E], stride: usize) -> E {
     for (i, (&dy, &x)) in dy[whole..].iter().zip(x[whole..].iter().step_by(stride)).enumerate() {
         sums[i % LANES] += dy * x;
     }
-    sums.into_iter().fold(E::ZERO, |total, sum| total + sum)
 }
 
 /// The input map that output channel `o` of sample `b` sees.

@@ -86,9 +86,10 @@ impl Evaluator<'_> {
         if let Some((_, value)) = variables.iter().rev().find(|(name, _)| *name == ident.name) {
             return if self.worked(value.size()) { value.clone() } else { Value::Unknown };
         }
+        let known = || variables.iter().map(|(name, _)| name.as_str());
         let help = match ident.name.as_str() {
             "channels" | "height" | "width" => Some(format!("the arriving tensor's is `in.{}`", ident.name)),
-            name => did_you_mean(name, variables.iter().map(|(name, _)| name.as_str())),
+            name => did_you_mean(name, known()).or_else(|| Some(unknown_name(name, &known().collect::<Vec<_>>()))),
         };
         self.fail(ident.span, format!("`{}` is not known here", ident.name), help)
     }
@@ -102,7 +103,10 @@ impl Evaluator<'_> {
         let shape = match self.around.arriving {
             Ok(Some(shape)) => shape,
             Ok(None) => return Value::Unknown,
-            Err(place) => return self.fail(property.span, format!("no tensor arrives at {place}"), None),
+            Err(place) => {
+                let help = format!("`in.{}` has a value in steps and in blocks: write a number here", property.name);
+                return self.fail(property.span, format!("no tensor arrives at {place}"), Some(help));
+            }
         };
         let size = match (property.name.as_str(), shape.spatial()) {
             ("channels", _) => shape.channels(),
@@ -165,10 +169,22 @@ impl Evaluator<'_> {
                 })
             }
             (Value::List(_) | Value::Tuple(_), at) => {
-                self.fail(index.span, format!("an index must be an integer, this is {}", at.kind()), None)
+                self.fail(index.span, format!("an index must be an integer, this is {} ({at})", at.kind()), None)
             }
-            (other, _) => self.fail(list.span, format!("only a list has elements, this is {}", other.kind()), None),
+            (other, _) => {
+                self.fail(list.span, format!("only a list has elements, this is {} ({other})", other.kind()), None)
+            }
         }
+    }
+}
+
+/// Names that an unknown one may have meant, if they are few.
+const NAMES_SHOWN: usize = 8;
+
+fn unknown_name(name: &str, known: &[&str]) -> String {
+    match known.len() {
+        1..=NAMES_SHOWN => format!("known here: {}", known.join(", ")),
+        _ => format!("make it an argument, or bind it where braces begin: `{{ let {name} = …; … }}`"),
     }
 }
 

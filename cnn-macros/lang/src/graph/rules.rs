@@ -120,8 +120,9 @@ impl Op {
                         .filter(|&n| n > 0)
                         .and_then(|n| usize::try_from(n).ok())
                         .ok_or_else(|| {
-                            Fault::new(format!("cropping {before} and {after} leaves nothing of the {word} {size}"))
+                            Fault::new(format!("padding {before} and {after} leaves nothing of the {word} {size}"))
                                 .at("pad")
+                                .help(format!("crop at most {} in all", size - 1))
                         })
                 };
                 Ok(Shape::map(channels, one(height, pad[0], pad[1], "height")?, one(width, pad[2], pad[3], "width")?))
@@ -144,7 +145,8 @@ impl Op {
                     return Err(Fault::new(format!(
                         "pad_channels makes {out} channels, fewer than the {channels} that arrive with {before} in front"
                     ))
-                    .at("out"));
+                    .at("out")
+                    .help(format!("write `pad_channels({})` or more", before + channels)));
                 }
                 Ok(shape.with_channels(*out))
             }
@@ -193,20 +195,21 @@ fn near_divisors(groups: usize, channels: usize, out: usize) -> String {
 fn check_connections(table: &[Vec<usize>], channels: usize, conv: &Conv) -> Result<(), Fault> {
     if conv.groups != 1 || conv.std {
         let other = if conv.std { "standardisation" } else { "groups" };
-        return Err(Fault::new(format!("a connection table and {other} exclude one another")).at("connect"));
+        return Err(Fault::new(format!("a connection table and {other} exclude one another"))
+            .at("connect")
+            .help("leave one of the two out"));
     }
-    if table.len() != conv.out {
-        return Err(Fault::new(format!(
-            "the connection table has {} rows for {} output channels",
-            table.len(),
-            conv.out
-        ))
-        .at("connect"));
+    let (rows, out) = (table.len(), conv.out);
+    if rows != out {
+        return Err(Fault::new(format!("the connection table has {rows} rows for {out} output channels"))
+            .at("connect")
+            .help("give every output channel the list of input channels that it sees"));
     }
     match table.iter().flatten().find(|&&channel| channel >= channels) {
         Some(channel) => {
-            Err(Fault::new(format!("the connection table names input channel {channel} of {channels}, counted from 0"))
-                .at("connect"))
+            Err(Fault::new(format!("the connection table names input channel {channel}, but {channels} arrive"))
+                .at("connect")
+                .help(format!("channels are counted from 0: the last is {}", channels - 1)))
         }
         None => Ok(()),
     }

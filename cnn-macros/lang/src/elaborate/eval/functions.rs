@@ -8,6 +8,17 @@ use crate::syntax::ast::{Expr, Ident};
 
 const FUNCTIONS: [&str; 7] = ["min", "max", "round", "ceil", "floor", "divisible", "len"];
 
+/// How a function is called.
+fn signature(name: &str) -> String {
+    let arguments = match name {
+        "min" | "max" => "a, b, …",
+        "divisible" => "x, divisor",
+        "len" => "list",
+        _ => "x",
+    };
+    format!("{name}({arguments})")
+}
+
 impl Evaluator<'_> {
     pub(super) fn call(&mut self, function: &Ident, args: &[Expr], span: Span) -> Value {
         let values: Vec<Value> = args.iter().map(|arg| self.value(arg)).collect();
@@ -25,7 +36,7 @@ impl Evaluator<'_> {
             let wanted = expected.map_or("at least 1".to_owned(), |n| n.to_string());
             let message =
                 format!("{name} takes {wanted} argument{}, {} given", plural(expected.unwrap_or(1)), values.len());
-            return self.fail(function.span, message, None);
+            return self.fail(function.span, message, Some(format!("write {}", signature(name))));
         }
         if values.iter().any(Value::is_unknown) {
             return Value::Unknown;
@@ -33,7 +44,7 @@ impl Evaluator<'_> {
         if name == "len" {
             return match &values[0] {
                 Value::List(list) | Value::Tuple(list) => Value::Int(list.len() as i64),
-                other => self.fail(args[0].span, format!("len needs a list, this is {}", other.kind()), None),
+                other => self.fail(args[0].span, format!("len needs a list, this is {} ({other})", other.kind()), None),
             };
         }
         for (value, arg) in values.iter().zip(args) {

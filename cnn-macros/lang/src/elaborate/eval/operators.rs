@@ -101,7 +101,10 @@ impl Evaluator<'_> {
                 BinaryOp::Div => a.checked_div(*b),
                 _ => a.checked_rem(*b),
             };
-            return self.whole(result, span);
+            return match result {
+                Some(n) => Value::Int(n),
+                None => self.fail(span, format!("{a} {} {b} does not fit into 64 bits", op.symbol()), None),
+            };
         }
         let result = match op {
             BinaryOp::Add => x + y,
@@ -113,7 +116,7 @@ impl Evaluator<'_> {
         if result.is_finite() {
             Value::Float(result)
         } else {
-            self.fail(span, "the result is not finite".to_owned(), None)
+            self.fail(span, format!("{a} {} {b} is not finite", op.symbol()), None)
         }
     }
 }

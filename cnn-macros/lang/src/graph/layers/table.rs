@@ -305,7 +305,9 @@ pub const LAYERS: &[Layer] = &[
             let bilinear = args.word("mode") == "bilinear";
             let align_corners = args.flag("align_corners");
             if align_corners && !bilinear {
-                return Err(Fault::new("align_corners means something for `mode = bilinear` only").at("align_corners"));
+                return Err(Fault::new("align_corners means something for `mode = bilinear` only")
+                    .at("align_corners")
+                    .help("write `mode = bilinear`, or leave align_corners out"));
             }
             Ok(Op::Upsample { scale: args.pair("scale"), bilinear, align_corners })
         },

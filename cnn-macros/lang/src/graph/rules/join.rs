@@ -9,11 +9,12 @@ pub fn equal(inputs: &[Shape]) -> Result<Shape, Fault> {
     let Some((index, &other)) = inputs.iter().enumerate().find(|(_, shape)| **shape != first) else {
         return Ok(first);
     };
-    let fault = Fault::new(format!("add joins {first} and {other}")).branch(index);
-    Err(match (first, other) {
-        (Shape::Map { .. }, Shape::Map { .. }) => fault.help(projection(first, other)),
-        _ => fault.help("both branches must be feature maps or both vectors: put gap or flatten in one of them"),
-    })
+    let help = match (first, other) {
+        (Shape::Map { .. }, Shape::Map { .. }) => projection(first, other),
+        (Shape::Vector(_), Shape::Vector(n)) => format!("end both branches with the same number: `linear({n})`"),
+        _ => return Err(map_and_vector("add", first, other).branch(index)),
+    };
+    Err(Fault::new(format!("add joins {first} and {other}")).branch(index).help(help))
 }
 
 /// What a shortcut of `second` would need to become `first`, or the other way round.
@@ -44,12 +45,14 @@ pub fn channels(inputs: &[Shape]) -> Result<Shape, Fault> {
     let mut channels = 0usize;
     for (index, shape) in inputs.iter().enumerate() {
         if shape.spatial() != first.spatial() {
-            let fault =
-                Fault::new(format!("concat joins {first} and {shape}, whose height and width differ")).branch(index);
             return Err(match (first.spatial(), shape.spatial()) {
-                (Some(_), Some(_)) => fault.help("give both branches the same strides and padding (`pad = same`)"),
-                _ => fault.help("all branches must be feature maps or all vectors: put gap or flatten in one of them"),
-            });
+                (Some(_), Some(_)) => {
+                    Fault::new(format!("concat joins {first} and {shape}, whose height and width differ"))
+                        .help("give both branches the same strides and padding (`pad = same`)")
+                }
+                _ => map_and_vector("concat", first, *shape),
+            }
+            .branch(index));
         }
         channels = channels.checked_add(shape.channels()).ok_or_else(|| Fault::new("concat overflows"))?;
     }
@@ -87,4 +90,14 @@ fn broadcast_two(a: Shape, b: Shape) -> Option<Shape> {
             Some(Shape::map(axis(ca, cb)?, axis(ha, hb)?, axis(wa, wb)?))
         }
     }
+}
+
+/// A feature map and a vector in one `add` or `concat`.
+fn map_and_vector(word: &str, first: Shape, other: Shape) -> Fault {
+    let named = |shape: Shape| match shape {
+        Shape::Map { .. } => format!("a feature map of {shape}"),
+        Shape::Vector(length) => format!("a vector of {length}"),
+    };
+    Fault::new(format!("{word} joins {} and {}", named(first), named(other)))
+        .help("all branches must be feature maps or all vectors: put gap or flatten in one of them")
 }

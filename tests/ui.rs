@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// Folders, in the order in which the compiler finds their mistakes.
-const PHASES: [&str; 7] = ["syntax", "imports", "names", "arguments", "expressions", "sizes", "limits"];
+const PHASES: [&str; 8] = ["syntax", "imports", "names", "arguments", "expressions", "sizes", "limits", "uses"];
 
 fn programs(folder: &str) -> Vec<String> {
     let entries = fs::read_dir(Path::new("ui").join(folder)).expect("a folder of programs");

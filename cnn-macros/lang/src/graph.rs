@@ -1,11 +1,13 @@
 //! What a network is once blocks, loops and arithmetic are gone: operations, shapes, names. Nothing here knows syntax.
 //!
-//! `op` is the vocabulary, `layers` its table of keywords and arguments, `shape` the size rules, `tensors` what each
+//! `op` is the vocabulary, `layers` its table of keywords and arguments, `rules` the size rules, `tensors` what each
 //! operation learns, `cost` what it takes, `table` how a network reads.
 
 mod cost;
+mod fault;
 mod layers;
 mod op;
+mod rules;
 mod shape;
 mod table;
 mod tensors;
@@ -13,9 +15,10 @@ mod tensors;
 use std::ops::Range;
 
 pub use cost::{Costs, ReceptiveField};
+pub use fault::{At, Fault};
 pub use layers::{ArgValue, Argument, Arguments, DefaultValue, Kind, LAYERS, Layer, Padding, layer};
 pub use op::{Conv, Op, Pool};
-pub use shape::{At, Fault, LARGEST_TENSOR, Shape};
+pub use shape::{LARGEST_TENSOR, Shape};
 pub use table::Row;
 pub(crate) use table::grouped;
 pub use tensors::{Role, TensorSpec};

@@ -1,9 +1,12 @@
 //! The nearest name, for `did you mean`.
 
+/// More names than these are not looked through: they were made by a loop.
+const CANDIDATES: usize = 200;
+
 /// The candidate closest to `wanted`, if one is close enough to be a slip of the fingers.
 pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = wanted.to_lowercase();
-    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let candidates: Vec<&str> = candidates.into_iter().take(CANDIDATES).collect();
     // `padding` for `pad`, `kernel_size` for `kernel`.
     let longer = |candidate: &&str| candidate.len() > 2 && wanted.starts_with(&candidate.to_lowercase());
     let beginning = candidates.iter().copied().filter(longer).max_by_key(|candidate| candidate.len());

@@ -98,23 +98,35 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ),
     ("6x4x4", "conv(8, 1, groups = 4)", "4 groups do not divide 6 input channels | nearest that divide: 1, 2"),
     ("6x4x4", "conv(8, 1, groups = 3)", "3 groups do not divide 8 output channels | nearest that divide: 1, 2"),
-    ("6x4x4", "conv(2, 1, connect = [[0, 1], [6]])", "the connection table names input channel 6 of 6, counted from 0"),
-    ("6x4x4", "conv(3, 1, connect = [[0, 1], [5]])", "the connection table has 2 rows for 3 output channels"),
+    (
+        "6x4x4",
+        "conv(2, 1, connect = [[0, 1], [6]])",
+        "the connection table names input channel 6, but 6 arrive | channels are counted from 0: the last is 5",
+    ),
+    (
+        "6x4x4",
+        "conv(3, 1, connect = [[0, 1], [5]])",
+        "the connection table has 2 rows for 3 output channels | give every output channel the list of input channels that it sees",
+    ),
     (
         "6x4x4",
         "maxpool(3, pad = 2)",
         "padding 2 is more than half of the window of 3, so some windows would see only padding | pad at most 1",
     ),
     ("6x4x4", "gn(4)", "4 groups do not divide 6 channels | nearest that divide: 2, 3, 6"),
-    ("6x4x4", "pad(-2)", "cropping -2 and -2 leaves nothing of the height 4"),
+    ("6x4x4", "pad(-2)", "padding -2 and -2 leaves nothing of the height 4 | crop at most 3 in all"),
     (
         "6x4x4",
         "pad_channels(8, before = 3)",
-        "pad_channels makes 8 channels, fewer than the 6 that arrive with 3 in front",
+        "pad_channels makes 8 channels, fewer than the 6 that arrive with 3 in front | write `pad_channels(9)` or more",
     ),
     ("6x4x4", "select(2, 8)", "select takes channels 2..8 of 6 | the first channel is 0 and the end is at most 6"),
     ("6x4x4", "select(3, 3)", "select takes channels 3..3 of 6 | the first channel is 0 and the end is at most 6"),
-    ("6x4x4", "upsample(2, align_corners = true)", "align_corners means something for `mode = bilinear` only"),
+    (
+        "6x4x4",
+        "upsample(2, align_corners = true)",
+        "align_corners means something for `mode = bilinear` only | write `mode = bilinear`, or leave align_corners out",
+    ),
     (
         "6",
         "gap",
@@ -140,7 +152,7 @@ const FAULTS: &[(&str, &str, &str)] = &[
     (
         "6x7x5",
         "concat { relu; gap -> linear(6); }",
-        "concat joins 6x7x5 and 6, whose height and width differ | all branches must be feature maps or all vectors: put gap or flatten in one of them",
+        "concat joins a feature map of 6x7x5 and a vector of 6 | all branches must be feature maps or all vectors: put gap or flatten in one of them",
     ),
     (
         "6x9x9",

@@ -42,7 +42,7 @@ const CHAINS: &[(&str, &str)] = &[
         "2:1 expected a step after `head`, found `let` | values are bound at the start of braces: `{ let n = 4; conv(n, 3) }`",
     ),
     ("a: b: c;", "2:4 a step takes one label | nest them: `outer: { inner: conv(64, 3) }`"),
-    ("in: a;", "2:1 expected a label, found the reserved word `in`"),
+    ("in: a;", "2:1 expected a label, found the reserved word `in` | write it as a text: `\"in\": …`"),
     ("\"\": a;", "2:1 empty label | steps without a label are numbered"),
     (
         "\"a.b\": c;",
@@ -72,7 +72,10 @@ const CHAINS: &[(&str, &str)] = &[
     ("conv(3 4);", "2:8 expected `,` or `)`, found `4`"),
     ("conv(3, );", ""),
     ("conv(3,, 4);", "2:8 expected a value, found `,`"),
-    ("conv(\"same\");", "2:6 expected a value, found a text | texts are for labels, before a `:`"),
+    (
+        "conv(\"same\");",
+        "2:6 expected a value, found a text | words stand without quotes: `same`; texts are for labels, before a `:`",
+    ),
     ("conv(3f32);", "2:6 unknown suffix `f32` of the number 3 | numbers bear no type: write `3`"),
     (
         "conv(3y4);",
@@ -137,7 +140,7 @@ const ITEMS: &[(&str, &str, usize, usize)] = &[
     ("N(n = ): 3x8x8 -> 10; head b;", "1:7 expected a value, found `)`", 1, 0),
     (
         "N: 3x8x8 -> 10; head b; where params 12M, macs <= 2G;",
-        "1:38 expected `<=` or another comparison, found `12M`",
+        "1:38 expected `<=` or another comparison, found `12M` | a limit is a quantity, a comparison and a number: `params <= 12M`",
         1,
         0,
     ),
@@ -169,14 +172,14 @@ const ITEMS: &[(&str, &str, usize, usize)] = &[
     ("M = ; N = a;", "1:5 expected a path, found `;`", 1, 1),
     ("M = a: ; N = a;", "1:8 expected a value, found `;`", 2, 0),
     ("M = a N = a;", "1:7 expected `;` after the instance, found `N`", 1, 0),
-    ("use a::{b, c};", "1:8 expected a name in the path, found `{` | name one definition: `use a::b;`", 0, 1),
+    ("use a::{b, c};", "1:8 expected a name in the path, found `{` | name one definition: `use a::b;`", 2, 0),
     ("use a::*;", "1:8 expected a name in the path, found `*` | name one definition: `use a::b;`", 0, 1),
     ("use a::b as 3;", "1:13 expected a name after `as`, found `3`", 0, 1),
     (
         "pub use a::b;",
         "1:5 `use` takes neither documentation nor attributes nor `pub` | to publish a definition under another name write an instance: `pub NAME = path;`",
-        0,
         1,
+        0,
     ),
     ("pub(all) M = a;", "1:5 expected `crate`, `super`, `self` or `in path`, found `all`", 0, 1),
     ("M = a; \"", "1:8 these characters form no token | look for an unclosed bracket or quote", 0, 0),

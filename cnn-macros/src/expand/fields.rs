@@ -75,6 +75,7 @@ impl<'g> Tree<'g> {
 
     /// Layers with tensors, and the scopes around them in the order of the text.
     fn find_layers(&mut self) {
+        let mut linked = vec![false; self.graph.scopes.len()];
         for (index, node) in self.graph.nodes.iter().enumerate() {
             let custom = matches!(node.op, Op::Custom { .. });
             if !custom && node.op.tensors(&self.graph.input_shapes(node)).is_empty() {
@@ -84,7 +85,7 @@ impl<'g> Tree<'g> {
             let mut at = node.scope;
             while at != ScopeId::ROOT {
                 let parent = self.graph.scopes[at.0].parent;
-                if self.children[parent.0].contains(&at) {
+                if std::mem::replace(&mut linked[at.0], true) {
                     break;
                 }
                 self.children[parent.0].push(at);

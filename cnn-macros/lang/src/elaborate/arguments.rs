@@ -147,6 +147,10 @@ fn converted(
     };
     match (argument.kind, word) {
         (Kind::Padding, Some("same")) => return Ok(ArgValue::Padding(Padding::Same)),
+        (Kind::Padding, Some(word)) if did_you_mean(word, ["same"]).is_some() => {
+            let message = format!("must be numbers or `same`, not `{word}`");
+            return Err(Some(Wanted { message, help: did_you_mean(word, ["same"]) }));
+        }
         (Kind::Word(words), word) => return one_of(words, word, expr),
         _ => {}
     }

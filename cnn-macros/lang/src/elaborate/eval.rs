@@ -1,17 +1,18 @@
 //! Evaluation of expressions. A mistake is reported once, its value is unknown, and what follows from it is silent.
 
+mod functions;
+mod operators;
+
 use std::cell::Cell;
 
 use super::value::Value;
 use crate::diag::{Diagnostic, Span};
 use crate::graph::Shape;
 use crate::nearest::did_you_mean;
-use crate::syntax::ast::{BinaryOp, Expr, ExprKind, Ident, UnaryOp};
+use crate::syntax::ast::{Expr, ExprKind, Ident};
 
 /// Longer lists are a loop without end.
 const LONGEST_LIST: i64 = 100_000;
-
-const FUNCTIONS: [&str; 7] = ["min", "max", "round", "ceil", "floor", "divisible", "len"];
 
 /// What an expression sees.
 pub struct Surroundings<'a> {
@@ -85,9 +86,10 @@ impl Evaluator<'_> {
         if let Some((_, value)) = variables.iter().rev().find(|(name, _)| *name == ident.name) {
             return if self.worked(value.size()) { value.clone() } else { Value::Unknown };
         }
+        let known = || variables.iter().map(|(name, _)| name.as_str());
         let help = match ident.name.as_str() {
             "channels" | "height" | "width" => Some(format!("the arriving tensor's is `in.{}`", ident.name)),
-            name => did_you_mean(name, variables.iter().map(|(name, _)| name.as_str())),
+            name => did_you_mean(name, known()).or_else(|| Some(unknown_name(name, &known().collect::<Vec<_>>()))),
         };
         self.fail(ident.span, format!("`{}` is not known here", ident.name), help)
     }
@@ -101,7 +103,10 @@ impl Evaluator<'_> {
         let shape = match self.around.arriving {
             Ok(Some(shape)) => shape,
             Ok(None) => return Value::Unknown,
-            Err(place) => return self.fail(property.span, format!("no tensor arrives at {place}"), None),
+            Err(place) => {
+                let help = format!("`in.{}` has a value in steps and in blocks: write a number here", property.name);
+                return self.fail(property.span, format!("no tensor arrives at {place}"), Some(help));
+            }
         };
         let size = match (property.name.as_str(), shape.spatial()) {
             ("channels", _) => shape.channels(),
@@ -164,195 +169,22 @@ impl Evaluator<'_> {
                 })
             }
             (Value::List(_) | Value::Tuple(_), at) => {
-                self.fail(index.span, format!("an index must be an integer, this is {}", at.kind()), None)
+                self.fail(index.span, format!("an index must be an integer, this is {} ({at})", at.kind()), None)
             }
-            (other, _) => self.fail(list.span, format!("only a list has elements, this is {}", other.kind()), None),
-        }
-    }
-
-    fn unary(&mut self, op: UnaryOp, operand: &Expr) -> Value {
-        match (op, self.value(operand)) {
-            (_, Value::Unknown) => Value::Unknown,
-            (UnaryOp::Neg, Value::Int(n)) => self.whole(n.checked_neg(), operand.span),
-            (UnaryOp::Neg, Value::Float(x)) => Value::Float(-x),
-            (UnaryOp::Not, Value::Bool(b)) => Value::Bool(!b),
-            (UnaryOp::Neg, other) => {
-                self.fail(operand.span, format!("`-` needs a number, this is {} ({other})", other.kind()), None)
-            }
-            (UnaryOp::Not, other) => {
-                self.fail(operand.span, format!("`!` needs a boolean, this is {} ({other})", other.kind()), None)
+            (other, _) => {
+                self.fail(list.span, format!("only a list has elements, this is {} ({other})", other.kind()), None)
             }
         }
     }
+}
 
-    fn whole(&mut self, result: Option<i64>, span: Span) -> Value {
-        match result {
-            Some(n) => Value::Int(n),
-            None => self.fail(span, "the result does not fit into 64 bits".to_owned(), None),
-        }
-    }
+/// Names that an unknown one may have meant, if they are few.
+const NAMES_SHOWN: usize = 8;
 
-    fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr, span: Span) -> Value {
-        let a = self.value(left);
-        // A condition that is settled does not look at its other side: `i > 0 && xs[i - 1] == 3`.
-        match (op, &a) {
-            (BinaryOp::And, Value::Bool(false)) => return Value::Bool(false),
-            (BinaryOp::Or, Value::Bool(true)) => return Value::Bool(true),
-            _ => {}
-        }
-        let b = self.value(right);
-        if a.is_unknown() || b.is_unknown() {
-            return Value::Unknown;
-        }
-        match op {
-            BinaryOp::And | BinaryOp::Or => match (&a, &b) {
-                (Value::Bool(_), Value::Bool(b)) => Value::Bool(*b),
-                _ => {
-                    let (at, wrong) = if matches!(a, Value::Bool(_)) { (right, b) } else { (left, a) };
-                    let message = format!("`{}` joins booleans, this is {} ({wrong})", op.symbol(), wrong.kind());
-                    self.fail(at.span, message, None)
-                }
-            },
-            BinaryOp::Eq | BinaryOp::Ne => match (&a, &b) {
-                // An integer may equal a float; of two integers every digit counts.
-                (Value::Int(_), Value::Float(_)) | (Value::Float(_), Value::Int(_)) => {
-                    Value::Bool((a.number() == b.number()) == (op == BinaryOp::Eq))
-                }
-                _ => Value::Bool((a == b) == (op == BinaryOp::Eq)),
-            },
-            BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => self.compare(op, &a, &b, left, right),
-            BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => {
-                self.arithmetic(op, &a, &b, [left, right], span)
-            }
-        }
-    }
-
-    fn compare(&mut self, op: BinaryOp, a: &Value, b: &Value, left: &Expr, right: &Expr) -> Value {
-        let ordering = match (a, b) {
-            (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),
-            _ => a.number().zip(b.number()).and_then(|(a, b)| a.partial_cmp(&b)),
-        };
-        let Some(ordering) = ordering else {
-            let (at, wrong) = if a.number().is_some() { (right, b) } else { (left, a) };
-            let message = format!("`{}` compares numbers, this is {} ({wrong})", op.symbol(), wrong.kind());
-            return self.fail(at.span, message, None);
-        };
-        Value::Bool(match op {
-            BinaryOp::Lt => ordering.is_lt(),
-            BinaryOp::Le => ordering.is_le(),
-            BinaryOp::Gt => ordering.is_gt(),
-            _ => ordering.is_ge(),
-        })
-    }
-
-    fn arithmetic(&mut self, op: BinaryOp, a: &Value, b: &Value, sides: [&Expr; 2], span: Span) -> Value {
-        if let (Value::List(a), Value::List(b), BinaryOp::Add) = (a, b, op) {
-            return Value::List(a.iter().chain(b).cloned().collect());
-        }
-        let (Some(x), Some(y)) = (a.number(), b.number()) else {
-            let (at, wrong) = if a.number().is_some() { (sides[1], b) } else { (sides[0], a) };
-            let message = format!("`{}` needs numbers, this is {} ({wrong})", op.symbol(), wrong.kind());
-            return self.fail(at.span, message, None);
-        };
-        if y == 0.0 && matches!(op, BinaryOp::Div | BinaryOp::Rem) {
-            return self.fail(sides[1].span, format!("division of {a} by zero"), None);
-        }
-        if let (Value::Int(a), Value::Int(b)) = (a, b) {
-            let result = match op {
-                BinaryOp::Add => a.checked_add(*b),
-                BinaryOp::Sub => a.checked_sub(*b),
-                BinaryOp::Mul => a.checked_mul(*b),
-                BinaryOp::Div => a.checked_div(*b),
-                _ => a.checked_rem(*b),
-            };
-            return self.whole(result, span);
-        }
-        let result = match op {
-            BinaryOp::Add => x + y,
-            BinaryOp::Sub => x - y,
-            BinaryOp::Mul => x * y,
-            BinaryOp::Div => x / y,
-            _ => x % y,
-        };
-        if result.is_finite() {
-            Value::Float(result)
-        } else {
-            self.fail(span, "the result is not finite".to_owned(), None)
-        }
-    }
-
-    fn call(&mut self, function: &Ident, args: &[Expr], span: Span) -> Value {
-        let values: Vec<Value> = args.iter().map(|arg| self.value(arg)).collect();
-        let name = function.name.as_str();
-        if !FUNCTIONS.contains(&name) {
-            let help = did_you_mean(name, FUNCTIONS).unwrap_or_else(|| format!("there are {}", FUNCTIONS.join(", ")));
-            return self.fail(function.span, format!("no function `{name}`"), Some(help));
-        }
-        let expected = match name {
-            "min" | "max" => None,
-            "divisible" => Some(2),
-            _ => Some(1),
-        };
-        if expected.is_some_and(|n| n != values.len()) || values.is_empty() {
-            let wanted = expected.map_or("at least 1".to_owned(), |n| n.to_string());
-            let message =
-                format!("{name} takes {wanted} argument{}, {} given", plural(expected.unwrap_or(1)), values.len());
-            return self.fail(function.span, message, None);
-        }
-        if values.iter().any(Value::is_unknown) {
-            return Value::Unknown;
-        }
-        if name == "len" {
-            return match &values[0] {
-                Value::List(list) | Value::Tuple(list) => Value::Int(list.len() as i64),
-                other => self.fail(args[0].span, format!("len needs a list, this is {}", other.kind()), None),
-            };
-        }
-        for (value, arg) in values.iter().zip(args) {
-            if value.number().is_none() {
-                let message = format!("{name} needs numbers, this is {} ({value})", value.kind());
-                return self.fail(arg.span, message, None);
-            }
-        }
-        self.numeric(name, &values, args, span)
-    }
-
-    fn numeric(&mut self, name: &str, values: &[Value], args: &[Expr], span: Span) -> Value {
-        let number = |value: &Value| value.number().unwrap_or(f64::NAN);
-        let better = |a: &Value, b: &Value| match (a, b, name) {
-            (Value::Int(a), Value::Int(b), "min") => b < a,
-            (Value::Int(a), Value::Int(b), _) => b > a,
-            (_, _, "min") => number(b) < number(a),
-            _ => number(b) > number(a),
-        };
-        let x = number(&values[0]);
-        match name {
-            "min" | "max" => {
-                values[1..].iter().fold(values[0].clone(), |best, v| if better(&best, v) { v.clone() } else { best })
-            }
-            "divisible" => {
-                let divisor = match &values[1] {
-                    Value::Int(d) if *d > 0 => *d as f64,
-                    other => {
-                        let message = format!("divisible needs a positive integer divisor, this is {other}");
-                        return self.fail(args[1].span, message, None);
-                    }
-                };
-                let rounded = ((x + divisor / 2.0) / divisor).floor() * divisor;
-                let rounded = rounded.max(divisor);
-                self.rounded(if rounded < 0.9 * x { rounded + divisor } else { rounded }, span)
-            }
-            "ceil" | "floor" | "round" if matches!(values[0], Value::Int(_)) => values[0].clone(),
-            "ceil" => self.rounded(x.ceil(), span),
-            "floor" => self.rounded(x.floor(), span),
-            _ => self.rounded(x.round_ties_even(), span),
-        }
-    }
-
-    fn rounded(&mut self, x: f64, span: Span) -> Value {
-        // 2^63 is the first float that does not fit.
-        let fits = x.abs() < 9_223_372_036_854_775_808.0;
-        self.whole(fits.then_some(x as i64), span)
+fn unknown_name(name: &str, known: &[&str]) -> String {
+    match known.len() {
+        1..=NAMES_SHOWN => format!("known here: {}", known.join(", ")),
+        _ => format!("make it an argument, or bind it where braces begin: `{{ let {name} = …; … }}`"),
     }
 }
 

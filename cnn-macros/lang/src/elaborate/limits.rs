@@ -37,7 +37,7 @@ impl Elaborator<'_, '_> {
             Value::Int(bound) => bound as f64,
             Value::Float(bound) => bound,
             other => {
-                self.error(limit.bound.span, format!("a limit is a number, this is {}", other.kind()));
+                self.error(limit.bound.span, format!("a limit is a number, this is {} ({other})", other.kind()));
                 return;
             }
         };

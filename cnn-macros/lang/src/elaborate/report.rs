@@ -1,8 +1,11 @@
 //! Where a mistake is shown, and how it was reached.
 
-use super::Elaborator;
+use super::{Elaborator, MOST_STEPS};
 use crate::diag::{Diagnostic, Span};
 use crate::graph::ScopeId;
+
+/// Mistakes of one network, the repeated ones counted.
+const MOST_MISTAKES: usize = 1000;
 
 /// Calls around a mistake that are named: the innermost ones.
 const CALLS_SHOWN: usize = 4;
@@ -12,6 +15,9 @@ impl Elaborator<'_, '_> {
     /// there, one in an instance at what the instance changes.
     pub(super) fn report(&mut self, mut diagnostic: Diagnostic) {
         self.failed = true;
+        // A loop of nothing but mistakes would say them all, however few of them are new.
+        self.steps += MOST_STEPS / MOST_MISTAKES;
+        self.stopped |= self.steps > MOST_STEPS;
         let innermost = diagnostic.span;
         let calls: Vec<&String> = self.frames.iter().rev().filter_map(|frame| frame.call.as_ref()).collect();
         diagnostic.notes.extend(calls.iter().take(CALLS_SHOWN).map(|call| format!("in {call}")));

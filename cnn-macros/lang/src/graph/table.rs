@@ -84,6 +84,11 @@ impl Graph {
     /// A line for each layer; of equal blocks in a row the first is shown whole and the others in one line.
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<Row> = Vec::new();
+        // For each node the calls that end in front of it, in their order.
+        let mut ends: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len() + 1];
+        for (position, call) in self.calls.iter().enumerate() {
+            ends[call.nodes.end].push(position);
+        }
         let mut index = 0;
         let mut calls = self.calls.iter().enumerate().peekable();
         while index < self.nodes.len() {
@@ -91,8 +96,9 @@ impl Graph {
             // Of calls that begin at one node the outermost comes first.
             let folded =
                 calls.clone().take_while(|(_, call)| call.nodes.start == index).find_map(|(position, call)| {
-                    let before = self.calls[..position].iter().rev().find(|earlier| earlier.nodes.end == index)?;
-                    self.alike(before, call).then_some(call)
+                    let earlier = ends[index].partition_point(|&other| other < position);
+                    let before = ends[index][..earlier].last()?;
+                    self.alike(&self.calls[*before], call).then_some(call)
                 });
             if let Some(call) = folded {
                 self.fold(call, &mut rows);

@@ -4,6 +4,7 @@ use proc_macro2::Delimiter;
 use syn::buffer::Cursor;
 use syn::parse::ParseStream;
 
+use super::is_name;
 use super::number::number;
 use super::parser::{Parsed, Parser, RESERVED};
 use super::token::{is, is_group, is_number, is_string, is_word, operator, word};
@@ -175,8 +176,13 @@ impl Parser<'_> {
         // Other macros can make literals with a sign.
         let digits = text.strip_prefix('-').unwrap_or(text);
         if is_string(input.cursor()) {
-            let message = "expected a value, found a text";
-            return Err(self.error(Diagnostic::new(span, message).help("texts are for labels, before a `:`")));
+            let word = text.trim_matches('"');
+            let help = if is_name(word) {
+                format!("words stand without quotes: `{word}`; texts are for labels, before a `:`")
+            } else {
+                "texts are for labels, before a `:`".to_owned()
+            };
+            return Err(self.error(Diagnostic::new(span, "expected a value, found a text").help(help)));
         }
         if digits.len() == text.len() && !is_number(input.cursor()) {
             return Err(self.expected(input, "a value"));
@@ -290,7 +296,10 @@ impl Parser<'_> {
                 self.take(input, symbol);
                 Ok(op)
             }
-            _ => Err(self.expected(input, "`<=` or another comparison")),
+            _ => {
+                let help = "a limit is a quantity, a comparison and a number: `params <= 12M`";
+                Err(self.expected_help(input, "`<=` or another comparison", help))
+            }
         }
     }
 }

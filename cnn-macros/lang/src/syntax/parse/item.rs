@@ -10,7 +10,7 @@ use super::token::{is, is_group, is_word, word};
 use crate::diag::Diagnostic;
 use crate::nearest::nearest;
 use crate::syntax::ast::{
-    Block, Expr, Header, Ident, Instance, Item, LostItem, Network, Param, Tokens, Use, Visibility,
+    Block, Expr, Header, Ident, Instance, Item, LostItem, Network, Param, Path, Tokens, Use, Visibility,
 };
 
 impl Parser<'_> {
@@ -23,6 +23,8 @@ impl Parser<'_> {
             let mut known = LostItem { header: Header::default(), name: None };
             match self.item(input, &mut known) {
                 Ok(item) => items.push(item),
+                // Of imports in braces the names are known: what uses them is silent.
+                Err(Lost) if !self.unread.is_empty() => items.extend(self.unread.drain(..).map(Item::Use)),
                 Err(Lost) => {
                     self.gone.push(known);
                     skip_item(input);
@@ -170,12 +172,20 @@ impl Parser<'_> {
     /// `use path as NAME;` or `use path { items }`.
     fn use_rule(&mut self, input: ParseStream<'_>, header: &Header) -> Parsed<Use> {
         let keyword = self.keyword(input);
-        if *header != Header::default() {
+        let refused = *header != Header::default();
+        if refused {
             let message = "`use` takes neither documentation nor attributes nor `pub`";
             let help = "to publish a definition under another name write an instance: `pub NAME = path;`";
-            return Err(self.error(Diagnostic::new(keyword, message).help(help)));
+            self.error(Diagnostic::new(keyword, message).help(help));
         }
-        let path = self.path(input)?;
+        let path = match self.path(input) {
+            Ok(path) => path,
+            Err(Lost) => {
+                self.unread = unread(input);
+                skip_chain(input);
+                return Err(Lost);
+            }
+        };
         let mut alias = None;
         if self.take_word(input, "as").is_some() {
             alias = Some(match self.take_word(input, "_") {
@@ -184,7 +194,8 @@ impl Parser<'_> {
             });
         }
         let last = alias.as_ref().or(path.segments.last()).map_or(keyword, |name| name.span);
-        let mut carried = None;
+        // Without a definition, and none is fetched: what uses the name is silent.
+        let mut carried = refused.then(Vec::new);
         if is_group(input.cursor(), Delimiter::Brace) {
             let rule = |this: &mut Self, content: ParseStream<'_>| Ok(this.items(content));
             carried = Some(self.inside(input, Delimiter::Brace, rule)?.0);
@@ -194,6 +205,32 @@ impl Parser<'_> {
         }
         Ok(Use { path, alias, carried, span: keyword.to(last) })
     }
+}
+
+/// The names in the braces of `use a::{b, c as d};`, as imports of nothing.
+fn unread(input: ParseStream<'_>) -> Vec<Use> {
+    let Some((inner, ..)) = input.cursor().group(Delimiter::Brace) else { return Vec::new() };
+    let mut names: Vec<Ident> = Vec::new();
+    let (mut next, mut renames) = (inner, false);
+    while let Some((tree, rest)) = next.token_tree() {
+        if let TokenTree::Ident(ident) = &tree {
+            match (ident.to_string(), renames) {
+                (word, _) if word == "as" => renames = true,
+                (name, true) => {
+                    renames = false;
+                    names.pop();
+                    names.push(Ident { name, span: ident.span().into() });
+                }
+                (name, false) => names.push(Ident { name, span: ident.span().into() }),
+            }
+        }
+        next = rest;
+    }
+    let import = |name: Ident| {
+        let span = name.span;
+        Use { path: Path { segments: vec![name] }, alias: None, carried: Some(Vec::new()), span }
+    };
+    names.into_iter().map(import).collect()
 }
 
 /// The word that comes next is the name of a definition, whatever it means elsewhere: `block: 3x32x32 -> 10;`.

@@ -6,17 +6,17 @@ use proc_macro2::{Group, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser as _};
 
 use super::nesting;
-use super::parser::{Lost, Parsed, Parser};
-use super::token::{is_label, is_string};
+use super::parser::{Lost, Parsed, Parser, RESERVED};
+use super::token::{is_label, is_string, word};
 use crate::diag::{Diagnostic, Span};
-use crate::syntax::ast::{Expr, Label, LabelPiece};
+use crate::syntax::ast::{Expr, Ident, Label, LabelPiece};
 
 impl Parser<'_> {
     pub(super) fn label(&mut self, input: ParseStream<'_>) -> Parsed<Option<Label>> {
         let label = if is_string(input.cursor()) {
             self.text_label(input)?
         } else if is_label(input.cursor()) {
-            let name = self.name(input, "a label")?;
+            let name = self.label_name(input)?;
             Label { pieces: vec![LabelPiece::Text(name.name)], span: name.span }
         } else {
             return Ok(None);
@@ -28,6 +28,18 @@ impl Parser<'_> {
             return Err(self.error(Diagnostic::new(span, message).help("nest them: `outer: { inner: conv(64, 3) }`")));
         }
         Ok(Some(label))
+    }
+
+    /// A word as a label; reserved ones must be texts.
+    fn label_name(&mut self, input: ParseStream<'_>) -> Parsed<Ident> {
+        match word(input.cursor()).filter(|word| RESERVED.contains(&word.as_str())) {
+            Some(word) => {
+                let (span, _) = self.found(input);
+                let message = format!("expected a label, found the reserved word `{word}`");
+                Err(self.error(Diagnostic::new(span, message).help(format!("write it as a text: `\"{word}\": …`"))))
+            }
+            None => self.name(input, "a label"),
+        }
     }
 
     fn text_label(&mut self, input: ParseStream<'_>) -> Parsed<Label> {

@@ -8,7 +8,7 @@ use syn::parse::{ParseBuffer, ParseStream};
 use super::MAX_DEPTH;
 use super::token::{found, operator, word};
 use crate::diag::{Diagnostic, Diagnostics, Span};
-use crate::syntax::ast::{Ident, LostItem};
+use crate::syntax::ast::{Ident, LostItem, Use};
 
 /// What was to be read is not there, and has been reported.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(super) struct Parser<'e> {
     pub(super) lost: bool,
     /// Definitions of which too little could be read.
     pub(super) gone: Vec<LostItem>,
+    /// Names of the imports that could not be read last.
+    pub(super) unread: Vec<Use>,
     depth: usize,
     told_too_deep: bool,
     /// Where input ends: the last token, then the closing bracket of each group around.
@@ -33,7 +35,15 @@ pub(super) struct Parser<'e> {
 
 impl<'e> Parser<'e> {
     pub(super) fn new(errors: &'e mut Diagnostics, end: Span) -> Self {
-        Parser { errors, lost: false, gone: Vec::new(), depth: 0, told_too_deep: false, ends: vec![(end, "the end")] }
+        Parser {
+            errors,
+            lost: false,
+            gone: Vec::new(),
+            unread: Vec::new(),
+            depth: 0,
+            told_too_deep: false,
+            ends: vec![(end, "the end")],
+        }
     }
 
     pub(super) fn error(&mut self, diagnostic: Diagnostic) -> Lost {

@@ -1,0 +1,13 @@
+use cnn_runtime::{network, prelude::*};
+
+network! {
+    pub Net: 3x32x32 -> 10;
+    head gap -> linear(10);
+}
+
+fn main() {
+    let device = Cpu::default();
+    let net = device.build_module::<Net, f32>();
+    let x: Tensor<Rank4<1, 3, 32, 32>, f64, Cpu> = device.zeros();
+    let _ = net.forward(x);
+}

@@ -1,0 +1,12 @@
+use cnn_runtime::{network, prelude::*};
+
+network! {
+    pub Net: 3x32x32 -> 10;
+    head gap -> linear(10);
+}
+
+fn main() {
+    let device = Cpu::default();
+    let mut net = device.build_module::<Net, f32>();
+    let _ = net.forward_mut(device.zeros::<Rank4<1, 3, 32, 32>>());
+}

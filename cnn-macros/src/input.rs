@@ -64,7 +64,7 @@ impl Input {
             match uses.next() {
                 Some(import) => import.carried = Some(items),
                 None => {
-                    let import = import(&carried.path, items, &file.items);
+                    let import = import(&carried.path, items);
                     file.items.insert(0, Item::Use(import));
                 }
             }
@@ -95,29 +95,11 @@ fn path_tokens(path: &Path) -> TokenStream {
     tokens
 }
 
-/// The import of an instance's path. Its last segment may be the instance's own name (`pub LeNet5 = zoo::LeNet5;`), so
-/// where that is taken it goes by the whole path.
-fn import(path: &str, items: Vec<Item>, others: &[Item]) -> Use {
+/// The import of an instance's path.
+fn import(path: &str, items: Vec<Item>) -> Use {
     let span = Span::call_site();
-<<<<<<< HEAD
-    let ident = |name: &str| Ident { name: name.to_owned(), span };
-    let path = Path { segments: path.split("::").map(ident).collect() };
-    let taken = others.iter().map(item_name).any(|name| name.name == path.last().name);
-    let alias = taken.then(|| ident(&path.to_string().replace("::", "_")));
-    Use { path, alias, carried: Some(items), span }
-}
-
-fn item_name(item: &Item) -> &Ident {
-    match item {
-        Item::Block(block) => &block.name,
-        Item::Network(network) => &network.name,
-        Item::Instance(instance) => &instance.name,
-        Item::Use(import) => import.name(),
-    }
-=======
     let segments = path.split("::").map(|name| Ident { name: name.to_owned(), span }).collect();
     // The name belongs to the user, who names the definition by its path alone.
     let alias = Some(Ident { name: "_".to_owned(), span });
     Use { path: Path { segments }, alias, carried: Some(items), span }
->>>>>>> ui
 }

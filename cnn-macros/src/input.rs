@@ -9,6 +9,8 @@ use cnn_lang::syntax::parse_str;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::quote;
 
+use crate::expand::names::ident;
+
 /// A definition brought here.
 pub struct Carried {
     path: String,
@@ -89,7 +91,7 @@ fn path_tokens(path: &Path) -> TokenStream {
             tokens.extend(quote::quote_spanned!(span=> ::));
         }
         if !segment.name.is_empty() {
-            tokens.extend([TokenTree::Ident(proc_macro2::Ident::new(&segment.name, span))]);
+            tokens.extend([TokenTree::Ident(ident(&segment.name, span))]);
         }
     }
     tokens

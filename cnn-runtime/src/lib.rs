@@ -82,6 +82,11 @@ pub mod __private {
     pub fn numbers(first: usize, count: usize) -> Vec<String> {
         (first..first + count).map(|number| number.to_string()).collect()
     }
+
+    /// One field for each block of a run.
+    pub fn each<'n, T>(names: &'n [String], field: impl Fn(usize, &'n str) -> T) -> Vec<T> {
+        names.iter().enumerate().map(|(index, name)| field(index, name)).collect()
+    }
 }
 
 /// The README's programs compile and run.

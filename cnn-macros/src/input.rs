@@ -65,10 +65,7 @@ impl Input {
             });
             match uses.next() {
                 Some(import) => import.carried = Some(items),
-                None => {
-                    let import = import(&carried.path, items);
-                    file.items.insert(0, Item::Use(import));
-                }
+                None => file.items.insert(0, Item::Use(import(&carried.path, items))),
             }
         }
     }
@@ -97,7 +94,7 @@ fn path_tokens(path: &Path) -> TokenStream {
     tokens
 }
 
-/// The import of an instance's path.
+/// The import of an instance's path, which may end in the instance's own name: `pub LeNet5 = zoo::LeNet5;`.
 fn import(path: &str, items: Vec<Item>) -> Use {
     let span = Span::call_site();
     let segments = path.split("::").map(|name| Ident { name: name.to_owned(), span }).collect();

@@ -76,7 +76,7 @@ pub(crate) fn network(network: &Network, definitions: &Definitions<'_>, errors: 
 pub(crate) fn instance(instance: &Instance, definitions: &Definitions<'_>, errors: &mut Diagnostics) -> Elaborated {
     let mut elaborator = Elaborator::new(definitions, errors);
     elaborator.frames.push(Frame::of(&instance.name, RoomId::FILE, instance.name.span, true));
-    let resolved = if instance.incomplete { None } else { elaborator.follow(instance, RoomId::FILE, 0) };
+    let resolved = if instance.incomplete { None } else { elaborator.follow(instance, RoomId::FILE, &mut Vec::new()) };
     let Some(target) = resolved else {
         elaborator.incomplete = true;
         let input = instance.input.as_ref().and_then(|size| elaborator.size(size));
@@ -369,12 +369,21 @@ impl<'a, 'e> Elaborator<'a, 'e> {
     }
 
     /// Through instances of instances to the network, collecting arguments; the outermost wins.
-    fn follow(&mut self, instance: &'a Instance, room: RoomId, depth: usize) -> Option<Target<'a>> {
-        let resolved = match self.definitions.resolve(room, &instance.of) {
-            Ok(_) if depth > 32 => {
-                self.error(instance.of.span(), format!("`{}` is an instance of itself", instance.of));
-                return None;
+    fn follow(&mut self, instance: &'a Instance, room: RoomId, path: &mut Vec<&'a Instance>) -> Option<Target<'a>> {
+        if let Some(begin) = path.iter().position(|known| std::ptr::eq(*known, instance)) {
+            // A circle is one mistake, told at its first instance in the text.
+            let first = path[begin..].iter().min_by_key(|instance| std::ptr::from_ref(**instance));
+            if begin == 0 && first.is_some_and(|first| std::ptr::eq(*first, instance)) {
+                let names: Vec<&str> = path.iter().map(|instance| instance.name.name.as_str()).collect();
+                let message = format!("`{0}` is an instance of itself: {1} -> {0}", names[0], names.join(" -> "));
+                self.report(
+                    Diagnostic::new(instance.of.span(), message).help("one of them must name a network with sections"),
+                );
             }
+            return None;
+        }
+        path.push(instance);
+        let resolved = match self.definitions.resolve(room, &instance.of) {
             Ok(definition) => definition,
             Err(diagnostic) => {
                 self.report(diagnostic);
@@ -383,7 +392,7 @@ impl<'a, 'e> Elaborator<'a, 'e> {
         };
         let mut target = match resolved {
             Definition::Network(network, room) => Target { network, room, args: Vec::new(), input: None },
-            Definition::Instance(inner, inner_room) => self.follow(inner, inner_room, depth + 1)?,
+            Definition::Instance(inner, inner_room) => self.follow(inner, inner_room, path)?,
             Definition::Lost => return None,
             Definition::Block(..) | Definition::Missing(_) => {
                 self.report(

@@ -102,7 +102,10 @@ const SOURCES: &[(&str, &[&str])] = &[
         "N = M: 3x9x9; M: 3x8x8 -> 3; head gap -> linear(4); P = M;",
         &["1:42 `M` should deliver 3, but its last step delivers 4 | end with `linear(3)`, or change the header"],
     ),
-    ("N = M; M = N;", &["1:12 `N` is an instance of itself", "1:5 `M` is an instance of itself"]),
+    (
+        "A = N; N = M; M = N;",
+        &["1:12 `N` is an instance of itself: N -> M -> N | one of them must name a network with sections"],
+    ),
     // Auxiliary outputs.
     ("N: 3x8x8 -> 3; body aux { relu -> aux { gap } }; head gap;", &["1:35 an auxiliary output cannot hold another"]),
     // Joins.

@@ -8,6 +8,7 @@ mod module;
 pub mod names;
 mod ops;
 mod structs;
+mod words;
 
 use cnn_lang::diag::{Diagnostic, Diagnostics};
 use cnn_lang::syntax::ast::File;
@@ -51,6 +52,7 @@ pub fn network(tokens: TokenStream) -> TokenStream {
         out.extend(settle(fallback::lost(lost), name, &input.runtime));
     }
     errors.extend(out);
+    errors.extend(editors(&program, &input));
     errors
 }
 
@@ -65,6 +67,7 @@ pub fn define(tokens: TokenStream) -> TokenStream {
     let mut out = compile_errors(&program.errors);
     out.extend(definitions(&program));
     out.extend(export::source_constants(&program.file));
+    out.extend(editors(&program, &input));
     out
 }
 
@@ -77,6 +80,12 @@ fn read(input: &Input, entry: &str) -> Result<(File, Diagnostics), TokenStream> 
         Some(path) => Err(input.fetch(entry, path)),
         None => Ok((file, errors)),
     }
+}
+
+/// What hover and completion see.
+fn editors(program: &Program, input: &Input) -> TokenStream {
+    let unfinished = !program.errors.is_empty() && words::in_editor();
+    words::expand(&input.original, &program.file, unfinished, &input.runtime)
 }
 
 fn definitions(program: &Program) -> TokenStream {

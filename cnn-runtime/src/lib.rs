@@ -30,6 +30,8 @@ pub mod eager;
 pub mod kernels;
 pub mod layers;
 pub mod weights;
+#[doc(hidden)]
+pub mod words;
 pub mod zoo;
 
 #[doc(no_inline)]

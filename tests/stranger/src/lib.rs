@@ -12,7 +12,7 @@
     explicit_outlives_requirements
 )]
 #![deny(clippy::unwrap_used, clippy::shadow_unrelated, clippy::shadow_reuse, clippy::pattern_type_mismatch)]
-#![deny(clippy::absolute_paths, clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::min_ident_chars)]
+#![deny(clippy::absolute_paths, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 #![forbid(unsafe_code, missing_docs)]
 
 pub mod imports;

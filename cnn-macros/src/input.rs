@@ -9,6 +9,7 @@ use cnn_lang::syntax::parse_str;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::quote;
 
+use crate::expand::names::ident;
 use crate::home;
 
 /// A definition brought here.
@@ -89,7 +90,7 @@ fn path_tokens(path: &Path) -> TokenStream {
             tokens.extend(quote::quote_spanned!(span=> ::));
         }
         if !segment.name.is_empty() {
-            tokens.extend([TokenTree::Ident(proc_macro2::Ident::new(&segment.name, span))]);
+            tokens.extend([TokenTree::Ident(ident(&segment.name, span))]);
         }
     }
     tokens

@@ -31,6 +31,8 @@ pub mod eager;
 pub mod kernels;
 pub mod layers;
 pub mod weights;
+#[doc(hidden)]
+pub mod words;
 pub mod zoo;
 
 #[doc(no_inline)]
@@ -97,6 +99,11 @@ pub mod __private {
     /// Names of a run of numbered blocks.
     pub fn numbers(first: usize, count: usize) -> Vec<String> {
         (first..first + count).map(|number| number.to_string()).collect()
+    }
+
+    /// One field for each block of a run.
+    pub fn each<'n, T>(names: &'n [String], field: impl Fn(usize, &'n str) -> T) -> Vec<T> {
+        names.iter().enumerate().map(|(index, name)| field(index, name)).collect()
     }
 }
 

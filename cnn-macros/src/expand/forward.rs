@@ -43,7 +43,7 @@ impl<'t, 'g> Writer<'t, 'g> {
     /// The tensor as an owned value.
     pub fn owned(&self, id: NodeId) -> String {
         let reference = &self.names[&id];
-        reference.strip_prefix('&').map_or_else(|| format!("{reference}.clone()"), |name| format!("{name}.clone()"))
+        format!("::core::clone::Clone::clone({reference})")
     }
 
     /// Writes the statements of these nodes.
@@ -139,7 +139,9 @@ impl<'t, 'g> Writer<'t, 'g> {
             let position = |scope: ScopeId| scopes.iter().position(|known| *known == scope);
             let follows =
                 position(before.scope).map(|n| n + 1) == position(after.scope) && position(after.scope).is_some();
-            if !follows || after.inputs != [before.output] || before.inputs.len() != 1 {
+            // What the loop makes on its way is seen by nobody else.
+            let alone = after.inputs == [before.output] && self.tree.is_done_at(before.output, after.nodes.end);
+            if !follows || !alone || before.inputs.len() != 1 {
                 return chain;
             }
             chain.push(next);

@@ -38,14 +38,8 @@ pub fn network(tokens: TokenStream) -> TokenStream {
         }
         emitted.push(&network.name.name);
         let module = network.graph.as_ref().map(|graph| module::expand(network, graph, &program.file));
-        out.extend(match module {
-            Some(Ok(tokens)) => settle(tokens, &network.name.name, &input.runtime),
-            Some(Err(missing)) => {
-                errors.extend(compile_errors(&missing));
-                settle(fallback::expand(network), &network.name.name, &input.runtime)
-            }
-            None => settle(fallback::expand(network), &network.name.name, &input.runtime),
-        });
+        let tokens = module.unwrap_or_else(|| fallback::expand(network));
+        out.extend(settle(tokens, &network.name.name, &input.runtime));
     }
     for lost in &program.file.lost {
         let name = lost.name.as_ref().map_or("", |name| &name.name);

@@ -25,6 +25,7 @@
 //! - [`zoo`]: the classic networks, ready to be imported.
 
 mod architecture;
+mod custom;
 pub mod data;
 pub mod eager;
 pub mod kernels;
@@ -37,7 +38,7 @@ pub mod zoo;
 #[doc(no_inline)]
 pub use dfdx::dtypes::Dtype;
 #[doc(no_inline)]
-pub use dfdx::nn::{BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection};
+pub use dfdx::nn::{BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection, TensorOptions};
 #[doc(no_inline)]
 pub use dfdx::shapes::{Const, Dim};
 #[doc(no_inline)]
@@ -47,6 +48,7 @@ pub use dfdx::tensor_ops::Device;
 
 pub use architecture::Architecture;
 pub use cnn_lang::graph::Graph;
+pub use custom::Custom;
 pub use eager::{Eager, Map, Vector};
 
 /// What a program that trains needs: dfdx's prelude and the traits of networks.
@@ -79,6 +81,20 @@ macro_rules! define {
 pub mod __private {
     pub use cnn_macros::{define, network};
     pub use dfdx::shapes::Shape;
+
+    use dfdx::dtypes::Dtype;
+    use dfdx::tensor::{OwnedTape, PutTape, SplitTape, Storage, Tensor};
+
+    /// Runs a module that takes the tape with its tensor.
+    pub fn taped<S: Shape, R: Shape, E: Dtype, D: Storage<E>>(
+        x: &Tensor<S, E, D>,
+        tape: &mut OwnedTape<E, D>,
+        run: impl FnOnce(Tensor<S, E, D, OwnedTape<E, D>>) -> Result<Tensor<R, E, D, OwnedTape<E, D>>, D::Err>,
+    ) -> Result<Tensor<R, E, D>, D::Err> {
+        let (y, back) = run(x.clone().put_tape(std::mem::take(tape)))?.split_tape();
+        *tape = back;
+        Ok(y)
+    }
 
     /// Names of a run of numbered blocks.
     pub fn numbers(first: usize, count: usize) -> Vec<String> {

@@ -1,4 +1,6 @@
 //! What the integration tests share: weights by rule, and what a reference implementation computes with them.
 
 pub mod fixture;
+pub mod gradients;
+pub mod layers;
 pub mod rule;

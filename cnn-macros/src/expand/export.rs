@@ -7,6 +7,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
 use super::names;
+use crate::home;
 
 /// A carrier for every definition.
 ///
@@ -79,7 +80,9 @@ fn named(item: &Item) -> Option<(&Header, &Ident)> {
 }
 
 fn source(name: &Ident, file: &File) -> String {
-    print(&closure(file, &name.name))
+    let mut closed = closure(file, &name.name);
+    closed.items.iter_mut().for_each(home::leave);
+    print(&closed)
 }
 
 fn carrier(header: &Header, name: &Ident, source: &str) -> TokenStream {

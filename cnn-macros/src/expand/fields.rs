@@ -79,7 +79,8 @@ impl<'g> Tree<'g> {
     /// Layers with tensors, and the scopes around them in the order of the text.
     fn find_layers(&mut self) {
         for (index, node) in self.graph.nodes.iter().enumerate() {
-            if matches!(node.op, Op::Input) || node.op.tensors(&self.graph.input_shapes(node)).is_empty() {
+            let custom = matches!(node.op, Op::Custom { .. });
+            if !custom && node.op.tensors(&self.graph.input_shapes(node)).is_empty() {
                 continue;
             }
             self.places[node.scope.0] = Place::Layer(NodeId(index));

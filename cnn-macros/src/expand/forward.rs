@@ -76,7 +76,7 @@ impl<'t, 'g> Writer<'t, 'g> {
         }
         let layer = format!("self{}", self.tree.access(self.base, node.scope).unwrap_or_default());
         let inputs: Vec<&str> = node.inputs.iter().map(|input| self.names[input].as_str()).collect();
-        let call = ops::call(&node.op, node.shape, &layer, &inputs, self.mode);
+        let call = ops::call(&node.op, &self.tree.graph.input_shapes(node), node.shape, &layer, &inputs, self.mode);
         let name = self.fresh(id);
         let _ = write!(self.text, "let {name}: {} = {call}; ", tensor_type(node.shape));
     }

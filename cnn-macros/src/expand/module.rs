@@ -1,8 +1,7 @@
 //! The typed module of a network.
 
-use cnn_lang::diag::{Diagnostic, Span};
 use cnn_lang::elaborate::{Elaborated, closure};
-use cnn_lang::graph::{Graph, NodeId, Shape};
+use cnn_lang::graph::{Graph, NodeId, Op, Shape};
 use cnn_lang::syntax::ast::File;
 use cnn_lang::syntax::print;
 use proc_macro2::{Ident, TokenStream};
@@ -12,12 +11,11 @@ use super::export::visibility;
 use super::fields::Tree;
 use super::forward::{Writer, block_functions};
 use super::names::stand_in;
-use super::ops::{self, Mode, taped_type, tensor_type};
+use super::ops::{Mode, layer_type, taped_type, tensor_type};
 use super::{code, structs};
 
-/// Everything that a network emits. `Err`: layers that have no module.
-pub fn expand(network: &Elaborated, graph: &Graph, file: &File) -> Result<TokenStream, Vec<Diagnostic>> {
-    check_layers(graph, &network.spans)?;
+/// Everything that a network emits.
+pub fn expand(network: &Elaborated, graph: &Graph, file: &File) -> TokenStream {
     let graph = &Graph { name: stand_in(&graph.name), ..graph.clone() };
     let tree = Tree::new(graph);
     let vis = visibility(&network.header.visibility);
@@ -38,29 +36,7 @@ pub fn expand(network: &Elaborated, graph: &Graph, file: &File) -> Result<TokenS
     out.extend(network_struct(network, &tree));
     out.extend(forwards(&tree));
     out.extend(architecture(network, graph, file));
-    Ok(out)
-}
-
-/// An error for each place with layers that cannot run yet, and each kind of layer once.
-fn check_layers(graph: &Graph, spans: &[Span]) -> Result<(), Vec<Diagnostic>> {
-    let mut places: Vec<(Span, Vec<&str>)> = Vec::new();
-    for (node, span) in graph.nodes.iter().zip(spans) {
-        let word = node.op.keyword();
-        if ops::runs(&node.op) || places.iter().any(|(_, words)| words.contains(&word)) {
-            continue;
-        }
-        match places.iter_mut().find(|(place, _)| place.same_place(*span)) {
-            Some((_, words)) => words.push(word),
-            None => places.push((*span, vec![word])),
-        }
-    }
-    let error = |(span, words): (Span, Vec<&str>)| {
-        let list = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-        let (have, it) = if words.len() == 1 { ("has", "it") } else { ("have", "them") };
-        Diagnostic::new(span, format!("{list} {have} no typed module yet"))
-            .help(format!("`define!` accepts {it}: sizes, names and costs are known, the network cannot run"))
-    };
-    if places.is_empty() { Ok(()) } else { Err(places.into_iter().map(error).collect()) }
+    out
 }
 
 fn network_struct(network: &Elaborated, tree: &Tree<'_>) -> TokenStream {
@@ -206,15 +182,31 @@ fn architecture(network: &Elaborated, graph: &Graph, file: &File) -> TokenStream
     let (input, output) = (graph.input_shape().dims(), graph.output_shape().dims());
     let source = print(&closure(file, &network.name.name));
     let text = &network.name.name;
+    let (custom_params, custom_macs, custom_aux_macs) = custom_costs(graph);
     quote! {
         impl<E: cnn_runtime::Dtype, D: cnn_runtime::Storage<E>> cnn_runtime::Architecture for #name<E, D> {
             const NAME: &'static ::core::primitive::str = #text;
             const INPUT: &'static [::core::primitive::usize] = &[#(#input),*];
             const OUTPUT: &'static [::core::primitive::usize] = &[#(#output),*];
-            const PARAMS: ::core::primitive::u64 = #params;
-            const MACS: ::core::primitive::u64 = #macs;
-            const AUX_MACS: ::core::primitive::u64 = #aux_macs;
+            const PARAMS: ::core::primitive::u64 = #params #custom_params;
+            const MACS: ::core::primitive::u64 = #macs #custom_macs;
+            const AUX_MACS: ::core::primitive::u64 = #aux_macs #custom_aux_macs;
             const SOURCE: &'static ::core::primitive::str = #source;
         }
     }
+}
+
+/// What users' modules add to parameters, multiply-adds and those of auxiliary outputs: known to rustc alone.
+fn custom_costs(graph: &Graph) -> (TokenStream, TokenStream, TokenStream) {
+    let (mut params, mut macs, mut aux_macs) = (String::new(), String::new(), String::new());
+    for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Custom { .. })) {
+        let input = graph.node(node.inputs[0]).shape;
+        let concrete = |text: String| text.replace("E, D>", "f32, cnn_runtime::Cpu>").replace("<B,", "<usize,");
+        let module = concrete(layer_type(&node.op, input).unwrap_or_default());
+        let input = concrete(tensor_type(input));
+        let one = |what: &str| format!(" + <{module} as cnn_runtime::Custom<{input}>>::{what}");
+        params.push_str(&one("PARAMS"));
+        if node.auxiliary { &mut aux_macs } else { &mut macs }.push_str(&one("MACS"));
+    }
+    (code(&params), code(&macs), code(&aux_macs))
 }

@@ -271,7 +271,7 @@ pub const zero: () = ();
 
 /// `shift(kernel = 3, dilation = 1)`
 ///
-/// Moves each group of channels by one offset of the kernel. Wu et al. 2017
+/// Moves the j-th group of ⌊C/(kh·kw)⌋ channels by the j-th offset of the kernel, row by row, zeros moving in; channels left over stay. Wu et al. 2017
 ///
 /// **Size**: as it arrives
 pub const shift: () = ();

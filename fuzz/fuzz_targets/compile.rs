@@ -9,7 +9,10 @@ fuzz_target!(|source: &str| {
         if let Some(graph) = network.graph {
             let _ = (graph.table(), graph.costs());
         } else {
-            assert!(!program.errors.is_empty() || !cnn_lang::imports(&program.file).is_empty(), "no graph and no mistake");
+            assert!(
+                !program.errors.is_empty() || !cnn_lang::imports(&program.file).is_empty(),
+                "no graph and no mistake"
+            );
         }
     }
 });

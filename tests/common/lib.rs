@@ -1,4 +1,5 @@
 //! What the integration tests share: weights by rule, and what a reference implementation computes with them.
 
+pub mod cases;
 pub mod fixture;
 pub mod rule;

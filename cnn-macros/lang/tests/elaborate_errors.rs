@@ -44,7 +44,10 @@ const SOURCES: &[(&str, &[&str])] = &[
         "N: 3x8x8 -> 10; body upsample(2, mode = biliner); head gap -> linear(10);",
         &["1:41 upsample's mode must be nearest or bilinear, not `biliner` | did you mean `bilinear`?"],
     ),
-    ("N: 3x8x8 -> 10; body conv(8, 3, pad = sam); head gap -> linear(10);", &["1:39 conv's pad must be numbers or `same`, not `sam` | did you mean `same`?"]),
+    (
+        "N: 3x8x8 -> 10; body conv(8, 3, pad = sam); head gap -> linear(10);",
+        &["1:39 conv's pad must be numbers or `same`, not `sam` | did you mean `same`?"],
+    ),
     // Blocks and their tensors.
     (
         "block b(tensor t, out) { from t -> conv(out, 1) } N: 3x8x8 -> 10; body tap a -> b(4, a); head gap -> linear(10);",
@@ -66,14 +69,22 @@ const SOURCES: &[(&str, &[&str])] = &[
         &["1:27 no tap `a` here | name a tensor with `tap` first; a block sees only the taps that are passed to it"],
     ),
     // A later tap behind an unknown condition may be there or not: silence.
-    ("N: 3x8x8 -> 10; body if x { tap a }; head from a -> gap -> linear(10);", &["1:25 `x` is not known here | make it an argument, or bind it where braces begin: `{ let x = …; … }`"]),
+    (
+        "N: 3x8x8 -> 10; body if x { tap a }; head from a -> gap -> linear(10);",
+        &["1:25 `x` is not known here | make it an argument, or bind it where braces begin: `{ let x = …; … }`"],
+    ),
     // Networks and instances.
     (
         "N(n): 3x8x8 -> n; head gap -> linear(n);",
         &["1:3 the network's argument `n` needs a default | write `n = …`: a network is checked with its defaults"],
     ),
     ("N(tensor t): 3x8x8 -> 3; head gap;", &["1:10 a network has no tensor parameters, only blocks do"]),
-    ("N(n = in.channels): 3x8x8 -> 3; head gap;", &["1:10 no tensor arrives at the arguments of a network | `in.channels` has a value in steps and in blocks: write a number here"]),
+    (
+        "N(n = in.channels): 3x8x8 -> 3; head gap;",
+        &[
+            "1:10 no tensor arrives at the arguments of a network | `in.channels` has a value in steps and in blocks: write a number here",
+        ],
+    ),
     (
         "N: 3x8 -> 3; head gap;",
         &[
@@ -124,7 +135,10 @@ const SOURCES: &[(&str, &[&str])] = &[
         &["1:39 macs = 0, which is not > 0 | change the network or the limit"],
     ),
     ("N: 3x8x8 -> 3; head gap; where params <= true;", &["1:42 a limit is a number, this is a boolean (true)"]),
-    ("N: 3x8x8 -> 3; head gap; where params <= in.channels;", &["1:45 no tensor arrives at a limit | `in.channels` has a value in steps and in blocks: write a number here"]),
+    (
+        "N: 3x8x8 -> 3; head gap; where params <= in.channels;",
+        &["1:45 no tensor arrives at a limit | `in.channels` has a value in steps and in blocks: write a number here"],
+    ),
     (
         "N(n = 5): 3x8x8 -> n; head gap -> fc: linear(n); where params <= 3 * n;",
         &["1:66 params = 20, which is not <= 15 | the most come from fc linear (20)"],

@@ -121,7 +121,10 @@ const IN_CHAINS: &[(&str, &str)] = &[
     ("{ let (a, b) = 3; conv(a, b) }", "2:7 a pattern of 2 names does not fit 3"),
     ("{ for (a, b) in [(1, 2, 3)] { conv(a, b) } }", "2:7 a pattern of 2 names does not fit (1, 2, 3)"),
     ("{ let n = 4; { let m = n + 1; conv(m, 1) } } @ 5x8x8", ""),
-    ("{ { let m = 4; conv(m, 1) } -> conv(m, 1) }", "2:37 `m` is not known here | make it an argument, or bind it where braces begin: `{ let m = …; … }`"),
+    (
+        "{ { let m = 4; conv(m, 1) } -> conv(m, 1) }",
+        "2:37 `m` is not known here | make it an argument, or bind it where braces begin: `{ let m = …; … }`",
+    ),
     (
         "{ let n = 4; { let n = 5; conv(n, 1) } }",
         "2:20 `n` has a meaning here already | shadowing is not allowed: choose another name",

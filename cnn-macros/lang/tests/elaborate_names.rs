@@ -97,7 +97,10 @@ const CLASHES: &[(&str, &str)] = &[
     ("\"{0.5}\": relu", "2:1 `0.5` cannot be a label | a label is one level of a name: nest labels for `a.b`"),
     ("\"{[1]}\": relu", "2:1 a label holds numbers, not a list ([1])"),
     // Nothing follows from a label that is not known, and what is below it has its own names.
-    ("\"{n}\": conv(2, 1) -> \"{n}\": conv(2, 1)", "2:1 `n` is not known here | make it an argument, or bind it where braces begin: `{ let n = …; … }`; 2:22 `n` is not known here | make it an argument, or bind it where braces begin: `{ let n = …; … }`"),
+    (
+        "\"{n}\": conv(2, 1) -> \"{n}\": conv(2, 1)",
+        "2:1 `n` is not known here | make it an argument, or bind it where braces begin: `{ let n = …; … }`; 2:22 `n` is not known here | make it an argument, or bind it where braces begin: `{ let n = …; … }`",
+    ),
 ];
 
 #[test]

@@ -98,8 +98,16 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ),
     ("6x4x4", "conv(8, 1, groups = 4)", "4 groups do not divide 6 input channels | nearest that divide: 1, 2"),
     ("6x4x4", "conv(8, 1, groups = 3)", "3 groups do not divide 8 output channels | nearest that divide: 1, 2"),
-    ("6x4x4", "conv(2, 1, connect = [[0, 1], [6]])", "the connection table names input channel 6, but 6 arrive | channels are counted from 0: the last is 5"),
-    ("6x4x4", "conv(3, 1, connect = [[0, 1], [5]])", "the connection table has 2 rows for 3 output channels | give every output channel the list of input channels that it sees"),
+    (
+        "6x4x4",
+        "conv(2, 1, connect = [[0, 1], [6]])",
+        "the connection table names input channel 6, but 6 arrive | channels are counted from 0: the last is 5",
+    ),
+    (
+        "6x4x4",
+        "conv(3, 1, connect = [[0, 1], [5]])",
+        "the connection table has 2 rows for 3 output channels | give every output channel the list of input channels that it sees",
+    ),
     (
         "6x4x4",
         "maxpool(3, pad = 2)",
@@ -114,7 +122,11 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ),
     ("6x4x4", "select(2, 8)", "select takes channels 2..8 of 6 | the first channel is 0 and the end is at most 6"),
     ("6x4x4", "select(3, 3)", "select takes channels 3..3 of 6 | the first channel is 0 and the end is at most 6"),
-    ("6x4x4", "upsample(2, align_corners = true)", "align_corners means something for `mode = bilinear` only | write `mode = bilinear`, or leave align_corners out"),
+    (
+        "6x4x4",
+        "upsample(2, align_corners = true)",
+        "align_corners means something for `mode = bilinear` only | write `mode = bilinear`, or leave align_corners out",
+    ),
     (
         "6",
         "gap",

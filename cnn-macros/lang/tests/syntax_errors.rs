@@ -72,7 +72,10 @@ const CHAINS: &[(&str, &str)] = &[
     ("conv(3 4);", "2:8 expected `,` or `)`, found `4`"),
     ("conv(3, );", ""),
     ("conv(3,, 4);", "2:8 expected a value, found `,`"),
-    ("conv(\"same\");", "2:6 expected a value, found a text | words stand without quotes: `same`; texts are for labels, before a `:`"),
+    (
+        "conv(\"same\");",
+        "2:6 expected a value, found a text | words stand without quotes: `same`; texts are for labels, before a `:`",
+    ),
     ("conv(3f32);", "2:6 unknown suffix `f32` of the number 3 | numbers bear no type: write `3`"),
     (
         "conv(3y4);",

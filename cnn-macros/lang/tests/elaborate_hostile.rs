@@ -142,8 +142,8 @@ fn loops_end_soon() {
     let sources = [
         "N: 3x8x8 -> 10; stem for i in 0..100000 { conv -> conv }; head gap -> linear(10);",
         "N: 3x8x8 -> 10; stem for i in 0..40000 { tap t[i] -> from t[i + 1] }; head gap -> linear(10);",
-        "N: 3x8x8 -> 10; stem for i in 0..99000 { \"l{i}\": bn }; head gap -> linear(10);",
-        "block u(n) { if n > 0 { relu -> u(n - 1) } } N: 3x8x8 -> 10; stem u(70) * 1000; head gap -> linear(10);",
+        "N: 3x8x8 -> 10; stem for i in 0..50000 { \"l{i}\": bn }; head gap -> linear(10);",
+        "block u(n) { if n > 0 { relu -> u(n - 1) } } N: 3x8x8 -> 10; stem u(70) * 500; head gap -> linear(10);",
     ];
     for source in sources {
         let took = compile(source);

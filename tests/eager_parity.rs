@@ -6,8 +6,8 @@
 use cnn_runtime::prelude::*;
 use cnn_runtime::weights::{Element, fill_with, named_tensors};
 use cnn_tests::fixture::{Fixture, Inference, Training, Trajectory};
+use cnn_tests::gradients::named_gradients;
 use cnn_tests::rule;
-use dfdx::nn::tensor_collection::{RecursiveWalker, TensorOptions, TensorVisitor, ViewTensorName, ViewTensorRef};
 use dfdx::optim::{Momentum, Optimizer, Sgd, SgdConfig, WeightDecay};
 
 cnn_runtime::network! {
@@ -143,10 +143,10 @@ where
     close("loss", found, expected.loss, expected.loss, tolerance::<E>(1e-8, own_error.abs() / expected.loss));
 
     let gradients = named_gradients(net, &gradients);
-    let names: Vec<&String> = gradients.iter().map(|(name, _)| name).collect();
+    let names: Vec<&String> = gradients.iter().map(|(name, ..)| name).collect();
     assert_eq!(names.len(), expected.grads.len(), "every parameter has a gradient, nothing else: {names:?}");
     let (total, allowed) = (expected.total_grad_norm, tolerance::<E>(1e-8, expected.torch_f32_grad_error));
-    for (name, values) in &gradients {
+    for (name, _, values) in &gradients {
         let [norm, first, sum] = expected.grads[name];
         let found_sum: f64 = values.iter().map(|value| value.widen()).sum();
         close(&format!("length of the gradient of {name}"), l2(values), norm, total, allowed);
@@ -207,46 +207,4 @@ where
     let tape = net.alloc_grads();
     let loss = loss(net.forward_mut(input().traced(tape)), labels);
     (loss.as_vec()[0].widen(), loss.backward())
-}
-
-/// The gradient of every parameter.
-fn named_gradients<E: Element, N: TensorCollection<E, Cpu>>(
-    net: &N,
-    gradients: &Gradients<E, Cpu>,
-) -> Vec<(String, Vec<E>)>
-where
-    Cpu: Device<E>,
-{
-    struct Reader<'a, E: Dtype> {
-        gradients: &'a Gradients<E, Cpu>,
-        found: Vec<(String, Vec<E>)>,
-    }
-
-    impl<E: Dtype> TensorVisitor<E, Cpu> for Reader<'_, E>
-    where
-        Cpu: Device<E>,
-    {
-        type Viewer = (ViewTensorRef, ViewTensorName);
-        type Err = std::convert::Infallible;
-        type E2 = E;
-        type D2 = Cpu;
-
-        fn visit<S: Shape>(
-            &mut self,
-            options: TensorOptions<S, E, Cpu>,
-            (tensor, name): (&Tensor<S, E, Cpu>, String),
-        ) -> Result<Option<Tensor<S, E, Cpu>>, Self::Err> {
-            if options.do_gradient_update {
-                self.found.push((name, self.gradients.get(tensor).as_vec()));
-            }
-            Ok(None)
-        }
-    }
-
-    let mut reader = Reader { gradients, found: Vec::new() };
-    let mut walker = RecursiveWalker { m: (net, String::new()), f: &mut reader };
-    match N::iter_tensors(&mut walker) {
-        Ok(_) => reader.found,
-        Err(never) => match never {},
-    }
 }

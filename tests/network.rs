@@ -44,3 +44,76 @@ fn resnet18_runs_both_ways() {
     assert!(slope.as_vec().iter().any(|g| *g != 0.0));
     println!("{net:?}");
 }
+
+/// A module of a user's: the channels of every pixel through a linear layer.
+mod pixels {
+    use cnn_runtime::prelude::*;
+    use cnn_runtime::{Custom, Device, ModuleVisitor, TensorCollection, TensorOptions};
+
+    #[derive(Clone, Debug)]
+    pub struct Mix<const IN: usize, const OUT: usize, E: Dtype, D: Storage<E>> {
+        pub weight: Tensor<Rank2<IN, OUT>, E, D>,
+    }
+
+    impl<const IN: usize, const OUT: usize, E: Dtype, D: Device<E>> TensorCollection<E, D> for Mix<IN, OUT, E, D> {
+        type To<E2: Dtype, D2: Device<E2>> = Mix<IN, OUT, E2, D2>;
+        fn iter_tensors<V: ModuleVisitor<Self, E, D>>(v: &mut V) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
+            let weight = Self::tensor("weight", |s| &s.weight, |s| &mut s.weight, TensorOptions::reset_to_ones());
+            v.visit_fields(weight, |weight| Mix { weight })
+        }
+    }
+
+    impl<B: Dim, const IN: usize, const OUT: usize, const H: usize, const W: usize, E: Dtype, D, T: Tape<E, D>>
+        Module<Tensor<(B, Const<IN>, Const<H>, Const<W>), E, D, T>> for Mix<IN, OUT, E, D>
+    where
+        D: Device<E>,
+    {
+        type Output = Tensor<(B, Const<OUT>, Const<H>, Const<W>), E, D, T>;
+        type Error = D::Err;
+        fn try_forward(&self, x: Tensor<(B, Const<IN>, Const<H>, Const<W>), E, D, T>) -> Result<Self::Output, D::Err> {
+            let (b, ..) = *x.shape();
+            let x =
+                x.try_reshape_like(&(b, Const::<IN>, H * W))?.try_permute::<(B, usize, Const<IN>), Axes3<0, 2, 1>>()?;
+            let y = x.try_matmul(self.weight.retaped::<T>())?;
+            y.try_permute::<(B, Const<OUT>, usize), Axes3<0, 2, 1>>()?.try_reshape_like(&(b, Const, Const, Const))
+        }
+    }
+
+    impl<const IN: usize, const OUT: usize, E: Dtype, D: Storage<E>> NonMutableModule for Mix<IN, OUT, E, D> {}
+
+    impl<B: Dim, const IN: usize, const OUT: usize, const H: usize, const W: usize, E: Dtype, D: Storage<E>>
+        Custom<Map<B, IN, H, W, E, D>> for Mix<IN, OUT, E, D>
+    {
+        const PARAMS: u64 = (IN * OUT) as u64;
+        const MACS: u64 = (IN * OUT * H * W) as u64;
+    }
+}
+
+network! {
+    block mixed(out) { mix: custom self::pixels::Mix(in.channels, out) @ [out, in.height, in.width] -> relu }
+
+    /// Two modules of a user's, one of them in a block.
+    Mixed(classes = 3): 2x4x4 -> classes;
+    body custom pixels::Mix(2, 5) @ 5x4x4 -> mixed(6);
+    head gap -> linear(classes);
+}
+
+#[test]
+fn modules_of_users_are_typed_counted_named_and_trained() {
+    let device = Cpu::seed_from_u64(7);
+    let mut net = device.build_module::<Mixed, f64>();
+    assert_eq!(<Mixed>::PARAMS, 2 * 5 + 5 * 6 + 6 * 3 + 3);
+    assert_eq!(<Mixed>::MACS, 16 * (2 * 5 + 5 * 6) + 6 * 3);
+    let names = ["body.0.weight", "body.1.mix.weight", "head.1.weight", "head.1.bias"];
+    assert_eq!(cnn_runtime::weights::names(&net), names);
+    let x: Tensor<Rank4<2, 2, 4, 4>, f64, _> = device.sample_normal();
+    let gradients = net.alloc_grads();
+    let logits = net.forward_mut(x.clone().traced(gradients));
+    let (trained, plain) = (logits.as_vec(), net.forward(x).as_vec());
+    assert_eq!(trained, plain);
+    let gradients = logits.square().mean().backward();
+    for slope in [gradients.get(&net.body._0.weight).as_vec(), gradients.get(&net.body._1.mix.weight).as_vec()] {
+        assert!(slope.iter().any(|g| *g != 0.0), "the tape passes through the module");
+    }
+    println!("custom modules: {} parameters, names {names:?}", <Mixed>::PARAMS);
+}

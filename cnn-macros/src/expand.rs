@@ -5,13 +5,16 @@ mod fallback;
 mod fields;
 mod forward;
 mod module;
+pub mod names;
 mod ops;
 mod structs;
+mod words;
 
 use cnn_lang::diag::{Diagnostic, Diagnostics};
 use cnn_lang::syntax::ast::File;
 use cnn_lang::syntax::parse;
 use cnn_lang::{Program, compile_file, imports};
+use names::settle;
 use proc_macro2::{Group, Punct, Spacing, TokenStream, TokenTree};
 use quote::quote;
 
@@ -35,19 +38,15 @@ pub fn network(tokens: TokenStream) -> TokenStream {
         }
         emitted.push(&network.name.name);
         let module = network.graph.as_ref().map(|graph| module::expand(network, graph, &program.file));
-        out.extend(match module {
-            Some(Ok(tokens)) => with_runtime(tokens, &input.runtime),
-            Some(Err(missing)) => {
-                errors.extend(compile_errors(&missing));
-                with_runtime(fallback::expand(network), &input.runtime)
-            }
-            None => with_runtime(fallback::expand(network), &input.runtime),
-        });
+        let tokens = module.unwrap_or_else(|| fallback::expand(network));
+        out.extend(settle(tokens, &network.name.name, &input.runtime));
     }
     for lost in &program.file.lost {
-        out.extend(with_runtime(fallback::lost(lost), &input.runtime));
+        let name = lost.name.as_ref().map_or("", |name| &name.name);
+        out.extend(settle(fallback::lost(lost), name, &input.runtime));
     }
     errors.extend(out);
+    errors.extend(editors(&program, &input));
     errors
 }
 
@@ -62,6 +61,7 @@ pub fn define(tokens: TokenStream) -> TokenStream {
     let mut out = compile_errors(&program.errors);
     out.extend(definitions(&program));
     out.extend(export::source_constants(&program.file));
+    out.extend(editors(&program, &input));
     out
 }
 
@@ -74,6 +74,12 @@ fn read(input: &Input, entry: &str) -> Result<(File, Diagnostics), TokenStream> 
         Some(path) => Err(input.fetch(entry, path)),
         None => Ok((file, errors)),
     }
+}
+
+/// What hover and completion see.
+fn editors(program: &Program, input: &Input) -> TokenStream {
+    let unfinished = !program.errors.is_empty() && words::in_editor();
+    words::expand(&input.original, &program.file, unfinished, &input.runtime)
 }
 
 fn definitions(program: &Program) -> TokenStream {
@@ -114,20 +120,4 @@ fn compile_errors(errors: &[Diagnostic]) -> TokenStream {
 /// Everything is written as text and lexed once: that is quicker than quoting and reads like the code it makes.
 fn code(text: &str) -> TokenStream {
     text.parse().unwrap_or_else(|error| unreachable!("generated code must lex: {error}\n{text}"))
-}
-
-/// Puts the path of the run-time crate where generated text says `cnn_runtime`.
-fn with_runtime(tokens: TokenStream, runtime: &TokenStream) -> TokenStream {
-    tokens
-        .into_iter()
-        .flat_map(|token| match token {
-            TokenTree::Ident(ident) if ident == "cnn_runtime" => runtime.clone(),
-            TokenTree::Group(group) => {
-                let mut inner = Group::new(group.delimiter(), with_runtime(group.stream(), runtime));
-                inner.set_span(group.span());
-                TokenTree::Group(inner).into()
-            }
-            other => other.into(),
-        })
-        .collect()
 }

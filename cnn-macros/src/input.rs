@@ -9,6 +9,9 @@ use cnn_lang::syntax::parse_str;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::quote;
 
+use crate::expand::names::ident;
+use crate::home;
+
 /// A definition brought here.
 pub struct Carried {
     path: String,
@@ -54,7 +57,8 @@ impl Input {
     pub fn attach(&self, file: &mut File) {
         for carried in &self.carried {
             // A definition has been checked where it stands.
-            let items = parse_str(&carried.source, &mut Diagnostics::default()).items;
+            let mut items = parse_str(&carried.source, &mut Diagnostics::default()).items;
+            home::arrive(&mut items);
             let mut uses = file.items.iter_mut().filter_map(|item| match item {
                 Item::Use(import) if import.carried.is_none() && import.path.to_string() == carried.path => {
                     Some(import)
@@ -86,7 +90,7 @@ fn path_tokens(path: &Path) -> TokenStream {
             tokens.extend(quote::quote_spanned!(span=> ::));
         }
         if !segment.name.is_empty() {
-            tokens.extend([TokenTree::Ident(proc_macro2::Ident::new(&segment.name, span))]);
+            tokens.extend([TokenTree::Ident(ident(&segment.name, span))]);
         }
     }
     tokens

@@ -4,6 +4,7 @@
 //! dependency works. The language itself is the library `cnn-lang`; here is only what turns its graphs into Rust.
 
 mod expand;
+mod home;
 mod input;
 
 use proc_macro::TokenStream;

@@ -25,17 +25,20 @@
 //! - [`zoo`]: the classic networks, ready to be imported.
 
 mod architecture;
+mod custom;
 pub mod data;
 pub mod eager;
 pub mod kernels;
 pub mod layers;
 pub mod weights;
+#[doc(hidden)]
+pub mod words;
 pub mod zoo;
 
 #[doc(no_inline)]
 pub use dfdx::dtypes::Dtype;
 #[doc(no_inline)]
-pub use dfdx::nn::{BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection};
+pub use dfdx::nn::{BuildOnDevice, Module, ModuleMut, ModuleVisitor, TensorCollection, TensorOptions};
 #[doc(no_inline)]
 pub use dfdx::shapes::{Const, Dim};
 #[doc(no_inline)]
@@ -45,6 +48,7 @@ pub use dfdx::tensor_ops::Device;
 
 pub use architecture::Architecture;
 pub use cnn_lang::graph::Graph;
+pub use custom::Custom;
 pub use eager::{Eager, Map, Vector};
 
 /// What a program that trains needs: dfdx's prelude and the traits of networks.
@@ -78,9 +82,28 @@ pub mod __private {
     pub use cnn_macros::{define, network};
     pub use dfdx::shapes::Shape;
 
+    use dfdx::dtypes::Dtype;
+    use dfdx::tensor::{OwnedTape, PutTape, SplitTape, Storage, Tensor};
+
+    /// Runs a module that takes the tape with its tensor.
+    pub fn taped<S: Shape, R: Shape, E: Dtype, D: Storage<E>>(
+        x: &Tensor<S, E, D>,
+        tape: &mut OwnedTape<E, D>,
+        run: impl FnOnce(Tensor<S, E, D, OwnedTape<E, D>>) -> Result<Tensor<R, E, D, OwnedTape<E, D>>, D::Err>,
+    ) -> Result<Tensor<R, E, D>, D::Err> {
+        let (y, back) = run(x.clone().put_tape(std::mem::take(tape)))?.split_tape();
+        *tape = back;
+        Ok(y)
+    }
+
     /// Names of a run of numbered blocks.
     pub fn numbers(first: usize, count: usize) -> Vec<String> {
         (first..first + count).map(|number| number.to_string()).collect()
+    }
+
+    /// One field for each block of a run.
+    pub fn each<'n, T>(names: &'n [String], field: impl Fn(usize, &'n str) -> T) -> Vec<T> {
+        names.iter().enumerate().map(|(index, name)| field(index, name)).collect()
     }
 }
 

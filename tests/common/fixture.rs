@@ -65,6 +65,32 @@ pub struct Trajectory {
     pub param_l2: BTreeMap<String, f64>,
 }
 
+/// What a network computes in inference: fixtures/inference/NAME.json, written by parity/inference.py.
+#[derive(Debug, Deserialize)]
+pub struct Logits {
+    /// Gain of the weight rule.
+    pub gain: f64,
+    /// Inference on two samples.
+    pub inference: Inference,
+}
+
+impl Logits {
+    /// Reads `fixtures/inference/NAME.json`.
+    ///
+    /// # Panics
+    /// If it is not there or is no fixture.
+    #[must_use]
+    pub fn load(name: &str) -> Logits {
+        read(&format!("inference/{name}.json"))
+    }
+}
+
+fn read<T: for<'a> Deserialize<'a>>(file: &str) -> T {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(file);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 impl Fixture {
     /// Reads `fixtures/NAME.json`.
     ///
@@ -72,9 +98,7 @@ impl Fixture {
     /// If it is not there or is no fixture.
     #[must_use]
     pub fn load(name: &str) -> Fixture {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(format!("{name}.json"));
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        read(&format!("{name}.json"))
     }
 }
 

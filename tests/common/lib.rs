@@ -2,4 +2,6 @@
 
 pub mod cases;
 pub mod fixture;
+pub mod gradients;
+pub mod layers;
 pub mod rule;

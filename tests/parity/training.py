@@ -14,8 +14,8 @@ import sys
 NAMES = ["lenet5", "resnet20_cifar"]
 
 
-def inference(parity):
-    case = next(case for case in parity["cases"] if case["case"] == "native")
+def inference(parity, resolution):
+    case = next(case for case in parity["cases"] if case["case"] == resolution)
     return {
         "input_shape": case["input_shape"],
         "logits": case["logits"],
@@ -66,7 +66,7 @@ def main():
     for name in sys.argv[2:] or NAMES:
         parity = json.loads((reference / "parity" / f"{name}.json").read_text())
         train = json.loads((reference / "train_parity" / f"{name}.json").read_text())
-        fixture = {"name": name, "gain": parity["G"], "inference": inference(parity), "training": training(train)}
+        fixture = {"name": name, "gain": parity["G"], "inference": inference(parity, "native"), "training": training(train)}
         text = dump(fixture) + "\n"
         json.loads(text)
         (out / f"{name}.json").write_text(text)

@@ -26,11 +26,6 @@ impl Span {
 }
 
 impl Span {
-    /// Whether two things were written at one place.
-    pub fn same_place(self, other: Span) -> bool {
-        self.key() == other.key()
-    }
-
     /// The only property of a compiler's span that stable Rust lets one compare.
     fn key(self) -> String {
         format!("{:?} {:?}", self.first, self.last)

@@ -126,8 +126,11 @@ const SOURCES: &[(&str, &[&str])] = &[
     ),
     // Custom modules.
     (
-        "N: 3x8x8 -> 3; body custom a::b(3) @ 3x8x8; head gap;",
-        &["1:21 custom modules cannot be elaborated yet | write the module as a block of layers"],
+        "N: 3x8x8 -> 3; body custom a::b(k = 3); custom c::D(0.5); conv(3, 1); head gap -> custom e @ 4;",
+        &[
+            "1:33 a custom module has no argument `k` | its arguments are the const arguments of its type, in their order: `custom Attention(64, 4)`",
+            "1:53 a custom module takes integers and booleans, this is a float",
+        ],
     ),
     // Limits.
     (

@@ -6,6 +6,9 @@ use cnn_lang::syntax::print;
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
+use super::names;
+use crate::home;
+
 /// A carrier for every definition.
 ///
 /// `broken`: the macro has mistakes. Then definitions keep what users of them see, names and sizes, and lose their
@@ -55,13 +58,13 @@ pub fn source_constants(file: &File) -> TokenStream {
         };
         names.push(&name.name);
         let visibility = visibility(&header.visibility);
-        let ident = proc_macro2::Ident::new(&name.name, name.span.first);
+        let ident = names::ident(&name.name, name.span.first);
         let docs = header.docs.join("\n");
         let text = source(name, file);
         out.extend(quote! {
             #[doc = #docs]
             #[allow(non_upper_case_globals, dead_code)]
-            #visibility const #ident: &str = #text;
+            #visibility const #ident: &::core::primitive::str = #text;
         });
     }
     out
@@ -77,11 +80,13 @@ fn named(item: &Item) -> Option<(&Header, &Ident)> {
 }
 
 fn source(name: &Ident, file: &File) -> String {
-    print(&closure(file, &name.name))
+    let mut closed = closure(file, &name.name);
+    closed.items.iter_mut().for_each(home::leave);
+    print(&closed)
 }
 
 fn carrier(header: &Header, name: &Ident, source: &str) -> TokenStream {
-    let ident = proc_macro2::Ident::new(&name.name, name.span.first);
+    let ident = names::ident(&name.name, name.span.first);
     let carrier = proc_macro2::Ident::new(&carrier_name(name, source), proc_macro2::Span::call_site());
     let export = matches!(header.visibility, Visibility::Public).then(|| quote!(#[macro_export]));
     let visibility = visibility(&header.visibility);

@@ -8,12 +8,13 @@ use quote::quote;
 
 use super::code;
 use super::export::visibility;
+use super::names::stand_in;
 use super::ops::{taped_type, tensor_type};
 
 /// The type, with dfdx's traits in the header's sizes.
 pub fn expand(network: &Elaborated) -> TokenStream {
     let mut out = named_type(&network.header, &network.name);
-    let text = &network.name.name;
+    let text = &stand_in(&network.name.name);
     let header = "E: cnn_runtime::Dtype, D: cnn_runtime::Eager<E>";
     let (Some(input), Some(output)) = (network.input, network.output) else {
         out.extend(unsized_network(text));
@@ -52,7 +53,7 @@ pub fn lost(item: &LostItem) -> TokenStream {
         return TokenStream::new();
     };
     let mut out = named_type(&item.header, name);
-    out.extend(unsized_network(&name.name));
+    out.extend(unsized_network(&stand_in(&name.name)));
     out
 }
 
@@ -79,14 +80,14 @@ fn unsized_network(name: &str) -> TokenStream {
 
 fn named_type(header: &Header, name: &cnn_lang::syntax::ast::Ident) -> TokenStream {
     let text = &name.name;
-    let name = Ident::new(text, name.span.first);
+    let name = Ident::new(&stand_in(text), name.span.first);
     let vis = visibility(&header.visibility);
     let docs = header.docs.join("\n");
     quote! {
         #[doc = #docs]
         #[allow(dead_code, non_camel_case_types)]
-        #[derive(Clone, Debug)]
-        #vis struct #name<E: cnn_runtime::Dtype = f32, D: cnn_runtime::Storage<E> = cnn_runtime::Cpu> {
+        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+        #vis struct #name<E: cnn_runtime::Dtype = ::core::primitive::f32, D: cnn_runtime::Storage<E> = cnn_runtime::Cpu> {
             #[doc(hidden)]
             pub marker: ::core::marker::PhantomData<(E, D)>,
         }
@@ -101,13 +102,13 @@ fn named_type(header: &Header, name: &cnn_lang::syntax::ast::Ident) -> TokenStre
             type Built = #name<E, D>;
         }
         impl<E: cnn_runtime::Dtype, D: cnn_runtime::Storage<E>> cnn_runtime::Architecture for #name<E, D> {
-            const NAME: &'static str = #text;
-            const INPUT: &'static [usize] = &[];
-            const OUTPUT: &'static [usize] = &[];
-            const PARAMS: u64 = 0;
-            const MACS: u64 = 0;
-            const AUX_MACS: u64 = 0;
-            const SOURCE: &'static str = "";
+            const NAME: &'static ::core::primitive::str = #text;
+            const INPUT: &'static [::core::primitive::usize] = &[];
+            const OUTPUT: &'static [::core::primitive::usize] = &[];
+            const PARAMS: ::core::primitive::u64 = 0;
+            const MACS: ::core::primitive::u64 = 0;
+            const AUX_MACS: ::core::primitive::u64 = 0;
+            const SOURCE: &'static ::core::primitive::str = "";
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct Tree<'g> {
     runs: Vec<Vec<(String, Vec<ScopeId>)>>,
     children: Vec<Vec<ScopeId>>,
     call_of: BTreeMap<ScopeId, usize>,
+    /// For each node the last that reads it; outputs are read at the very end.
+    last_reader: Vec<usize>,
     by_key: BTreeMap<String, usize>,
     taken: BTreeMap<String, usize>,
 }
@@ -64,6 +66,7 @@ impl<'g> Tree<'g> {
             runs: vec![Vec::new(); scopes],
             children: vec![Vec::new(); scopes],
             call_of: BTreeMap::new(),
+            last_reader: last_readers(graph),
             by_key: BTreeMap::new(),
             taken: BTreeMap::new(),
         };
@@ -77,7 +80,8 @@ impl<'g> Tree<'g> {
     fn find_layers(&mut self) {
         let mut linked = vec![false; self.graph.scopes.len()];
         for (index, node) in self.graph.nodes.iter().enumerate() {
-            if matches!(node.op, Op::Input) || node.op.tensors(&self.graph.input_shapes(node)).is_empty() {
+            let custom = matches!(node.op, Op::Custom { .. });
+            if !custom && node.op.tensors(&self.graph.input_shapes(node)).is_empty() {
                 continue;
             }
             self.places[node.scope.0] = Place::Layer(NodeId(index));
@@ -285,12 +289,30 @@ impl<'g> Tree<'g> {
             .find(|&index| self.functions[index] && !calls[index].nodes.is_empty())
     }
 
+    /// Whether nothing behind node `end` reads this tensor.
+    pub fn is_done_at(&self, id: NodeId, end: usize) -> bool {
+        self.last_reader[id.0] < end
+    }
+
     /// The run that holds this scope: the path of its field from `base`, and the scopes.
     pub fn run_of(&self, base: ScopeId, scope: ScopeId) -> Option<(String, &[ScopeId])> {
         let parent = self.graph.scopes[scope.0].parent;
         let (name, scopes) = self.runs[parent.0].iter().find(|(_, scopes)| scopes.contains(&scope))?;
         Some((format!("{}.{name}", self.access(base, parent)?), scopes))
     }
+}
+
+fn last_readers(graph: &Graph) -> Vec<usize> {
+    let mut last = vec![0; graph.nodes.len()];
+    for (index, node) in graph.nodes.iter().enumerate() {
+        for input in &node.inputs {
+            last[input.0] = index;
+        }
+    }
+    for output in graph.auxiliary.iter().map(|aux| aux.output).chain([graph.output]) {
+        last[output.0] = usize::MAX;
+    }
+    last
 }
 
 /// `dense_layer` → `DenseLayer`, `layer1.0` → `Layer1_0`.

@@ -43,7 +43,7 @@ impl<'t, 'g> Writer<'t, 'g> {
     /// The tensor as an owned value.
     pub fn owned(&self, id: NodeId) -> String {
         let reference = &self.names[&id];
-        reference.strip_prefix('&').map_or_else(|| format!("{reference}.clone()"), |name| format!("{name}.clone()"))
+        format!("::core::clone::Clone::clone({reference})")
     }
 
     /// Writes the statements of these nodes.
@@ -76,7 +76,7 @@ impl<'t, 'g> Writer<'t, 'g> {
         }
         let layer = format!("self{}", self.tree.access(self.base, node.scope).unwrap_or_default());
         let inputs: Vec<&str> = node.inputs.iter().map(|input| self.names[input].as_str()).collect();
-        let call = ops::call(&node.op, node.shape, &layer, &inputs, self.mode);
+        let call = ops::call(&node.op, &self.tree.graph.input_shapes(node), node.shape, &layer, &inputs, self.mode);
         let name = self.fresh(id);
         let _ = write!(self.text, "let {name}: {} = {call}; ", tensor_type(node.shape));
     }
@@ -139,7 +139,9 @@ impl<'t, 'g> Writer<'t, 'g> {
             let position = |scope: ScopeId| scopes.iter().position(|known| *known == scope);
             let follows =
                 position(before.scope).map(|n| n + 1) == position(after.scope) && position(after.scope).is_some();
-            if !follows || after.inputs != [before.output] || before.inputs.len() != 1 {
+            // What the loop makes on its way is seen by nobody else.
+            let alone = after.inputs == [before.output] && self.tree.is_done_at(before.output, after.nodes.end);
+            if !follows || !alone || before.inputs.len() != 1 {
                 return chain;
             }
             chain.push(next);

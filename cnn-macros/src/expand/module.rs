@@ -1,8 +1,7 @@
 //! The typed module of a network.
 
-use cnn_lang::diag::{Diagnostic, Span};
 use cnn_lang::elaborate::{Elaborated, closure};
-use cnn_lang::graph::{Graph, NodeId, Shape};
+use cnn_lang::graph::{Graph, NodeId, Op, Shape};
 use cnn_lang::syntax::ast::File;
 use cnn_lang::syntax::print;
 use proc_macro2::{Ident, TokenStream};
@@ -11,24 +10,24 @@ use quote::quote;
 use super::export::visibility;
 use super::fields::Tree;
 use super::forward::{Writer, block_functions};
-use super::ops::{self, Mode, taped_type, tensor_type};
+use super::names::stand_in;
+use super::ops::{Mode, layer_type, taped_type, tensor_type};
 use super::{code, structs};
 
-/// Everything that a network emits. `Err`: layers that have no module.
-pub fn expand(network: &Elaborated, graph: &Graph, file: &File) -> Result<TokenStream, Vec<Diagnostic>> {
-    check_layers(graph, &network.spans)?;
+/// Everything that a network emits.
+pub fn expand(network: &Elaborated, graph: &Graph, file: &File) -> TokenStream {
+    let graph = &Graph { name: stand_in(&graph.name), ..graph.clone() };
     let tree = Tree::new(graph);
     let vis = visibility(&network.header.visibility);
     let mut out = TokenStream::new();
     for one in tree.structs.iter().filter(|one| one.name != graph.name) {
         let (name, fields, collection) = (&one.name, structs::fields(&tree, one), structs::collection(&tree, one));
-        out.extend(quote!(#[doc(hidden)] #[allow(non_camel_case_types, missing_docs)] #[derive(Clone, Debug)] #vis));
+        out.extend(quote!(#[doc(hidden)] #[allow(clippy::pub_underscore_fields)] #[derive(::core::clone::Clone, ::core::fmt::Debug)] #vis));
         out.extend(code(&format!(
             "struct {name}<E: cnn_runtime::Dtype, D: cnn_runtime::Storage<E>> {{ {fields} }} {collection}"
         )));
         if let Some(call) = one.call {
             let functions = block_functions(&tree, call);
-            out.extend(quote!(#[allow(unused_variables, clippy::all)]));
             out.extend(code(&format!(
                 "impl<E: cnn_runtime::Dtype, D: cnn_runtime::Eager<E>> {name}<E, D> {{ {functions} }}"
             )));
@@ -36,30 +35,8 @@ pub fn expand(network: &Elaborated, graph: &Graph, file: &File) -> Result<TokenS
     }
     out.extend(network_struct(network, &tree));
     out.extend(forwards(&tree));
-    out.extend(architecture(graph, file));
-    Ok(out)
-}
-
-/// An error for each place with layers that cannot run yet, and each kind of layer once.
-fn check_layers(graph: &Graph, spans: &[Span]) -> Result<(), Vec<Diagnostic>> {
-    let mut places: Vec<(Span, Vec<&str>)> = Vec::new();
-    for (node, span) in graph.nodes.iter().zip(spans) {
-        let word = node.op.keyword();
-        if ops::runs(&node.op) || places.iter().any(|(_, words)| words.contains(&word)) {
-            continue;
-        }
-        match places.iter_mut().find(|(place, _)| place.same_place(*span)) {
-            Some((_, words)) => words.push(word),
-            None => places.push((*span, vec![word])),
-        }
-    }
-    let error = |(span, words): (Span, Vec<&str>)| {
-        let list = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-        let (have, it) = if words.len() == 1 { ("has", "it") } else { ("have", "them") };
-        Diagnostic::new(span, format!("{list} {have} no typed module yet"))
-            .help(format!("`define!` accepts {it}: sizes, names and costs are known, the network cannot run"))
-    };
-    if places.is_empty() { Ok(()) } else { Err(places.into_iter().map(error).collect()) }
+    out.extend(architecture(network, graph, file));
+    out
 }
 
 fn network_struct(network: &Elaborated, tree: &Tree<'_>) -> TokenStream {
@@ -73,13 +50,13 @@ fn network_struct(network: &Elaborated, tree: &Tree<'_>) -> TokenStream {
     let fields = code(&structs::fields(tree, root));
     let collection = code(&structs::collection(tree, root));
     let summary = graph.table().lines().last().unwrap_or_default().to_owned();
-    let text = &graph.name;
+    let text = &network.name.name;
     quote! {
         #[doc = #docs]
         #(#attributes)*
-        #[allow(missing_docs)] // of its fields: they are the labels that the table above lists
-        #[derive(Clone)]
-        #vis struct #name<E: cnn_runtime::Dtype = f32, D: cnn_runtime::Storage<E> = cnn_runtime::Cpu> { #fields }
+        #[allow(clippy::pub_underscore_fields)] // a field of a numbered step is its number
+        #[derive(::core::clone::Clone)]
+        #vis struct #name<E: cnn_runtime::Dtype = ::core::primitive::f32, D: cnn_runtime::Storage<E> = cnn_runtime::Cpu> { #fields }
         #collection
         impl<E: cnn_runtime::Dtype, D: cnn_runtime::Storage<E>> ::core::fmt::Debug for #name<E, D> {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
@@ -185,9 +162,9 @@ fn forwards(tree: &Tree<'_>) -> TokenStream {
                  let (x0, tape) = (&x0, &mut owned); {train_text} {result}::Ok({train_result}) }} }}"
     ));
     quote! {
-        #[allow(unused_variables, clippy::all)] #methods
-        #[allow(unused_variables, clippy::all)] #module
-        #[allow(unused_variables, clippy::all)] #module_mut
+        #methods
+        #module
+        #module_mut
     }
 }
 
@@ -198,22 +175,38 @@ fn head_stands_alone(graph: &Graph) -> bool {
     !outside(graph.output) && !graph.nodes[graph.head..].iter().any(|node| node.inputs.iter().any(|id| outside(*id)))
 }
 
-fn architecture(graph: &Graph, file: &File) -> TokenStream {
+fn architecture(network: &Elaborated, graph: &Graph, file: &File) -> TokenStream {
     let name = Ident::new(&graph.name, proc_macro2::Span::call_site());
     let costs = graph.costs();
     let (params, macs, aux_macs) = (costs.params, costs.macs, costs.aux_macs);
     let (input, output) = (graph.input_shape().dims(), graph.output_shape().dims());
-    let source = print(&closure(file, &graph.name));
-    let text = &graph.name;
+    let source = print(&closure(file, &network.name.name));
+    let text = &network.name.name;
+    let (custom_params, custom_macs, custom_aux_macs) = custom_costs(graph);
     quote! {
         impl<E: cnn_runtime::Dtype, D: cnn_runtime::Storage<E>> cnn_runtime::Architecture for #name<E, D> {
-            const NAME: &'static str = #text;
-            const INPUT: &'static [usize] = &[#(#input),*];
-            const OUTPUT: &'static [usize] = &[#(#output),*];
-            const PARAMS: u64 = #params;
-            const MACS: u64 = #macs;
-            const AUX_MACS: u64 = #aux_macs;
-            const SOURCE: &'static str = #source;
+            const NAME: &'static ::core::primitive::str = #text;
+            const INPUT: &'static [::core::primitive::usize] = &[#(#input),*];
+            const OUTPUT: &'static [::core::primitive::usize] = &[#(#output),*];
+            const PARAMS: ::core::primitive::u64 = #params #custom_params;
+            const MACS: ::core::primitive::u64 = #macs #custom_macs;
+            const AUX_MACS: ::core::primitive::u64 = #aux_macs #custom_aux_macs;
+            const SOURCE: &'static ::core::primitive::str = #source;
         }
     }
+}
+
+/// What users' modules add to parameters, multiply-adds and those of auxiliary outputs: known to rustc alone.
+fn custom_costs(graph: &Graph) -> (TokenStream, TokenStream, TokenStream) {
+    let (mut params, mut macs, mut aux_macs) = (String::new(), String::new(), String::new());
+    for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Custom { .. })) {
+        let input = graph.node(node.inputs[0]).shape;
+        let concrete = |text: String| text.replace("E, D>", "f32, cnn_runtime::Cpu>").replace("<B,", "<usize,");
+        let module = concrete(layer_type(&node.op, input).unwrap_or_default());
+        let input = concrete(tensor_type(input));
+        let one = |what: &str| format!(" + <{module} as cnn_runtime::Custom<{input}>>::{what}");
+        params.push_str(&one("PARAMS"));
+        if node.auxiliary { &mut aux_macs } else { &mut macs }.push_str(&one("MACS"));
+    }
+    (code(&params), code(&macs), code(&aux_macs))
 }

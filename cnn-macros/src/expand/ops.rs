@@ -42,53 +42,54 @@ pub fn layer_type(op: &Op, input: Shape) -> Option<String> {
             let kind = if *affine { "Bn" } else { "PlainBn" };
             Some(format!("cnn_runtime::layers::{kind}<{channels}, E, D>"))
         }
-        _ => None,
-    }
-}
-
-/// Whether the typed module can run it. The others can be defined and costed.
-pub fn runs(op: &Op) -> bool {
-    match op {
+        Op::Custom { path, args, .. } => {
+            let args: String = args.iter().map(|arg| format!("{arg}, ")).collect();
+            Some(format!("{path}<{args}E, D>"))
+        }
+        Op::Gn { .. } => Some(format!("cnn_runtime::layers::Gn<{channels}, E, D>")),
+        Op::Ln { .. } => Some(format!("cnn_runtime::layers::Ln<{channels}, E, D>")),
+        Op::Prelu { per_channel } => {
+            let weights = if *per_channel { channels } else { 1 };
+            Some(format!("cnn_runtime::layers::Prelu<{weights}, E, D>"))
+        }
+        Op::Affine { bias, init } => {
+            let kind = if *bias { "BiasedAffine" } else { "Affine" };
+            Some(format!(
+                "cnn_runtime::layers::{kind}<{channels}, {{ ::core::primitive::f64::to_bits({init:?}) }}, E, D>"
+            ))
+        }
         Op::Input
-        | Op::Conv(_)
-        | Op::Linear { pixelwise: false, .. }
-        | Op::Bn { .. }
-        | Op::Relu
-        | Op::Sigmoid
-        | Op::Tanh
-        | Op::MaxPool(_)
-        | Op::AvgPool { .. }
-        | Op::AdaptiveAvgPool { .. }
-        | Op::Gap
-        | Op::Dropout { .. }
-        | Op::Flatten
-        | Op::Identity
-        | Op::Subsample { .. }
-        | Op::PadChannels { .. }
-        | Op::Add
-        | Op::Concat => true,
-        Op::Linear { pixelwise: true, .. }
-        | Op::Gn { .. }
-        | Op::Ln { .. }
         | Op::Lrn { .. }
+        | Op::Relu
         | Op::Relu6
         | Op::Leaky { .. }
-        | Op::Prelu { .. }
+        | Op::Sigmoid
+        | Op::Tanh
         | Op::Silu
         | Op::Hswish
         | Op::Hsigmoid
         | Op::Gelu
         | Op::Softmax
+        | Op::MaxPool(_)
+        | Op::AvgPool { .. }
+        | Op::AdaptiveAvgPool { .. }
+        | Op::Gap
         | Op::Pad { .. }
+        | Op::Dropout { .. }
         | Op::DropPath { .. }
+        | Op::Flatten
+        | Op::Identity
         | Op::Zero { .. }
         | Op::Shift { .. }
         | Op::Shuffle { .. }
         | Op::Upsample { .. }
         | Op::Scale { .. }
-        | Op::Affine { .. }
+        | Op::Subsample { .. }
+        | Op::PadChannels { .. }
         | Op::Select { .. }
-        | Op::Mul => false,
+        | Op::Add
+        | Op::Concat
+        | Op::Mul => None,
     }
 }
 
@@ -96,15 +97,53 @@ pub fn runs(op: &Op) -> bool {
 pub fn passes_through(op: &Op, mode: Mode) -> bool {
     match op {
         Op::Identity => true,
-        Op::Dropout { p } => mode == Mode::Inference || *p == 0.0,
+        Op::Dropout { p } | Op::DropPath { p } => mode == Mode::Inference || *p == 0.0,
         Op::Subsample { stride } => *stride == [1, 1],
-        _ => false,
+        Op::Input
+        | Op::Conv(_)
+        | Op::Linear { .. }
+        | Op::Bn { .. }
+        | Op::Gn { .. }
+        | Op::Ln { .. }
+        | Op::Lrn { .. }
+        | Op::Relu
+        | Op::Relu6
+        | Op::Leaky { .. }
+        | Op::Prelu { .. }
+        | Op::Sigmoid
+        | Op::Tanh
+        | Op::Silu
+        | Op::Hswish
+        | Op::Hsigmoid
+        | Op::Gelu
+        | Op::Softmax
+        | Op::MaxPool(_)
+        | Op::AvgPool { .. }
+        | Op::AdaptiveAvgPool { .. }
+        | Op::Gap
+        | Op::Pad { .. }
+        | Op::Flatten
+        | Op::Zero { .. }
+        | Op::Shift { .. }
+        | Op::Shuffle { .. }
+        | Op::Upsample { .. }
+        | Op::Scale { .. }
+        | Op::Affine { .. }
+        | Op::PadChannels { .. }
+        | Op::Select { .. }
+        | Op::Add
+        | Op::Concat
+        | Op::Mul
+        | Op::Custom { .. } => false,
     }
 }
 
-/// The call: `self.conv1.forward(&x0, …, tape)?`. `layer` is the path of the layer, `inputs` are references.
-pub fn call(op: &Op, output: Shape, layer: &str, inputs: &[&str], mode: Mode) -> String {
+/// The call: `self.conv1.forward(&x0, …, tape)?`. `layer` is the path of the layer, `inputs` are references, `shapes`
+/// their sizes.
+pub fn call(op: &Op, shapes: &[Shape], output: Shape, layer: &str, inputs: &[&str], mode: Mode) -> String {
     let x = inputs[0];
+    let is_map = |shape: Shape| shape.spatial().is_some();
+    let function = |arguments: &str| format!("cnn_runtime::layers::{}({x}, {arguments}tape)?", op.keyword());
     match op {
         Op::Conv(conv) => {
             let args = conv_args(conv);
@@ -117,28 +156,71 @@ pub fn call(op: &Op, output: Shape, layer: &str, inputs: &[&str], mode: Mode) ->
                 (None, false) => format!("{layer}.forward({x}, {args}, tape)?"),
             }
         }
-        Op::Linear { .. } => format!("{layer}.forward({x}, tape)?"),
+        Op::Linear { pixelwise: true, .. } => format!("{layer}.forward_pixelwise({x}, tape)?"),
+        Op::Linear { .. } | Op::Prelu { .. } | Op::Affine { .. } => format!("{layer}.forward({x}, tape)?"),
         Op::Bn { eps, momentum, .. } => match mode {
             Mode::Inference => format!("{layer}.forward({x}, {eps:?})?"),
             Mode::Training => format!("{layer}.forward_mut({x}, {eps:?}, {momentum:?}, tape)?"),
         },
-        Op::Relu | Op::Sigmoid | Op::Tanh | Op::Gap | Op::Flatten | Op::AdaptiveAvgPool { .. } => {
-            format!("cnn_runtime::layers::{}({x}, tape)?", op.keyword())
+        Op::Gn { groups, eps } => format!("{layer}.forward({x}, {groups}, {eps:?}, tape)?"),
+        Op::Ln { eps } => format!("{layer}.forward({x}, {eps:?}, tape)?"),
+        Op::Lrn { size, alpha, beta, k } => function(&format!(
+            "cnn_runtime::layers::LrnArgs {{ size: {size}, alpha: {alpha:?}, beta: {beta:?}, k: {k:?} }}, "
+        )),
+        Op::Relu
+        | Op::Relu6
+        | Op::Sigmoid
+        | Op::Tanh
+        | Op::Silu
+        | Op::Hswish
+        | Op::Hsigmoid
+        | Op::Gelu
+        | Op::Softmax
+        | Op::Gap
+        | Op::Flatten
+        | Op::AdaptiveAvgPool { .. } => function(""),
+        Op::Leaky { slope } => function(&format!("{slope:?}, ")),
+        Op::MaxPool(pool) => function(&format!("{}, ", pool_args(pool))),
+        Op::AvgPool { pool, count_pad } => function(&format!("{}, {count_pad}, ", pool_args(pool))),
+        Op::Pad { pad } => function(&format!("{pad:?}, ")),
+        Op::Dropout { p } | Op::DropPath { p } => function(&format!("{p:?}, ")),
+        Op::Zero { stride: [1, 1] } => function(""),
+        Op::Zero { .. } => format!("cnn_runtime::layers::zero_strided({x}, tape)?"),
+        Op::Shift { kernel, dilation } => function(&format!("{kernel:?}, {dilation:?}, ")),
+        Op::Shuffle { groups } => function(&format!("{groups}, ")),
+        Op::Upsample { bilinear, align_corners, .. } => {
+            let mode =
+                if *bilinear { format!("Bilinear {{ align_corners: {align_corners} }}") } else { "Nearest".into() };
+            function(&format!("cnn_runtime::layers::Mode::{mode}, "))
         }
-        Op::MaxPool(pool) => format!("cnn_runtime::layers::maxpool({x}, {}, tape)?", pool_args(pool)),
-        Op::AvgPool { pool, count_pad } => {
-            format!("cnn_runtime::layers::avgpool({x}, {}, {count_pad}, tape)?", pool_args(pool))
-        }
-        Op::Dropout { p } => format!("cnn_runtime::layers::dropout({x}, {p:?}, tape)?"),
-        Op::Subsample { stride } => format!("cnn_runtime::layers::subsample({x}, {stride:?}, tape)?"),
-        Op::PadChannels { before, .. } => format!("cnn_runtime::layers::pad_channels({x}, {before}, tape)?"),
+        Op::Scale { factor } => function(&format!("{factor:?}, ")),
+        Op::Subsample { stride } => function(&format!("{stride:?}, ")),
+        Op::PadChannels { before, .. } => function(&format!("{before}, ")),
+        Op::Select { from, .. } if is_map(output) => function(&format!("{from}, ")),
+        Op::Select { from, .. } => format!("cnn_runtime::layers::select_vector({x}, {from}, tape)?"),
         Op::Add => format!("cnn_runtime::layers::add(&[{}], tape)?", inputs.join(", ")),
         Op::Concat => {
             let parts: String = inputs.iter().map(|x| format!(".with({x})?")).collect();
-            let kind = if output.spatial().is_some() { "Concat" } else { "ConcatVectors" };
+            let kind = if is_map(output) { "Concat" } else { "ConcatVectors" };
             format!("cnn_runtime::layers::{kind}::new(){parts}.forward(tape)?")
         }
-        _ => unreachable!("`{}` has no module, which was reported", op.keyword()),
+        // A user's module is any dfdx module: it takes the tape with its tensor and gives it back.
+        Op::Custom { .. } => match mode {
+            Mode::Inference => format!("cnn_runtime::Module::try_forward(&{layer}, ::core::clone::Clone::clone({x}))?"),
+            Mode::Training => format!(
+                "cnn_runtime::__private::taped({x}, tape, |x| cnn_runtime::ModuleMut::try_forward_mut(&mut {layer}, x))?"
+            ),
+        },
+        Op::Mul => {
+            let with = |(x, shape): (&&str, &Shape)| {
+                let method = if is_map(*shape) { "with" } else { "with_vector" };
+                format!(".{method}({x}, tape)?")
+            };
+            let parts: String = inputs.iter().zip(shapes).map(with).collect();
+            let forward = if is_map(output) { "forward" } else { "forward_vector" };
+            format!("cnn_runtime::layers::Mul::new(){parts}.{forward}(tape)?")
+        }
+        Op::Input | Op::Identity => unreachable!("`{}` passes through, nothing is called", op.keyword()),
     }
 }
 

@@ -41,9 +41,8 @@ pub fn collection(tree: &Tree<'_>, of: &Struct) -> String {
                 let count = scopes.len();
                 let _ = write!(lets, "let numbers{name} = cnn_runtime::__private::numbers({first}, {count}); ");
                 visits.push(format!(
-                    "numbers{name}.iter().enumerate().map(|(i, number)| \
-                     Self::module(number, move |s: &Self| &s.{name}[i], move |s: &mut Self| &mut s.{name}[i]))\
-                     .collect::<::std::vec::Vec<_>>()"
+                    "cnn_runtime::__private::each(&numbers{name}, |i, number| \
+                     Self::module(number, move |s: &Self| &s.{name}[i], move |s: &mut Self| &mut s.{name}[i]))"
                 ));
                 names.push(name.as_str());
             }

@@ -1,6 +1,6 @@
 //! The mean under a sliding window. LeCun et al. 1998, <https://doi.org/10.1109/5.726791>.
 
-use super::window::Axis;
+use super::window::{Axis, gather, row_taps, scatter};
 use super::{Float, Kernel, Needs, expect_len, object, parallel};
 
 /// Input: `[planes, H, W]`. Output: `[planes, OH, OW]`, where ceil mode shows in OH and OW alone.
@@ -27,19 +27,11 @@ impl AvgPool {
         expect_len("avgpool: y", y, self.planes * self.rows.output * self.cols.output);
     }
 
-    /// Calls `f(o, inputs, 1 / divisor)` for every output of a plane that has inputs under its window.
-    fn visit(&self, mut f: impl FnMut(usize, &mut dyn Iterator<Item = usize>, f64)) {
-        let (rows, cols) = (self.rows, self.cols);
-        for i in 0..rows.output {
-            for j in 0..cols.output {
-                let (us, vs) = (rows.taps(i), cols.taps(j));
-                let divisor =
-                    if self.count_pad { rows.taps_in_bounds(i) * cols.taps_in_bounds(j) } else { us.len() * vs.len() };
-                let at = |u, v| rows.at(i, u) * cols.input + cols.at(j, v);
-                let mut inputs = us.flat_map(|u| vs.clone().map(move |v| at(u, v)));
-                f(i * cols.output + j, &mut inputs, 1.0 / divisor.max(1) as f64);
-            }
-        }
+    /// What the sum of output (i, j) is multiplied by, for every j.
+    fn shares(&self, i: usize) -> impl Iterator<Item = f64> {
+        let (rows, cols, count_pad) = (self.rows, self.cols, self.count_pad);
+        let taps = move |axis: Axis, o| if count_pad { axis.taps_in_bounds(o) } else { axis.taps(o).len() };
+        (0..cols.output).map(move |j| 1.0 / (taps(rows, i) * taps(cols, j)).max(1) as f64)
     }
 }
 
@@ -52,10 +44,16 @@ impl Kernel for AvgPool {
         let in_plane = self.rows.input * self.cols.input;
         parallel::rows(y, self.rows.output * self.cols.output, |plane, y| {
             let x = &x[plane * in_plane..][..in_plane];
-            self.visit(|o, inputs, share| {
-                let sum: f64 = inputs.map(|at| x[at].double()).sum();
-                y[o] = E::of(sum * share);
-            });
+            let mut sums = vec![0.0; self.cols.output];
+            for (i, y) in y.chunks_mut(self.cols.output).enumerate() {
+                sums.fill(0.0);
+                row_taps([&self.rows, &self.cols], i, |outputs, from| {
+                    gather(&mut sums[outputs], &x[from..], self.cols.stride, |sum, x| *sum += x.double());
+                });
+                for ((y, sum), share) in y.iter_mut().zip(&sums).zip(self.shares(i)) {
+                    *y = E::of(sum * share);
+                }
+            }
         });
     }
 
@@ -64,10 +62,15 @@ impl Kernel for AvgPool {
         let out_plane = self.rows.output * self.cols.output;
         parallel::rows(grads[0], self.rows.input * self.cols.input, |plane, dx| {
             let dy = &dy[plane * out_plane..][..out_plane];
-            self.visit(|o, inputs, share| {
-                let share = dy[o] * E::of(share);
-                inputs.for_each(|at| dx[at] += share);
-            });
+            let mut parts = vec![E::ZERO; self.cols.output];
+            for (i, dy) in dy.chunks(self.cols.output).enumerate() {
+                for ((part, &dy), share) in parts.iter_mut().zip(dy).zip(self.shares(i)) {
+                    *part = dy * E::of(share);
+                }
+                row_taps([&self.rows, &self.cols], i, |outputs, from| {
+                    scatter(&mut dx[from..], &parts[outputs], self.cols.stride, |dx, &part| *dx += part);
+                });
+            }
         });
     }
 }

@@ -22,7 +22,7 @@ impl Dropout {
 }
 
 /// The i-th number in [0, 1) of SplitMix64. Steele et al. 2014, <https://doi.org/10.1145/2660193.2660195>.
-fn uniform(seed: u64, i: u64) -> f64 {
+pub(super) fn uniform(seed: u64, i: u64) -> f64 {
     let mut z = seed.wrapping_add(i.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -36,6 +36,8 @@ pub trait Float:
     fn exp(self) -> Self;
     /// tanh x
     fn tanh(self) -> Self;
+    /// 1 - erf x, without cancellation
+    fn erfc(self) -> Self;
 
     /// [`Kernel::forward`](super::Kernel::forward) in this type.
     fn forward(kernel: &dyn DynKernel, inputs: &[&[Self]], y: &mut [Self]);
@@ -44,7 +46,7 @@ pub trait Float:
 }
 
 macro_rules! float {
-    ($type:ident, $forward:ident, $backward:ident) => {
+    ($type:ident, $erfc:path, $forward:ident, $backward:ident) => {
         impl Float for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -61,6 +63,9 @@ macro_rules! float {
             }
             fn tanh(self) -> Self {
                 $type::tanh(self)
+            }
+            fn erfc(self) -> Self {
+                $erfc(self)
             }
 
             fn forward(kernel: &dyn DynKernel, inputs: &[&[Self]], y: &mut [Self]) {
@@ -79,5 +84,5 @@ macro_rules! float {
     };
 }
 
-float!(f32, forward_f32, backward_f32);
-float!(f64, forward_f64, backward_f64);
+float!(f32, libm::erfcf, forward_f32, backward_f32);
+float!(f64, libm::erfc, forward_f64, backward_f64);

@@ -1,7 +1,7 @@
 //! The largest value under a sliding window. Padding is minus infinity, never 0. Zhou & Chellappa 1988,
 //! <https://doi.org/10.1109/ICNN.1988.23914>; Krizhevsky et al. 2012.
 
-use super::window::Axis;
+use super::window::{Axis, gather, row_taps};
 use super::{Float, Kernel, Needs, expect_len, object, parallel};
 
 /// Input: `[planes, H, W]`. Output: `[planes, OH, OW]`, where ceil mode shows in OH and OW alone.
@@ -24,23 +24,12 @@ impl MaxPool {
         expect_len("maxpool: x", x, self.planes * self.rows.input * self.cols.input);
         expect_len("maxpool: y", y, self.planes * self.rows.output * self.cols.output);
     }
+}
 
-    /// Where in the plane x the largest value under the window of output (i, j) lies: of equals the first, of NaNs the
-    /// last, both as in PyTorch.
-    fn argmax<E: Float>(&self, x: &[E], i: usize, j: usize) -> Option<usize> {
-        let mut best = None;
-        for u in self.rows.taps(i) {
-            let row = self.rows.at(i, u) * self.cols.input;
-            for v in self.cols.taps(j) {
-                let at = row + self.cols.at(j, v);
-                let is_nan = x[at].partial_cmp(&x[at]).is_none();
-                if is_nan || best.is_none_or(|best: usize| x[at] > x[best]) {
-                    best = Some(at);
-                }
-            }
-        }
-        best
-    }
+/// Whether a value takes the place of the largest so far: of equals the first stays, of NaNs the last, both as in PyTorch.
+#[expect(clippy::eq_op, reason = "NaN alone differs from itself")]
+fn wins<E: Float>(value: E, largest: E) -> bool {
+    value > largest || value != value
 }
 
 impl Kernel for MaxPool {
@@ -52,9 +41,13 @@ impl Kernel for MaxPool {
         let in_plane = self.rows.input * self.cols.input;
         parallel::rows(y, self.rows.output * self.cols.output, |plane, y| {
             let x = &x[plane * in_plane..][..in_plane];
-            for (o, y) in y.iter_mut().enumerate() {
-                let at = self.argmax(x, o / self.cols.output, o % self.cols.output);
-                *y = at.map_or(E::NEG_INFINITY, |at| x[at]);
+            y.fill(E::NEG_INFINITY);
+            for (i, y) in y.chunks_mut(self.cols.output).enumerate() {
+                row_taps([&self.rows, &self.cols], i, |outputs, from| {
+                    gather(&mut y[outputs], &x[from..], self.cols.stride, |y, &x| {
+                        *y = if wins(x, *y) { x } else { *y }
+                    });
+                });
             }
         });
     }
@@ -68,9 +61,19 @@ impl Kernel for MaxPool {
         parallel::rows(grads[0], in_plane, |plane, dx| {
             let x = &x[plane * in_plane..][..in_plane];
             let dy = &dy[plane * out_plane..][..out_plane];
-            for (o, &dy) in dy.iter().enumerate() {
-                if let Some(at) = self.argmax(x, o / self.cols.output, o % self.cols.output) {
-                    dx[at] += dy;
+            let mut largest = vec![(E::NEG_INFINITY, None); self.cols.output];
+            for (i, dy) in dy.chunks(self.cols.output).enumerate() {
+                largest.fill((E::NEG_INFINITY, None));
+                row_taps([&self.rows, &self.cols], i, |outputs, from| {
+                    let inputs = (from..).step_by(self.cols.stride);
+                    for ((value, at), input) in largest[outputs].iter_mut().zip(inputs) {
+                        if at.is_none() || wins(x[input], *value) {
+                            (*value, *at) = (x[input], Some(input));
+                        }
+                    }
+                });
+                for ((_, at), &dy) in largest.iter().zip(dy) {
+                    at.iter().for_each(|&at: &usize| dx[at] += dy);
                 }
             }
         });

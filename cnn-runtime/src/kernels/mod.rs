@@ -9,8 +9,10 @@
 //! A size that does not fit its descriptor is a mistake of the calling code, never of a user's data: it panics
 //! with the operation's name and both numbers.
 
+pub mod elementwise;
 mod float;
 mod matmul;
+mod norm;
 mod parallel;
 pub mod window;
 
@@ -18,9 +20,20 @@ pub mod conv;
 pub mod linear;
 
 pub mod bn;
+pub mod gn;
+pub mod ln;
+pub mod lrn;
 
+pub mod gelu;
+pub mod hsigmoid;
+pub mod hswish;
+pub mod leaky;
+pub mod prelu;
 pub mod relu;
+pub mod relu6;
 pub mod sigmoid;
+pub mod silu;
+pub mod softmax;
 pub mod tanh;
 
 pub mod adaptive_avgpool;
@@ -29,10 +42,20 @@ pub mod gap;
 pub mod maxpool;
 
 pub mod add;
+pub mod affine;
 pub mod concat;
+pub mod drop_path;
 pub mod dropout;
+pub mod mul;
+pub mod pad;
 pub mod pad_channels;
+pub mod scale;
+pub mod select;
+pub mod shift;
+pub mod shuffle;
 pub mod subsample;
+pub mod upsample;
+pub mod zero;
 
 #[cfg(test)]
 pub(crate) mod testing;

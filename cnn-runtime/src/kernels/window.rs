@@ -107,6 +107,39 @@ impl Axis {
     }
 }
 
+/// `f(row[i], x[i stride])` along a row of outputs.
+pub(super) fn gather<A, B>(row: &mut [A], x: &[B], stride: usize, f: impl Fn(&mut A, &B)) {
+    if stride == 1 {
+        row.iter_mut().zip(x).for_each(|(row, x)| f(row, x));
+    } else {
+        row.iter_mut().zip(x.iter().step_by(stride)).for_each(|(row, x)| f(row, x));
+    }
+}
+
+/// `f(x[i stride], row[i])` along a row of outputs.
+pub(super) fn scatter<A, B>(x: &mut [B], row: &[A], stride: usize, f: impl Fn(&mut B, &A)) {
+    if stride == 1 {
+        x.iter_mut().zip(row).for_each(|(x, row)| f(x, row));
+    } else {
+        x.iter_mut().step_by(stride).zip(row).for_each(|(x, row)| f(x, row));
+    }
+}
+
+/// Calls `f(outputs, from)` for every tap of the windows whose outputs are row i, window by window in order: these outputs
+/// of the row see every `cols.stride`-th input from number `from` of the plane on.
+pub(super) fn row_taps([rows, cols]: [&Axis; 2], i: usize, mut f: impl FnMut(Range<usize>, usize)) {
+    for u in rows.taps(i) {
+        let row = rows.at(i, u) * cols.input;
+        for v in 0..cols.kernel {
+            let outputs = cols.outputs(v);
+            if !outputs.is_empty() {
+                let from = row + cols.at(outputs.start, v);
+                f(outputs, from);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

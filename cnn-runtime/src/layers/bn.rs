@@ -3,6 +3,7 @@
 use dfdx::nn::tensor_collection::{ModuleVisitor, TensorCollection, TensorOptions};
 use dfdx::prelude::*;
 
+use super::sizes::Sizes;
 use crate::eager::{Eager, Flat, Known, flat, read, run};
 use crate::kernels::{Float, bn as kernel};
 
@@ -38,7 +39,7 @@ impl<const C: usize, E: Dtype, D: Eager<E>> Bn<C, E, D> {
         let none = &mut NoneTape;
         let inputs = [flat(x, none)?, flat(&self.weight, none)?, flat(&self.bias, none)?];
         let running = [flat(&self.running_mean, none)?, flat(&self.running_var, none)?];
-        run(inference(sizes::<S, C>(x.shape()), &running, eps, true), &inputs, *x.shape(), none)
+        run(inference(Sizes::made_for("bn", x.shape(), C), &running, eps, true), &inputs, *x.shape(), none)
     }
 
     /// Normalises by the statistics of the batch and moves the running ones by `momentum` towards them.
@@ -50,7 +51,7 @@ impl<const C: usize, E: Dtype, D: Eager<E>> Bn<C, E, D> {
         tape: &mut T,
     ) -> Result<Tensor<S, E, D>, D::Err> {
         let inputs = [flat(x, tape)?, flat(&self.weight, tape)?, flat(&self.bias, tape)?];
-        let kernel = training(sizes::<S, C>(x.shape()), &inputs, eps, true);
+        let kernel = training(Sizes::made_for("bn", x.shape(), C), &inputs, eps, true);
         let tracked = [&mut self.running_mean, &mut self.running_var];
         track(&kernel, tracked, &mut self.num_batches_tracked, momentum)?;
         run(kernel, &inputs, *x.shape(), tape)
@@ -63,7 +64,7 @@ impl<const C: usize, E: Dtype, D: Eager<E>> PlainBn<C, E, D> {
         let none = &mut NoneTape;
         let inputs = [flat(x, none)?];
         let running = [flat(&self.running_mean, none)?, flat(&self.running_var, none)?];
-        run(inference(sizes::<S, C>(x.shape()), &running, eps, false), &inputs, *x.shape(), none)
+        run(inference(Sizes::made_for("bn", x.shape(), C), &running, eps, false), &inputs, *x.shape(), none)
     }
 
     /// Normalises by the statistics of the batch and moves the running ones by `momentum` towards them.
@@ -75,25 +76,15 @@ impl<const C: usize, E: Dtype, D: Eager<E>> PlainBn<C, E, D> {
         tape: &mut T,
     ) -> Result<Tensor<S, E, D>, D::Err> {
         let inputs = [flat(x, tape)?];
-        let kernel = training(sizes::<S, C>(x.shape()), &inputs, eps, false);
+        let kernel = training(Sizes::made_for("bn", x.shape(), C), &inputs, eps, false);
         let tracked = [&mut self.running_mean, &mut self.running_var];
         track(&kernel, tracked, &mut self.num_batches_tracked, momentum)?;
         run(kernel, &inputs, *x.shape(), tape)
     }
 }
 
-/// Batch, channels and the elements of one channel in one sample.
-fn sizes<S: Shape, const C: usize>(shape: &S) -> [usize; 3] {
-    let shape: Vec<usize> = shape.concrete().into();
-    let [batch, channels, plane @ ..] = &shape[..] else {
-        panic!("bn: takes (B, C) or (B, C, H, W), not {shape:?}; this is a bug in the calling code")
-    };
-    assert_eq!(*channels, C, "bn: {channels} channels, made for {C}; this is a bug in the calling code");
-    [*batch, C, plane.iter().product()]
-}
-
 fn inference<E: Dtype, D: Eager<E>>(
-    [batch, _, plane]: [usize; 3],
+    Sizes { batch, plane, .. }: Sizes,
     running: &[Flat<E, D>; 2],
     eps: f64,
     affine: bool,
@@ -103,7 +94,7 @@ fn inference<E: Dtype, D: Eager<E>>(
 }
 
 fn training<E: Dtype, D: Eager<E>>(
-    [batch, channels, plane]: [usize; 3],
+    Sizes { batch, channels, plane }: Sizes,
     inputs: &[Flat<E, D>],
     eps: f64,
     affine: bool,

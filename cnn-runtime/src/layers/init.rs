@@ -16,6 +16,15 @@ impl<E: Dtype> Distribution<E> for Symmetric {
     }
 }
 
+/// Always the same number.
+pub(super) struct Constant(pub f64);
+
+impl<E: Dtype> Distribution<E> for Constant {
+    fn sample<R: Rng + ?Sized>(&self, _: &mut R) -> E {
+        E::from_f64(self.0).unwrap_or_default()
+    }
+}
+
 /// Fills weight or bias of a convolution or linear layer: uniform between `-1 / sqrt(fan_in)` and `1 / sqrt(fan_in)`,
 /// which is PyTorch's `kaiming_uniform(a = sqrt 5)`. He et al. 2015, <https://arxiv.org/abs/1502.01852>.
 pub(super) fn kaiming<S: Shape, E: Dtype, D: Device<E>>(t: &mut Tensor<S, E, D>, fan_in: usize) -> Result<(), D::Err> {

@@ -4,8 +4,10 @@ use dfdx::nn::tensor_collection::{ModuleVisitor, TensorCollection, TensorOptions
 use dfdx::prelude::*;
 
 use super::init::kaiming;
-use crate::eager::{Eager, Vector, flat, run};
+use crate::eager::{Eager, Map, Vector, flat, run};
+use crate::kernels::conv::Conv;
 use crate::kernels::linear as kernel;
+use crate::kernels::window::Axis;
 
 /// Fully connected layer without bias. `weight` starts uniform between `-1 / sqrt(IN)` and `1 / sqrt(IN)`.
 #[derive(Clone, Debug)]
@@ -37,6 +39,20 @@ impl<const OUT: usize, const IN: usize, E: Dtype, D: Device<E>> Linear<OUT, IN, 
         let inputs = [flat(x, tape)?, flat(&self.weight, tape)?];
         run(describe(batch, IN, OUT, false), &inputs, (batch, Const), tape)
     }
+
+    /// From `IN` channels to `OUT`, at every pixel of a map.
+    pub fn forward_pixelwise<B: Dim, const H: usize, const W: usize, T: Tape<E, D>>(
+        &self,
+        x: &Map<B, IN, H, W, E, D>,
+        tape: &mut T,
+    ) -> Result<Map<B, OUT, H, W, E, D>, D::Err>
+    where
+        D: Eager<E>,
+    {
+        let batch = x.shape().0;
+        let inputs = [flat(x, tape)?, flat(&self.weight, tape)?];
+        run(pixelwise(batch, [IN, H, W], OUT, false), &inputs, (batch, Const, Const, Const), tape)
+    }
 }
 
 impl<const OUT: usize, const IN: usize, E: Dtype, D: Device<E>> BiasedLinear<OUT, IN, E, D> {
@@ -53,10 +69,30 @@ impl<const OUT: usize, const IN: usize, E: Dtype, D: Device<E>> BiasedLinear<OUT
         let inputs = [flat(x, tape)?, flat(&self.weight, tape)?, flat(&self.bias, tape)?];
         run(describe(batch, IN, OUT, true), &inputs, (batch, Const), tape)
     }
+
+    /// From `IN` channels to `OUT`, at every pixel of a map.
+    pub fn forward_pixelwise<B: Dim, const H: usize, const W: usize, T: Tape<E, D>>(
+        &self,
+        x: &Map<B, IN, H, W, E, D>,
+        tape: &mut T,
+    ) -> Result<Map<B, OUT, H, W, E, D>, D::Err>
+    where
+        D: Eager<E>,
+    {
+        let batch = x.shape().0;
+        let inputs = [flat(x, tape)?, flat(&self.weight, tape)?, flat(&self.bias, tape)?];
+        run(pixelwise(batch, [IN, H, W], OUT, true), &inputs, (batch, Const, Const, Const), tape)
+    }
 }
 
 fn describe(batch: impl Dim, inputs: usize, outputs: usize, bias: bool) -> kernel::Linear {
     kernel::Linear { batch: batch.size(), inputs, outputs, bias }
+}
+
+/// A linear layer at every pixel is a convolution with a window of one.
+fn pixelwise(batch: impl Dim, [inputs, h, w]: [usize; 3], outputs: usize, bias: bool) -> Conv {
+    let [rows, cols] = Axis::pair([h, w], [h, w], [1, 1], [1, 1], [0; 4], [1, 1]);
+    Conv { batch: batch.size(), inputs, outputs, groups: 1, rows, cols, bias }
 }
 
 impl<const OUT: usize, const IN: usize, E: Dtype, D: Device<E>> TensorCollection<E, D> for Linear<OUT, IN, E, D> {
@@ -110,6 +146,27 @@ mod tests {
             let layer = Linear::<4, 5, f64> { weight: weight.clone() };
             layer.forward(&x, tape).unwrap()
         });
+    }
+
+    #[test]
+    fn gradients_of_every_pixel() {
+        let (weight, bias) = (tensor::<Rank2<4, 3>>(1), tensor::<Rank1<4>>(2));
+        let layer = BiasedLinear::<4, 3, f64> { weight: weight.clone(), bias };
+        let plain = Linear::<4, 3, f64> { weight: weight.clone() };
+        check_everywhere(|x, tape| layer.forward_pixelwise(x, tape).unwrap());
+        check_everywhere(|x, tape| plain.forward_pixelwise(x, tape).unwrap());
+        check_order(|x| layer.forward_pixelwise(x, &mut NoneTape).unwrap());
+        let x: X = tensor(3);
+        check(weight, |weight, tape| {
+            Linear::<4, 3, f64> { weight: weight.clone() }.forward_pixelwise(&x, tape).unwrap()
+        });
+        // pixel by pixel, the vector's layer
+        let y = layer.forward_pixelwise(&x, &mut NoneTape).unwrap();
+        let corner = x.array().map(|channels| channels.map(|rows| rows[2][4]));
+        let expected = layer.forward(&Cpu::default().tensor(corner), &mut NoneTape).unwrap().array();
+        for (y, expected) in y.array().iter().flatten().zip(expected.iter().flatten()) {
+            assert!((y[2][4] - expected).abs() < 1e-12);
+        }
     }
 
     #[test]

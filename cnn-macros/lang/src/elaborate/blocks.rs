@@ -41,7 +41,7 @@ impl<'a> Elaborator<'a, '_> {
         }
     }
 
-    fn scope_of(&mut self, label: Option<ScopeId>, naming: Naming, span: Span) -> ScopeId {
+    pub(super) fn scope_of(&mut self, label: Option<ScopeId>, naming: Naming, span: Span) -> ScopeId {
         match label {
             Some(scope) => scope,
             None => {
@@ -85,27 +85,30 @@ impl<'a> Elaborator<'a, '_> {
                 return None;
             }
         };
-        if let Some(first) = op.tensors(&[shape]).first()
-            && let Err(clash) = self.scopes.place_tensors(scope)
-        {
-            let path = self.scopes.path(scope);
-            let (message, help) = match clash {
-                TensorClash::Same => (
-                    format!("two parameters would be named `{path}.{}`", first.name),
-                    "give one of the two steps another label",
-                ),
-                TensorClash::Above(layer) => (
-                    format!("`{path}` would stand below `{layer}`, which is a layer with parameters of its own"),
-                    "give one of the two another label",
-                ),
-                TensorClash::Below => (
-                    format!("`{path}` holds other parameters already, so it cannot be a layer"),
-                    "give one of the two another label",
-                ),
-            };
-            self.report(Diagnostic::new(call.name.span, message).help(help));
+        if let Some(first) = op.tensors(&[shape]).first() {
+            self.claim(scope, first.name, call.name.span);
         }
         self.node(op, vec![input], scope, call.name.span, span_of)
+    }
+
+    /// Makes the scope that of a layer, whose first tensor is named `first`.
+    pub(super) fn claim(&mut self, scope: ScopeId, first: &str, span: Span) {
+        let Err(clash) = self.scopes.place_tensors(scope) else { return };
+        let path = self.scopes.path(scope);
+        let (message, help) = match clash {
+            TensorClash::Same => {
+                (format!("two parameters would be named `{path}.{first}`"), "give one of the two steps another label")
+            }
+            TensorClash::Above(layer) => (
+                format!("`{path}` would stand below `{layer}`, which is a layer with parameters of its own"),
+                "give one of the two another label",
+            ),
+            TensorClash::Below => (
+                format!("`{path}` holds other parameters already, so it cannot be a layer"),
+                "give one of the two another label",
+            ),
+        };
+        self.report(Diagnostic::new(span, message).help(help));
     }
 
     fn block(

@@ -1,15 +1,12 @@
 //! Chains and their steps.
 
 use super::arguments::ints;
-use super::eval::plural;
+use super::headers::shape_of;
 use super::scopes::Naming;
-use super::{DEEPEST, Elaborator, MOST_NODES, MOST_STEPS, Tensor, Value, shape_of};
+use super::{DEEPEST, Elaborator, MOST_NODES, MOST_STEPS, Tensor, Value};
 use crate::diag::{Diagnostic, Span};
-use crate::graph::{At, Auxiliary, Fault, Node, NodeId, Op, ScopeId};
-use crate::syntax::ast::{
-    Body, Branch, Chain, Else, Expr, For, If, Join, JoinKind, Label, LabelPiece, Pattern, Postfix, Primary, Step,
-    TapRef,
-};
+use crate::graph::{At, Fault, Node, NodeId, Op, ScopeId};
+use crate::syntax::ast::{Body, Chain, Expr, Label, LabelPiece, Pattern, Postfix, Primary, Step};
 
 /// The word by which an error names a step.
 pub fn primary_span(primary: &Primary) -> Span {
@@ -27,7 +24,7 @@ pub fn primary_span(primary: &Primary) -> Span {
     }
 }
 
-fn chain_span(chain: &Chain) -> Span {
+pub fn chain_span(chain: &Chain) -> Span {
     chain.steps.last().map_or_else(Span::call_site, |step| primary_span(&step.primary))
 }
 
@@ -40,7 +37,7 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// Braces: what their `let`s name ends with them.
-    fn body(&mut self, body: &'a Body, tensor: Tensor, naming: Naming) -> Tensor {
+    pub(super) fn body(&mut self, body: &'a Body, tensor: Tensor, naming: Naming) -> Tensor {
         let outer = self.frame().variables.len();
         self.lets(body, tensor);
         let tensor = self.chain(&body.chain, tensor, naming);
@@ -55,7 +52,7 @@ impl<'a> Elaborator<'a, '_> {
         }
     }
 
-    fn bind_pattern(&mut self, pattern: &Pattern, value: Value) {
+    pub(super) fn bind_pattern(&mut self, pattern: &Pattern, value: Value) {
         match (pattern, value) {
             (Pattern::Name(name), value) => self.bind(name, value),
             (Pattern::Tuple(parts, _), Value::List(values) | Value::Tuple(values)) if parts.len() == values.len() => {
@@ -124,6 +121,9 @@ impl<'a> Elaborator<'a, '_> {
                 tensor
             }
             Some((Postfix::Assert(size), inner)) => {
+                if let (Primary::Custom(custom), []) = (&step.primary, inner) {
+                    return self.custom(custom, Some(size), label, tensor, naming);
+                }
                 let before = tensor;
                 let tensor = self.postfixed(step, inner, label, tensor, naming);
                 self.assert_size(size, before, tensor, primary_span(&step.primary), naming)
@@ -234,177 +234,8 @@ impl<'a> Elaborator<'a, '_> {
                 self.auxiliary(*keyword, body, tensor, inside, label);
                 tensor
             }
-            Primary::Custom(custom) => {
-                self.report(
-                    Diagnostic::new(custom.keyword, "custom modules cannot be elaborated yet")
-                        .help("write the module as a block of layers"),
-                );
-                None
-            }
+            Primary::Custom(custom) => self.custom(custom, None, label, tensor, naming),
         }
-    }
-
-    /// The body of the `if` that holds: `None` if that is unknown.
-    fn arm<T>(&mut self, one: &'a If<T>, tensor: Tensor) -> Option<Option<&'a T>> {
-        match self.eval(&one.condition, tensor) {
-            Value::Bool(true) => Some(Some(&one.then)),
-            Value::Bool(false) => match one.otherwise.as_deref() {
-                None => Some(None),
-                Some(Else::If(next)) => self.arm(next, tensor),
-                Some(Else::Body(body)) => Some(Some(body)),
-            },
-            other => {
-                if !other.is_unknown() {
-                    let message = format!("a condition must be a boolean, this is {} ({other})", other.kind());
-                    self.error(one.condition.span, message);
-                }
-                self.frame_mut().taps_uncertain = true;
-                None
-            }
-        }
-    }
-
-    fn elements<T>(&mut self, one: &'a For<T>, tensor: Tensor) -> Option<Vec<Value>> {
-        match self.eval(&one.list, tensor) {
-            Value::List(values) | Value::Tuple(values) => Some(values),
-            other => {
-                if !other.is_unknown() {
-                    let message = format!("a loop goes over a list or a range, this is {} ({other})", other.kind());
-                    self.error(one.list.span, message);
-                }
-                self.frame_mut().taps_uncertain = true;
-                None
-            }
-        }
-    }
-
-    fn join(&mut self, join: &'a Join, tensor: Tensor, naming: Naming) -> Tensor {
-        let mut ends: Vec<(Tensor, Span)> = Vec::new();
-        let known = self.branches(&join.branches, tensor, naming, &mut ends);
-        if !known || self.stopped {
-            return None;
-        }
-        if ends.is_empty() {
-            let message =
-                format!("{} joins no branches: every `if` or `for` in it came to nothing", join.kind.keyword());
-            self.error(join.keyword, message);
-            return None;
-        }
-        let inputs: Vec<NodeId> = ends.iter().map(|(end, _)| *end).collect::<Option<_>>()?;
-        if inputs.len() == 1 {
-            return Some(inputs[0]);
-        }
-        let op = match join.kind {
-            JoinKind::Add => Op::Add,
-            JoinKind::Concat => Op::Concat,
-            JoinKind::Mul => Op::Mul,
-        };
-        let spans: Vec<Span> = ends.iter().map(|(_, span)| *span).collect();
-        let keyword = join.keyword;
-        self.node(op, inputs, naming.numbers, keyword, |at| match at {
-            // Both ends of a mismatch are named in the message; the keyword stands between them.
-            At::Branch(index) if join.kind == JoinKind::Concat => spans[index],
-            At::Keyword | At::Argument(_) | At::Branch(_) => keyword,
-        })
-    }
-
-    /// The ends of all branches; false if some of them are unknown.
-    fn branches(&mut self, list: &'a [Branch], tensor: Tensor, naming: Naming, ends: &mut Vec<(Tensor, Span)>) -> bool {
-        let mut known = true;
-        for branch in list {
-            match branch {
-                Branch::Chain(chain) => {
-                    let end = self.chain(chain, tensor, naming);
-                    ends.push((end, chain_span(chain)));
-                }
-                Branch::If(one) => match self.arm(one, tensor) {
-                    Some(Some(inner)) => known &= self.branches(inner, tensor, naming, ends),
-                    Some(None) => {}
-                    None => known = false,
-                },
-                Branch::For(one) => match self.elements(one, tensor) {
-                    Some(values) => {
-                        for value in values {
-                            if self.stopped {
-                                return false;
-                            }
-                            // A loop of nothing but empty branches must end too.
-                            self.steps += 1;
-                            let outer = self.frame().variables.len();
-                            self.bind_pattern(&one.pattern, value);
-                            known &= self.branches(&one.body, tensor, naming, ends);
-                            self.frame_mut().variables.truncate(outer);
-                        }
-                    }
-                    None => known = false,
-                },
-            }
-        }
-        known
-    }
-
-    fn auxiliary(&mut self, keyword: Span, body: &'a Body, tensor: Tensor, inside: Naming, label: Option<ScopeId>) {
-        if self.in_auxiliary {
-            self.error(keyword, "an auxiliary output cannot hold another");
-            return;
-        }
-        self.in_auxiliary = true;
-        let output = self.body(body, tensor, inside);
-        self.in_auxiliary = false;
-        self.auxiliary_shapes.push(self.shape(output));
-        let number = self.auxiliary_shapes.len();
-        let name = label.map_or_else(|| format!("aux{number}"), |scope| self.scopes.path(scope));
-        if let Some(output) = output {
-            self.auxiliary.push(Auxiliary { name, output });
-        }
-    }
-
-    pub(super) fn tap_key(&mut self, tap: &'a TapRef, tensor: Tensor) -> Option<(String, Option<i64>)> {
-        let index = match &tap.index {
-            None => None,
-            Some(expr) => match self.eval(expr, tensor) {
-                Value::Int(n) => Some(n),
-                Value::Unknown => {
-                    self.frame_mut().taps_uncertain = true;
-                    return None;
-                }
-                other => {
-                    self.error(expr.span, format!("the index of a tap is an integer, this is {}", other.kind()));
-                    return None;
-                }
-            },
-        };
-        Some((tap.name.name.clone(), index))
-    }
-
-    pub(super) fn tapped(&mut self, key: &(String, Option<i64>), span: Span) -> Tensor {
-        let shown = |(name, index): &(String, Option<i64>)| match index {
-            Some(index) => format!("{name}[{index}]"),
-            None => name.clone(),
-        };
-        if let Some(tensor) = self.frame().taps.get(key) {
-            let tensor = *tensor;
-            if !self.in_auxiliary && tensor.is_some_and(|id| self.nodes[id.0].auxiliary) {
-                let message =
-                    format!("tap `{}` is made in an auxiliary output, which only training computes", shown(key));
-                self.report(Diagnostic::new(span, message).help("name a tensor outside of `aux`"));
-                return None;
-            }
-            return tensor;
-        }
-        if !self.frame().taps_uncertain {
-            let known: Vec<String> = self.frame().taps.keys().map(shown).collect();
-            let wanted = shown(key);
-            let help =
-                crate::nearest::did_you_mean(&wanted, known.iter().map(String::as_str)).unwrap_or_else(|| match known
-                    .len()
-                {
-                    0 => "name a tensor with `tap` first; a block sees only the taps that are passed to it".to_owned(),
-                    n => format!("the tap{} here: {}", plural(n), known.join(", ")),
-                });
-            self.report(Diagnostic::new(span, format!("no tap `{wanted}` here")).help(help));
-        }
-        None
     }
 
     /// The scope that a label opens.

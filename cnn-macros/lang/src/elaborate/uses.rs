@@ -1,7 +1,7 @@
 //! Which definitions an item calls.
 
 use crate::diag::Span;
-use crate::syntax::ast::{Body, Branch, Chain, Else, For, If, Item, Primary};
+use crate::syntax::ast::{Body, Branch, Chain, Else, For, If, Item, Path, Primary};
 
 /// Tells the name of every call (layers among them), or the path of an instance, and where it stands.
 pub fn item(item: &Item, found: &mut dyn FnMut(&str, Span)) {
@@ -50,6 +50,53 @@ fn arms<T>(one: &If<T>, found: &mut dyn FnMut(&str, Span), visit: Visit<'_, T>) 
     match one.otherwise.as_deref() {
         Some(Else::If(next)) => arms(next, found, visit),
         Some(Else::Body(last)) => visit(last, found),
+        None => {}
+    }
+}
+
+/// Rewrites the path of every custom module in an item, in what it carries too.
+pub fn custom_paths(item: &mut Item, rewrite: &mut dyn FnMut(&mut Path)) {
+    match item {
+        Item::Use(import) => import.carried.iter_mut().flatten().for_each(|item| custom_paths(item, rewrite)),
+        Item::Block(block) => chain_paths(&mut block.body.chain, rewrite),
+        Item::Network(network) => {
+            network.sections.iter_mut().flat_map(|section| &mut section.chains).for_each(|c| chain_paths(c, rewrite));
+        }
+        Item::Instance(_) => {}
+    }
+}
+
+fn chain_paths(chain: &mut Chain, rewrite: &mut dyn FnMut(&mut Path)) {
+    for step in &mut chain.steps {
+        match &mut step.primary {
+            Primary::Custom(custom) => rewrite(&mut custom.path),
+            Primary::Group(inner) | Primary::Aux(_, inner) => chain_paths(&mut inner.chain, rewrite),
+            Primary::Join(join) => branch_paths(&mut join.branches, rewrite),
+            Primary::If(one) => arm_paths(one, rewrite, &|body, rewrite| chain_paths(&mut body.chain, rewrite)),
+            Primary::For(one) => chain_paths(&mut one.body.chain, rewrite),
+            Primary::Call(_) | Primary::Tap(_) | Primary::From(_) => {}
+        }
+    }
+}
+
+fn branch_paths(list: &mut [Branch], rewrite: &mut dyn FnMut(&mut Path)) {
+    for branch in list {
+        match branch {
+            Branch::Chain(one) => chain_paths(one, rewrite),
+            Branch::If(one) => arm_paths(one, rewrite, &|list, rewrite| branch_paths(list, rewrite)),
+            Branch::For(one) => branch_paths(&mut one.body, rewrite),
+        }
+    }
+}
+
+/// Visits what one arm of an `if` holds, to change it.
+type Change<'v, T> = &'v dyn Fn(&mut T, &mut dyn FnMut(&mut Path));
+
+fn arm_paths<T>(one: &mut If<T>, rewrite: &mut dyn FnMut(&mut Path), change: Change<'_, T>) {
+    change(&mut one.then, rewrite);
+    match one.otherwise.as_deref_mut() {
+        Some(Else::If(next)) => arm_paths(next, rewrite, change),
+        Some(Else::Body(last)) => change(last, rewrite),
         None => {}
     }
 }

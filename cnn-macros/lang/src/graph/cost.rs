@@ -73,7 +73,9 @@ impl Op {
             | Op::Select { .. }
             | Op::Add
             | Op::Concat
-            | Op::Mul => 0,
+            | Op::Mul
+            // Only rustc knows what a user's module computes.
+            | Op::Custom { .. } => 0,
         }
     }
 
@@ -90,7 +92,11 @@ impl Op {
             }
             Op::Shift { kernel, dilation } => Some((spread(*kernel, *dilation), [1, 1])),
             Op::Zero { stride } | Op::Subsample { stride } => Some(([1, 1], wide(*stride))),
-            Op::Linear { pixelwise: false, .. } | Op::Gap | Op::AdaptiveAvgPool { .. } | Op::Flatten => None,
+            Op::Linear { pixelwise: false, .. }
+            | Op::Gap
+            | Op::AdaptiveAvgPool { .. }
+            | Op::Flatten
+            | Op::Custom { .. } => None,
             Op::Input
             | Op::Linear { .. }
             | Op::Bn { .. }

@@ -1,5 +1,7 @@
 //! The vocabulary.
 
+use super::Shape;
+
 /// A convolution. Pairs are height, width.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conv {
@@ -44,15 +46,37 @@ pub struct Pool {
 pub enum Op {
     Input,
     Conv(Conv),
-    Linear { out: usize, bias: bool, pixelwise: bool },
-    Bn { eps: f64, momentum: f64, affine: bool },
-    Gn { groups: usize, eps: f64 },
-    Ln { eps: f64 },
-    Lrn { size: usize, alpha: f64, beta: f64, k: f64 },
+    Linear {
+        out: usize,
+        bias: bool,
+        pixelwise: bool,
+    },
+    Bn {
+        eps: f64,
+        momentum: f64,
+        affine: bool,
+    },
+    Gn {
+        groups: usize,
+        eps: f64,
+    },
+    Ln {
+        eps: f64,
+    },
+    Lrn {
+        size: usize,
+        alpha: f64,
+        beta: f64,
+        k: f64,
+    },
     Relu,
     Relu6,
-    Leaky { slope: f64 },
-    Prelu { per_channel: bool },
+    Leaky {
+        slope: f64,
+    },
+    Prelu {
+        per_channel: bool,
+    },
     Sigmoid,
     Tanh,
     Silu,
@@ -61,26 +85,67 @@ pub enum Op {
     Gelu,
     Softmax,
     MaxPool(Pool),
-    AvgPool { pool: Pool, count_pad: bool },
-    AdaptiveAvgPool { out: [usize; 2] },
+    AvgPool {
+        pool: Pool,
+        count_pad: bool,
+    },
+    AdaptiveAvgPool {
+        out: [usize; 2],
+    },
     Gap,
-    Pad { pad: [i64; 4] },
-    Dropout { p: f64 },
-    DropPath { p: f64 },
+    Pad {
+        pad: [i64; 4],
+    },
+    Dropout {
+        p: f64,
+    },
+    DropPath {
+        p: f64,
+    },
     Flatten,
     Identity,
-    Zero { stride: [usize; 2] },
-    Shift { kernel: [usize; 2], dilation: [usize; 2] },
-    Shuffle { groups: usize },
-    Upsample { scale: [usize; 2], bilinear: bool, align_corners: bool },
-    Scale { factor: f64 },
-    Affine { bias: bool, init: f64 },
-    Subsample { stride: [usize; 2] },
-    PadChannels { before: usize, out: usize },
-    Select { from: usize, to: usize },
+    Zero {
+        stride: [usize; 2],
+    },
+    Shift {
+        kernel: [usize; 2],
+        dilation: [usize; 2],
+    },
+    Shuffle {
+        groups: usize,
+    },
+    Upsample {
+        scale: [usize; 2],
+        bilinear: bool,
+        align_corners: bool,
+    },
+    Scale {
+        factor: f64,
+    },
+    Affine {
+        bias: bool,
+        init: f64,
+    },
+    Subsample {
+        stride: [usize; 2],
+    },
+    PadChannels {
+        before: usize,
+        out: usize,
+    },
+    Select {
+        from: usize,
+        to: usize,
+    },
     Add,
     Concat,
     Mul,
+    /// A module of the user's: its Rust path, the arguments of its type, the size it is said to deliver.
+    Custom {
+        path: String,
+        args: Vec<String>,
+        output: Shape,
+    },
 }
 
 impl Op {
@@ -126,6 +191,7 @@ impl Op {
             Op::Add => "add",
             Op::Concat => "concat",
             Op::Mul => "mul",
+            Op::Custom { .. } => "custom",
         }
     }
 }

@@ -44,6 +44,8 @@ impl Op {
             Op::Zero { stride } | Op::Subsample { stride } if *stride != [1, 1] => format!("{word} /{}", stride[0]),
             Op::Upsample { scale, .. } => format!("{word} {}", pair(*scale)),
             Op::Select { from, to } => format!("{word} {from}..{to}"),
+            Op::Custom { path, args, .. } if args.is_empty() => format!("{word} {path}"),
+            Op::Custom { path, args, .. } => format!("{word} {path}({})", args.join(", ")),
             Op::Scale { factor } => format!("{word} {factor}"),
             Op::Input
             | Op::Linear { .. }

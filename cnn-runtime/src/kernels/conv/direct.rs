@@ -80,18 +80,32 @@ pub(super) fn weight_grad<E: Float>(conv: &Conv, x: &[E], dy: &[E], dweight: &mu
             for b in 0..conv.batch {
                 let x = input_plane(conv, x, b, o);
                 let dy = &dy[(b * conv.outputs + o) * conv.out_plane()..][..conv.out_plane()];
+                let mut sums = [E::ZERO; LANES];
                 for (out, from) in tap.rows() {
-                    let mut row = E::ZERO;
-                    for (&dy, &x) in dy[out].iter().zip(x[from..].iter().step_by(stride)) {
-                        row += dy * x;
-                    }
-                    sum += row.double();
+                    dot(&mut sums, &dy[out], &x[from..], stride);
                 }
+                sum += parallel::sum(&sums);
             }
             *dw += E::of(sum);
         }
     };
     parallel::channels(dweight, conv.taps(), channel);
+}
+
+/// Sums that need not wait for one another.
+const LANES: usize = 8;
+
+/// Adds the sum of `dy[i] * x[i stride]`, spread over the lanes.
+fn dot<E: Float>(sums: &mut [E; LANES], dy: &[E], x: &[E], stride: usize) {
+    let whole = if stride == 1 { dy.len() / LANES * LANES } else { 0 };
+    for (dy, x) in dy[..whole].chunks_exact(LANES).zip(x.chunks_exact(LANES)) {
+        for (sum, (&dy, &x)) in sums.iter_mut().zip(dy.iter().zip(x)) {
+            *sum += dy * x;
+        }
+    }
+    for (i, (&dy, &x)) in dy[whole..].iter().zip(x[whole..].iter().step_by(stride)).enumerate() {
+        sums[i % LANES] += dy * x;
+    }
 }
 
 /// The input map that output channel `o` of sample `b` sees.

@@ -275,7 +275,7 @@ pub const LAYERS: &[Layer] = &[
     Layer {
         keyword: "shift",
         arguments: &[optional("kernel", Kind::Pair(1), DefaultValue::Int(3)), DILATION],
-        about: "Moves each group of channels by one offset of the kernel. Wu et al. 2017",
+        about: "Moves the j-th group of ⌊C/(kh·kw)⌋ channels by the j-th offset of the kernel, row by row, zeros moving in; channels left over stay. Wu et al. 2017",
         size: SAME_SIZE,
         tensors: "",
         macs: "",

@@ -53,7 +53,7 @@ impl Parser<'_> {
         if word(input.cursor()).is_none() {
             return Err(self.expected(input, "a definition"));
         }
-        let name = self.name(input, "the name of a definition")?;
+        let name = self.definition_name(input, "the name of a definition")?;
         known.name = Some(name.clone());
         if self.take(input, "=").is_some() {
             return self.instance(input, header, name).map(Item::Instance);
@@ -112,11 +112,21 @@ impl Parser<'_> {
     /// `block NAME(params) { chain }`.
     fn block(&mut self, input: ParseStream<'_>, header: Header, known: &mut LostItem) -> Parsed<Block> {
         self.keyword(input);
-        let name = self.name(input, "the name of the block")?;
+        let name = self.definition_name(input, "the name of the block")?;
         known.name = Some(name.clone());
         let params = self.params(input)?;
         let body = self.body(input)?;
         Ok(Block { header, name, params, body, incomplete: self.lost })
+    }
+
+    /// A name that can be the last segment of a path.
+    fn definition_name(&mut self, input: ParseStream<'_>, what: &str) -> Parsed<Ident> {
+        let name = self.name(input, what)?;
+        if !["self", "Self", "super", "crate"].contains(&name.name.as_str()) {
+            return Ok(name);
+        }
+        let message = format!("`{}` is a word of paths and names no definition", name.name);
+        Err(self.error(Diagnostic::new(name.span, message).help("choose another name")))
     }
 
     /// `NAME params: size -> classes; sections where limits;`.

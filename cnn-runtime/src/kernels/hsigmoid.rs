@@ -1,0 +1,38 @@
+//! `y = min(max(x + 3, 0), 6) / 6`, the sigmoid in straight lines. Howard et al. 2019, <https://arxiv.org/abs/1905.02244>.
+
+use super::elementwise::{Elementwise, clamp};
+use super::{Float, object};
+
+/// Input and output of any one length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hsigmoid;
+
+impl Elementwise for Hsigmoid {
+    const NAME: &'static str = "hsigmoid";
+
+    fn value<E: Float>(&self, x: E) -> E {
+        clamp(x + E::of(3.0), 0.0, 6.0) / E::of(6.0)
+    }
+
+    fn slope<E: Float>(&self, x: E) -> E {
+        if x <= E::of(-3.0) || x >= E::of(3.0) { E::ZERO } else { E::of(1.0 / 6.0) }
+    }
+}
+
+object!(Hsigmoid);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::testing::*;
+
+    #[test]
+    fn by_hand() {
+        assert_eq!(run(&Hsigmoid, &[vec![-4.0, 0.0, 1.5, 9.0]], 4), [0.0, 0.5, 0.75, 1.0]);
+    }
+
+    #[test]
+    fn gradients() {
+        check_gradients(&Hsigmoid, &[random(1, 80).iter().map(|x| 8.0 * x).collect()], 80);
+    }
+}

@@ -1,5 +1,6 @@
 //! What the integration tests share: weights by rule, and what a reference implementation computes with them.
 
+pub mod cases;
 pub mod fixture;
 pub mod gradients;
 pub mod layers;

@@ -136,6 +136,24 @@ fn the_zoo_holds() {
     }
 }
 
+/// Loops up to the limits, of mistakes, of names and of calls inside calls.
+#[test]
+fn loops_end_soon() {
+    let sources = [
+        "N: 3x8x8 -> 10; stem for i in 0..100000 { conv -> conv }; head gap -> linear(10);",
+        "N: 3x8x8 -> 10; stem for i in 0..40000 { tap t[i] -> from t[i + 1] }; head gap -> linear(10);",
+        "N: 3x8x8 -> 10; stem for i in 0..50000 { \"l{i}\": bn }; head gap -> linear(10);",
+        "block u(n) { if n > 0 { relu -> u(n - 1) } } N: 3x8x8 -> 10; stem u(70) * 500; head gap -> linear(10);",
+    ];
+    for source in sources {
+        let took = compile(source);
+        let start = Instant::now();
+        let rows = compile_str(source).networks[0].graph.as_ref().map_or(0, |graph| graph.rows().len());
+        println!("{took:?}, {rows} rows of the table {:?}: {source}", start.elapsed());
+        assert!(took < LONGEST && start.elapsed() < LONGEST, "{source}");
+    }
+}
+
 /// Pieces of a text: words, numbers, signs.
 fn pieces(text: &str) -> Vec<&str> {
     let mut pieces = Vec::new();

@@ -117,3 +117,25 @@ fn modules_of_users_are_typed_counted_named_and_trained() {
     }
     println!("custom modules: {} parameters, names {names:?}", <Mixed>::PARAMS);
 }
+
+network! {
+    use cnn_runtime::blocks::conv_bn_relu;
+    use cnn_runtime::blocks::separable;
+    use cnn_runtime::blocks::squeeze_excite as se;
+
+    /// The library's own blocks.
+    Shared(classes = 4): 3x16x16 -> classes;
+    stem conv_bn_relu(8, 3, stride = 2)                                     @ 8x8x8;
+    body separable(12, stride = 2) -> se(4) -> se(4, swish = true, hard = true)   @ 12x4x4;
+    head gap -> linear(classes);
+}
+
+#[test]
+fn blocks_of_the_library_run() {
+    let net = Cpu::seed_from_u64(1).build_module::<Shared, f32>();
+    let logits = net.forward(Cpu::default().ones::<Rank4<2, 3, 16, 16>>()).as_vec();
+    assert!(logits.iter().all(|logit| logit.is_finite()) && logits.len() == 8);
+    let convolutions = (3 * 8 * 9 + 16) + (8 * 9 + 16) + (8 * 12 + 24);
+    assert_eq!(<Shared>::PARAMS, convolutions + 2 * (12 * 4 + 4 + 4 * 12 + 12) + 12 * 4 + 4);
+    println!("blocks of the library: {} parameters", <Shared>::PARAMS);
+}

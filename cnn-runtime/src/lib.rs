@@ -22,9 +22,11 @@
 //! - [`network!`] emits a module for every network, [`define!`] definitions for other macros to import.
 //! - [`layers`] is the eager path that modules call; [`kernels`] its arithmetic.
 //! - [`data`], [`weights`]: images in, weights in and out.
+//! - [`blocks`]: blocks that many papers share, as words for one's own networks.
 //! - [`zoo`]: the classic networks, ready to be imported.
 
 mod architecture;
+pub mod blocks;
 mod custom;
 pub mod data;
 pub mod eager;

@@ -3,21 +3,14 @@
 //! As in torchvision: symmetric padding, and stochastic depth whose probability grows from block to block.
 
 crate::define! {
+    use crate::blocks::squeeze_excite;
+
     /// Convolution, batch normalisation and swish, or no activation.
     block conv_bn(out, kernel, stride = 1, groups = 1, linear = false) {
         conv(out, kernel, stride, pad = kernel / 2, groups = groups, bias = false) -> bn -> if !linear { silu }
     }
 
-    /// Squeeze and excite; the squeezed channels are a quarter of those that the whole block receives.
-    block excite(squeezed) {
-        let channels = in.channels;
-        mul {
-            identity;
-            { adaptive_avgpool(1) -> fc1: conv(squeezed, 1) -> silu -> fc2: conv(channels, 1) -> sigmoid };
-        }
-    }
-
-    /// MBConv: expand, filter depthwise, squeeze and excite, project.
+    /// MBConv: expand, filter depthwise, squeeze and excite, project. A quarter of the arriving channels is squeezed to.
     block mbconv(expand, kernel, stride, out, drop) {
         let arriving = in.channels;
         let width = expand * arriving;
@@ -26,7 +19,7 @@ crate::define! {
             { block: {
                 if expand != 1 { conv_bn(width, 1) }
                 -> conv_bn(width, kernel, stride, groups = width)
-                -> excite(max(1, arriving / 4))
+                -> squeeze_excite(max(1, arriving / 4), swish = true)
                 -> conv_bn(out, 1, linear = true)
               } -> if joins && drop > 0.0 { drop_path(drop) } };
             if joins { identity; }

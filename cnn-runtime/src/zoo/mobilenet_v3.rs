@@ -3,21 +3,13 @@
 //! As in torchvision: eps 1e-3 and momentum 0.01 in every batch normalisation, dropout before the last layer.
 
 crate::define! {
+    use crate::blocks::squeeze_excite;
+
     /// Convolution, batch normalisation and h-swish (`hs`) or ReLU, or no activation.
     block conv_bn(out, kernel, stride = 1, groups = 1, hs = false, linear = false) {
         conv(out, kernel, stride, pad = kernel / 2, groups = groups, bias = false)
           -> bn(eps = 0.001, momentum = 0.01)
           -> if !linear { if hs { hswish } else { relu } }
-    }
-
-    /// Squeeze and excite with a quarter of the channels.
-    block excite() {
-        let channels = in.channels;
-        mul {
-            identity;
-            { adaptive_avgpool(1) -> fc1: conv(divisible(channels / 4, 8), 1) -> relu
-              -> fc2: conv(channels, 1) -> hsigmoid };
-        }
     }
 
     /// The bottleneck: expand, filter depthwise, squeeze and excite (`se`), project.
@@ -27,7 +19,7 @@ crate::define! {
             { block: {
                 if exp != arriving { conv_bn(exp, 1, hs = hs) }
                 -> conv_bn(exp, kernel, stride, groups = exp, hs = hs)
-                -> if se { excite }
+                -> if se { squeeze_excite(divisible(in.channels / 4, 8), hard = true) }
                 -> conv_bn(out, 1, linear = true)
             } };
             if stride == 1 && arriving == out { identity; }

@@ -114,7 +114,8 @@ fn a_bomb_is_not_inflated_past_what_its_header_needs() {
     let bomb = gzip(&bomb);
     let start = std::time::Instant::now();
     assert!(refused(&bomb, &labels(), "images").contains("goes on after the 24 bytes"));
-    assert!(start.elapsed().as_millis() < 500);
+    // Inflating it would take as long as making it; a busy machine may take a while over anything.
+    assert!(start.elapsed().as_secs() < 5);
 }
 
 #[test]

@@ -121,8 +121,15 @@ const ZOO: [&str; 9] = [
     include_str!("../../../cnn-runtime/src/zoo/vgg.rs"),
 ];
 
-/// What stands between the braces of `define!`.
-fn definitions(file: &str) -> &str {
+const BLOCKS: &str = include_str!("../../../cnn-runtime/src/blocks.rs");
+
+/// What stands between the braces of `define!`, with the shared block that it imports: the last of its file.
+fn definitions(file: &str) -> String {
+    let import = "use crate::blocks::squeeze_excite";
+    between_braces(file).replace(&format!("{import};"), &format!("{import} {{ {} }}", between_braces(BLOCKS)))
+}
+
+fn between_braces(file: &str) -> &str {
     let start = file.find("define! {").expect("a define!") + "define! {".len();
     &file[start..file.rfind('}').expect("its end")]
 }
@@ -130,7 +137,7 @@ fn definitions(file: &str) -> &str {
 #[test]
 fn the_zoo_holds() {
     for file in ZOO {
-        let program = compile_str(definitions(file));
+        let program = compile_str(&definitions(file));
         assert!(program.errors.is_empty() && !program.networks.is_empty(), "{:#?}", program.errors);
         assert!(program.networks.iter().all(|network| network.graph.is_some()));
     }
@@ -190,7 +197,8 @@ proptest! {
         file in select(ZOO.to_vec()),
         edits in prop::collection::vec((any::<Index>(), any::<Index>(), 0..4, number()), 1..4),
     ) {
-        let mut words: Vec<&str> = pieces(definitions(file));
+        let source = definitions(file);
+        let mut words: Vec<&str> = pieces(&source);
         for (at, other, kind, number) in &edits {
             let (at, other) = (at.index(words.len()), other.index(words.len()));
             match kind {

@@ -59,7 +59,7 @@ pub const tap: () = ();
 ///
 /// **Size**: `out×H'×W'`, H' = windows(H)
 ///
-/// **Tensors**: `weight` [out, C/groups, kh, kw], `bias` [out]
+/// **Tensors**: `weight` \[out, C/groups, kh, kw\], `bias` \[out\]
 ///
 /// **Multiply-adds**: out·H'·W'·(C/groups)·kh·kw
 pub const conv: () = ();
@@ -70,7 +70,7 @@ pub const conv: () = ();
 ///
 /// **Size**: `C·multiplier×H'×W'`, H' = windows(H)
 ///
-/// **Tensors**: `weight` [C·multiplier, 1, kh, kw], `bias` [C·multiplier]
+/// **Tensors**: `weight` \[C·multiplier, 1, kh, kw\], `bias` \[C·multiplier\]
 ///
 /// **Multiply-adds**: C·multiplier·H'·W'·kh·kw
 pub const dwconv: () = ();
@@ -81,7 +81,7 @@ pub const dwconv: () = ();
 ///
 /// **Size**: `out`; pixelwise `out×H×W`
 ///
-/// **Tensors**: `weight` [out, C], `bias` [out]
+/// **Tensors**: `weight` \[out, C\], `bias` \[out\]
 ///
 /// **Multiply-adds**: out·C; pixelwise out·C·H·W
 pub const linear: () = ();
@@ -92,7 +92,7 @@ pub const linear: () = ();
 ///
 /// **Size**: as it arrives
 ///
-/// **Tensors**: `weight` [C], `bias` [C], `running_mean` [C], `running_var` [C], `num_batches_tracked` []
+/// **Tensors**: `weight` \[C\], `bias` \[C\], `running_mean` \[C\], `running_var` \[C\], `num_batches_tracked` \[\]
 pub const bn: () = ();
 
 /// `gn(groups, eps = 1e-5)`
@@ -101,7 +101,7 @@ pub const bn: () = ();
 ///
 /// **Size**: as it arrives; groups divide C
 ///
-/// **Tensors**: `weight` [C], `bias` [C]
+/// **Tensors**: `weight` \[C\], `bias` \[C\]
 pub const gn: () = ();
 
 /// `ln(eps = 1e-5)`
@@ -110,7 +110,7 @@ pub const gn: () = ();
 ///
 /// **Size**: as it arrives
 ///
-/// **Tensors**: `weight` [C], `bias` [C]
+/// **Tensors**: `weight` \[C\], `bias` \[C\]
 pub const ln: () = ();
 
 /// `lrn(size, alpha = 0.0001, beta = 0.75, k = 1.0)`
@@ -147,7 +147,7 @@ pub const leaky: () = ();
 ///
 /// **Size**: as it arrives
 ///
-/// **Tensors**: `weight` [1], per channel [C]
+/// **Tensors**: `weight` \[1\], per channel \[C\]
 pub const prelu: () = ();
 
 /// `sigmoid`
@@ -303,7 +303,7 @@ pub const scale: () = ();
 ///
 /// **Size**: as it arrives
 ///
-/// **Tensors**: `weight` [C], `bias` [C]
+/// **Tensors**: `weight` \[C\], `bias` \[C\]
 pub const affine: () = ();
 
 /// `subsample(stride)`

@@ -29,7 +29,9 @@ const KEYWORDS: [(&str, &str, &str); 10] = [
 
 fn layer(layer: &Layer) -> String {
     let mut text = format!("\n/// `{}`\n///\n/// {}\n", layer.signature(), layer.about);
-    for (title, what) in [("Size", layer.size), ("Tensors", layer.tensors), ("Multiply-adds", layer.macs)] {
+    // Shapes in brackets are no links.
+    let tensors = layer.tensors.replace('[', "\\[").replace(']', "\\]");
+    for (title, what) in [("Size", layer.size), ("Tensors", &tensors), ("Multiply-adds", layer.macs)] {
         if !what.is_empty() {
             let _ = write!(text, "///\n/// **{title}**: {}\n", what.replace("\\|", "|"));
         }

@@ -6,7 +6,7 @@ use dfdx::prelude::*;
 use super::init::kaiming;
 use crate::eager::{Eager, Flat, Map, apply, flat, run};
 use crate::kernels::conv as kernel;
-use crate::kernels::conv::weight::{Connect, Standardize};
+use crate::kernels::conv::weight::{Connect, STANDARDIZATION_EPS, Standardize};
 use crate::kernels::window::Axis;
 
 /// How the window slides; pairs are [height, width].
@@ -139,9 +139,6 @@ macro_rules! forms {
 }
 forms!(Conv, self, None);
 forms!(BiasedConv, self, Some(&self.bias));
-
-/// As in BiT's published networks.
-const STANDARDIZATION_EPS: f64 = 1e-8;
 
 fn convolve<
     B: Dim,

@@ -2,6 +2,9 @@
 
 use crate::kernels::{Float, Kernel, Needs, expect_len, object};
 
+/// What keeps the division of [`Standardize`] finite in every network: the BiT reference's.
+pub const STANDARDIZATION_EPS: f64 = 1e-8;
+
 /// Each filter with mean 0 and variance 1: `ŵ = (w − mean) / √(var + eps)`, biased variance, over input channels and window.
 /// Qiao et al. 2019, <https://arxiv.org/abs/1903.10520>.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,0 +1,85 @@
+//! What a device must offer to run plans.
+
+use std::sync::Arc;
+
+use super::error::EngineError;
+use super::operation::Operation;
+use super::optimizer::Rule;
+use super::plan::Plan;
+use super::storage::Layout;
+
+/// A device and its kernels for numbers of type `E`. It sees plans, never a graph.
+pub trait Backend<E>: Send + Sync {
+    /// How tensors are laid out.
+    fn layout(&self) -> Layout;
+
+    /// Bytes of scratch that an operation wants for so many samples.
+    fn workspace(&self, operation: &Operation, batch: usize) -> usize;
+
+    /// Takes the plan's memory and chooses a kernel for every step. `constants` are in the order of the plan's.
+    ///
+    /// # Errors
+    /// If the memory is not to be had.
+    fn prepare(&self, plan: Arc<Plan>, constants: Vec<Vec<E>>) -> Result<Box<dyn Executor<E>>, EngineError>;
+}
+
+/// What a run is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Feed<'a, E> {
+    /// Samples one behind the other.
+    pub images: &'a [E],
+    /// How many.
+    pub samples: usize,
+    /// In training, what they are.
+    pub targets: Targets<'a, E>,
+    /// In training, how the optimizer steps.
+    pub update: Option<Rule>,
+    /// Names the masks of dropout.
+    pub seed: u64,
+}
+
+/// What samples are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Targets<'a, E> {
+    /// The class of each.
+    Labels(&'a [usize]),
+    /// The probability of each class for each.
+    Soft(&'a [E]),
+}
+
+/// What a run measured at an output.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Measure {
+    /// Mean cross-entropy, not yet times its share.
+    pub loss: f64,
+    /// Samples whose largest logit is at the largest target.
+    pub correct: usize,
+}
+
+/// A plan on a device, with memory of its own.
+pub trait Executor<E>: Send {
+    /// Runs every step. In training `measures` gets one entry for each output with a loss; the norm of all gradients
+    /// comes back where the plan has one. Sizes have been checked.
+    fn run(&mut self, feed: Feed<'_, E>, measures: &mut [Measure]) -> Option<f64>;
+
+    /// Copies output number `index` of the last run, samples one behind the other.
+    fn read(&self, index: usize, samples: usize, values: &mut [E]);
+
+    /// A state.
+    fn state(&self, index: usize) -> Vec<E>;
+
+    /// Sets a state, which has as many numbers.
+    fn set_state(&mut self, index: usize, values: &[E]);
+
+    /// Replaces all constants.
+    fn set_constants(&mut self, constants: Vec<Vec<E>>);
+
+    /// The same plan and weights with memory of its own.
+    ///
+    /// # Errors
+    /// If the memory is not to be had.
+    fn fork(&self) -> Result<Box<dyn Executor<E>>, EngineError>;
+
+    /// Bytes that it holds, shared weights included.
+    fn allocated(&self) -> usize;
+}

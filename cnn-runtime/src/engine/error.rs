@@ -1,0 +1,114 @@
+//! What can go wrong before a run, and what a run refuses.
+
+use thiserror::Error;
+
+/// A network, weights or a batch that the engine cannot take.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// A user's module has no kernel here.
+    #[error("the engine has no kernel for `custom {module}` at `{place}`; run the network eagerly, or replace that layer")]
+    Custom {
+        /// Its Rust path.
+        module: String,
+        /// Where it stands.
+        place: String,
+    },
+    /// A batch of nothing.
+    #[error("a batch of 0 samples holds nothing to compute; give at least 1")]
+    EmptyBatch,
+    /// More samples than planned for, or no whole number of them.
+    #[error("{got} values are no batch of 1 to {batch} samples of {shape} ({elements} values each)")]
+    BatchSize {
+        /// Samples that were planned for.
+        batch: usize,
+        /// Size of a sample.
+        shape: String,
+        /// Values of a sample.
+        elements: usize,
+        /// Values that came.
+        got: usize,
+    },
+    /// Not a target for every sample.
+    #[error("{samples} samples need {expected} {what}, got {got}")]
+    Targets {
+        /// Samples of the batch.
+        samples: usize,
+        /// Labels, or probabilities.
+        what: &'static str,
+        /// How many are needed.
+        expected: usize,
+        /// How many came.
+        got: usize,
+    },
+    /// A label beyond the classes.
+    #[error("label {label} of sample {sample} is not one of the {classes} classes 0 to {}", .classes - 1)]
+    Label {
+        /// Which sample.
+        sample: usize,
+        /// Its label.
+        label: usize,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// The output is no vector of logits.
+    #[error("{network} cannot be trained on classes: its {output} is {shape}, cross-entropy needs a vector of logits")]
+    NotLogits {
+        /// The network.
+        network: String,
+        /// Which output.
+        output: String,
+        /// Its size.
+        shape: String,
+    },
+    /// Not a weight for every auxiliary output.
+    #[error("{network} has {expected} auxiliary outputs, got {got} weights for their losses")]
+    AuxiliaryWeights {
+        /// The network.
+        network: String,
+        /// Its auxiliary outputs.
+        expected: usize,
+        /// Weights that were given.
+        got: usize,
+    },
+    /// A number out of its range.
+    #[error("{name} is {got}, but must be {expected}")]
+    Setting {
+        /// Which setting.
+        name: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it is.
+        got: f64,
+    },
+    /// The plan needs more than the machine can address or give.
+    #[error("{what} needs {bytes} bytes, which this machine does not give; a smaller batch needs less")]
+    Memory {
+        /// What the memory is for.
+        what: &'static str,
+        /// How much.
+        bytes: usize,
+    },
+    /// The weights are of another network.
+    #[error("weights of another network: {expected} tensors expected, got {got}")]
+    Tensors {
+        /// Tensors of the network.
+        expected: usize,
+        /// Tensors that were given.
+        got: usize,
+    },
+    /// A tensor of the weights does not fit.
+    #[error("tensor `{name}` has {got} values, the network's `{expected_name}` has {expected}")]
+    Tensor {
+        /// Its name.
+        name: String,
+        /// The network's name at that place.
+        expected_name: String,
+        /// Values that it should have.
+        expected: usize,
+        /// Values that it has.
+        got: usize,
+    },
+    /// A checkpoint that is damaged or of another training.
+    #[error("checkpoint: {0}")]
+    Checkpoint(String),
+}

@@ -1,0 +1,330 @@
+//! The backward pass, derived instruction by instruction from the last to the first.
+//!
+//! A gradient that reaches a value from several readers is summed by computing each further one onto the sum so far, so
+//! it costs no buffer and no pass of its own. Where the gradient of an input is that of the output, both are one value.
+
+use cnn_lang::graph::{Graph, Role};
+
+use super::error::EngineError;
+use super::layers;
+use super::operation::{Activation, BatchNorm, LayerGradient, Operation};
+use super::program::{Class, Content, Extent, Instruction, Named, Origin, Output, Program, State, ValueId};
+use crate::kernels::Needs;
+
+/// What a training step is to do with gradients.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Objective {
+    /// Shares of the outputs in the loss: the logits, then the auxiliary ones.
+    pub weights: Vec<f64>,
+    /// Label smoothing.
+    pub smoothing: f64,
+    /// Numbers that the optimizer keeps for every parameter.
+    pub optimizer_states: usize,
+    /// Whether norms and biases are spared from weight decay.
+    pub decay_matrices_only: bool,
+    /// Whether moving averages are kept.
+    pub averages: bool,
+    /// Whether updates need the norm of all gradients.
+    pub gradient_norm: bool,
+    /// Whether gradients can be read after the step.
+    pub keep_gradients: bool,
+}
+
+/// Appends loss, backward pass and updates to a forward pass for training.
+pub fn differentiate(program: &mut Program, graph: &Graph, objective: &Objective) -> Result<(), EngineError> {
+    let forward = program.instructions.clone();
+    let outputs = std::mem::take(&mut program.outputs);
+    let mut reverse = Reverse::new(program, graph, objective);
+    for (output, (named, &weight)) in outputs.iter().zip(&objective.weights).enumerate() {
+        let operation = Operation::CrossEntropy { output, weight, smoothing: objective.smoothing };
+        let gradient = reverse.fresh(operation, vec![named.value], named.value, &named.name);
+        reverse.contribute(named.value, gradient, &named.name);
+    }
+    for instruction in forward.iter().rev() {
+        reverse.instruction(instruction);
+        reverse.updates(instruction);
+    }
+    reverse.finish();
+    program.remove_dead();
+    Ok(())
+}
+
+struct Reverse<'a> {
+    program: &'a mut Program,
+    objective: &'a Objective,
+    names: Vec<String>,
+    /// Of each tensor, whether weight decay applies to it.
+    decays: Vec<bool>,
+    /// What each tensor is for.
+    roles: Vec<Role>,
+    /// Whether a value depends on what is learned.
+    wanted: Vec<bool>,
+    /// The gradient of each value, as far as it is summed.
+    gradients: Vec<Option<ValueId>>,
+    /// Parameters whose update waits for the end of the pass.
+    waiting: Vec<(usize, ValueId)>,
+}
+
+impl<'a> Reverse<'a> {
+    fn new(program: &'a mut Program, graph: &Graph, objective: &'a Objective) -> Reverse<'a> {
+        let tensors = graph.tensors();
+        let roles: Vec<Role> = tensors.iter().map(|(_, tensor)| tensor.role).collect();
+        let decays = tensors.iter().map(|(_, tensor)| !objective.decay_matrices_only || tensor.shape.len() > 1).collect();
+        let names = tensors.into_iter().map(|(name, _)| name).collect();
+        let mut wanted: Vec<bool> = vec![false; program.values.len()];
+        for (value, wanted) in program.values.iter().zip(&mut wanted) {
+            *wanted = matches!(value.origin, Origin::State(index) if roles[index] == Role::Parameter);
+        }
+        for instruction in &program.instructions {
+            let any = instruction.reads().any(|id| wanted[id.0]);
+            instruction.outputs.iter().for_each(|output| wanted[output.value.0] = any);
+        }
+        let gradients = vec![None; program.values.len()];
+        Reverse { program, objective, names, decays, roles, wanted, gradients, waiting: Vec::new() }
+    }
+
+    fn emit(&mut self, operation: Operation, inputs: Vec<ValueId>, outputs: Vec<Output>, place: &str) {
+        let (changes, place) = (Vec::new(), place.to_owned());
+        self.program.instructions.push(Instruction { operation, inputs, outputs, changes, place });
+    }
+
+    /// A gradient as large as `like`.
+    fn gradient(&mut self, like: ValueId) -> ValueId {
+        let extent = self.program.extent(like);
+        self.program.computed(extent, Class::Gradient)
+    }
+
+    /// The result of an operation, as large as `like`.
+    fn fresh(&mut self, operation: Operation, inputs: Vec<ValueId>, like: ValueId, place: &str) -> ValueId {
+        let value = self.gradient(like);
+        self.emit(operation, inputs, vec![Output { value, onto: None }], place);
+        value
+    }
+
+    /// Adds a gradient to those of a value.
+    fn contribute(&mut self, id: ValueId, gradient: ValueId, place: &str) {
+        if !self.wanted[id.0] {
+            return;
+        }
+        self.gradients[id.0] = Some(match self.gradients[id.0] {
+            None => gradient,
+            Some(sum) => {
+                let value = self.gradient(id);
+                let output = Output { value, onto: Some(sum) };
+                self.emit(Operation::Add { activation: None }, vec![gradient], vec![output], place);
+                value
+            }
+        });
+    }
+
+    /// Computes a gradient of a value onto those that it has.
+    fn onto(&mut self, operation: Operation, inputs: Vec<ValueId>, id: ValueId, place: &str) {
+        if !self.wanted[id.0] {
+            return;
+        }
+        let output = self.output(id);
+        self.emit(operation, inputs, vec![output], place);
+    }
+
+    /// The next sum of gradients of a value.
+    fn output(&mut self, id: ValueId) -> Output {
+        let value = self.gradient(id);
+        let onto = self.gradients[id.0].replace(value);
+        Output { value, onto }
+    }
+
+    /// The gradient before an activation, given the one behind it.
+    fn through(&mut self, activation: Option<Activation>, y: ValueId, dy: ValueId, place: &str) -> ValueId {
+        match activation {
+            Some(activation) => self.fresh(Operation::ActivateGradient(activation), vec![y, dy], y, place),
+            None => dy,
+        }
+    }
+
+    fn instruction(&mut self, instruction: &Instruction) {
+        let Instruction { operation, inputs, outputs, place, .. } = instruction;
+        let Output { value: y, onto } = outputs[0];
+        let Some(dy) = self.gradients[y.0] else { return };
+        match operation {
+            Operation::Conv { shape, bias, activation } => {
+                let dz = self.through(*activation, y, dy, place);
+                onto.into_iter().for_each(|onto| self.contribute(onto, dz, place));
+                self.onto(Operation::ConvWeightGradient(*shape), vec![inputs[0], dz], inputs[1], place);
+                if *bias {
+                    self.onto(Operation::BiasGradient, vec![dz], inputs[2], place);
+                }
+                self.onto(Operation::ConvInputGradient(*shape), vec![inputs[1], dz], inputs[0], place);
+            }
+            Operation::Linear { shape, bias, activation } => {
+                let dz = self.through(*activation, y, dy, place);
+                onto.into_iter().for_each(|onto| self.contribute(onto, dz, place));
+                self.onto(Operation::LinearWeightGradient(*shape), vec![inputs[0], dz], inputs[1], place);
+                if *bias {
+                    self.onto(Operation::BiasGradient, vec![dz], inputs[2], place);
+                }
+                self.onto(Operation::LinearInputGradient(*shape), vec![inputs[1], dz], inputs[0], place);
+            }
+            Operation::BatchNorm(norm) => self.batch_norm(*norm, instruction, dy),
+            Operation::Activate(activation) => {
+                let known = if activation.known_by_output() { y } else { inputs[0] };
+                let dx = self.through(Some(*activation), known, dy, place);
+                self.contribute(inputs[0], dx, place);
+            }
+            Operation::Add { activation } => {
+                let dz = self.through(*activation, y, dy, place);
+                inputs.iter().copied().chain(onto).for_each(|id| self.contribute(id, dz, place));
+            }
+            Operation::Gate => {
+                self.onto(Operation::GateGradient, vec![inputs[0], dy], inputs[1], place);
+                if self.wanted[inputs[0].0] {
+                    let dx = self.fresh(Operation::Gate, vec![dy, inputs[1]], inputs[0], place);
+                    self.contribute(inputs[0], dx, place);
+                }
+            }
+            Operation::Concat => {
+                let mut first = 0;
+                for &part in inputs {
+                    let slice = self.fresh(Operation::Slice { first }, vec![dy], part, place);
+                    first += self.program.shape(part).channels();
+                    self.contribute(part, slice, place);
+                }
+            }
+            Operation::Slice { first } => self.onto(Operation::Embed { first: *first }, vec![dy], inputs[0], place),
+            Operation::Copy | Operation::Reshape => {
+                let dx = self.fresh(operation.clone(), vec![dy], inputs[0], place);
+                self.contribute(inputs[0], dx, place);
+            }
+            Operation::Dropout { .. } => {
+                let dx = self.fresh(operation.clone(), vec![dy], inputs[0], place);
+                self.contribute(inputs[0], dx, place);
+            }
+            Operation::Layer(_) => self.layer(instruction, dy),
+            Operation::Weight(form) => {
+                self.onto(Operation::WeightGradient(form.clone()), vec![inputs[0], dy], inputs[0], place);
+            }
+            Operation::Affine { .. }
+            | Operation::ConvInputGradient(_)
+            | Operation::ConvWeightGradient(_)
+            | Operation::LinearInputGradient(_)
+            | Operation::LinearWeightGradient(_)
+            | Operation::BiasGradient
+            | Operation::BatchNormGradient(_)
+            | Operation::ActivateGradient(_)
+            | Operation::GateGradient
+            | Operation::Embed { .. }
+            | Operation::LayerGradient(_)
+            | Operation::WeightGradient(_)
+            | Operation::CrossEntropy { .. }
+            | Operation::GradientNorm
+            | Operation::Update { .. }
+            | Operation::Average => unreachable!("a forward pass for training holds no {}", operation.name()),
+        }
+    }
+
+    fn batch_norm(&mut self, norm: BatchNorm, instruction: &Instruction, dy: ValueId) {
+        let Instruction { inputs, outputs, place, .. } = instruction;
+        let (mut norm, mut dz) = (norm, dy);
+        if let Some(onto) = outputs[0].onto {
+            dz = self.through(norm.activation.take(), outputs[0].value, dy, place);
+            self.contribute(onto, dz, place);
+        }
+        let parameters = &inputs[3..];
+        let mut reads = vec![inputs[0], outputs[1].value, outputs[2].value];
+        reads.extend_from_slice(parameters);
+        reads.push(dz);
+        let targets = [&inputs[..1], parameters].concat();
+        let outputs = targets.into_iter().map(|id| self.output(id)).collect();
+        self.emit(Operation::BatchNormGradient(norm), reads, outputs, place);
+    }
+
+    fn layer(&mut self, instruction: &Instruction, dy: ValueId) {
+        let Instruction { operation: Operation::Layer(layer), inputs, outputs, place, .. } = instruction else { return };
+        let wanted: Vec<usize> = (0..inputs.len()).filter(|&i| self.wanted[inputs[i].0]).collect();
+        let needs = layers::kernel(layer, 1).needs();
+        let parameters = inputs[layer.inputs.len()..].iter().map(|&id| self.program.shape(id).elements()).collect();
+        let mut reads = Vec::new();
+        if needs == Needs::Inputs {
+            reads.extend_from_slice(inputs);
+        }
+        if needs == Needs::Output {
+            reads.push(outputs[0].value);
+        }
+        reads.push(dy);
+        let gradient = LayerGradient {
+            layer: layer.clone(),
+            parameters,
+            reads_inputs: needs == Needs::Inputs,
+            reads_output: needs == Needs::Output,
+            wanted: Vec::new(),
+        };
+        let twice = wanted.iter().any(|&i| wanted.iter().any(|&j| i != j && inputs[i] == inputs[j]));
+        // A tensor that is several inputs gets its gradients one after the other.
+        let passes: Vec<&[usize]> = if twice { wanted.chunks(1).collect() } else { vec![&wanted[..]] };
+        for pass in passes.into_iter().filter(|pass| !pass.is_empty()) {
+            let outputs = pass.iter().map(|&i| self.output(inputs[i])).collect();
+            let flags = (0..inputs.len()).map(|i| pass.contains(&i)).collect();
+            let gradient = LayerGradient { wanted: flags, ..gradient.clone() };
+            self.emit(Operation::LayerGradient(gradient), reads.clone(), outputs, place);
+        }
+    }
+
+    /// What an instruction learns can be updated once its backward pass is done: then its gradient's memory is free.
+    fn updates(&mut self, instruction: &Instruction) {
+        for &id in &instruction.inputs {
+            let Origin::State(tensor) = self.program.values[id.0].origin else { continue };
+            let Some(gradient) = self.gradients[id.0].filter(|_| self.roles[tensor] == Role::Parameter) else { continue };
+            if self.objective.gradient_norm || self.objective.keep_gradients {
+                self.waiting.push((tensor, gradient));
+            } else {
+                self.update(tensor, gradient, None);
+            }
+        }
+    }
+
+    fn update(&mut self, tensor: usize, gradient: ValueId, norm: Option<ValueId>) {
+        let elements = self.program.states[tensor].elements;
+        let mut changes = vec![ValueId(tensor)];
+        for k in 0..self.objective.optimizer_states {
+            changes.push(self.state(Content::Optimizer(tensor, k), elements));
+        }
+        if self.objective.averages {
+            changes.push(self.state(Content::Average(tensor), elements));
+        }
+        let inputs = [Some(gradient), norm].into_iter().flatten().collect();
+        let (operation, place) = (Operation::Update { decay: self.decays[tensor] }, self.names[tensor].clone());
+        self.program.instructions.push(Instruction { operation, inputs, outputs: Vec::new(), changes, place });
+    }
+
+    fn state(&mut self, content: Content, elements: usize) -> ValueId {
+        self.program.states.push(State { content, elements });
+        let class = if matches!(content, Content::Tensor(_)) { Class::Weight } else { Class::Optimizer };
+        self.program.value(Extent::Fixed(elements), Origin::State(self.program.states.len() - 1), class)
+    }
+
+    /// Updates that waited for all gradients, then averages of what is not learned.
+    fn finish(mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let norm = self.objective.gradient_norm.then(|| {
+            let value = self.program.computed(Extent::Fixed(1), Class::Gradient);
+            let inputs = waiting.iter().map(|&(_, gradient)| gradient).collect();
+            self.emit(Operation::GradientNorm, inputs, vec![Output { value, onto: None }], "");
+            value
+        });
+        for &(tensor, gradient) in &waiting {
+            self.update(tensor, gradient, norm);
+        }
+        if self.objective.keep_gradients {
+            let named = |&(tensor, value): &(usize, ValueId)| Named { name: self.names[tensor].clone(), value };
+            self.program.outputs = waiting.iter().map(named).collect();
+        }
+        if self.objective.averages {
+            let roles = std::mem::take(&mut self.roles);
+            for tensor in (0..roles.len()).filter(|&tensor| roles[tensor] == Role::Buffer) {
+                let average = self.state(Content::Average(tensor), self.program.states[tensor].elements);
+                let (inputs, changes, place) = (vec![ValueId(tensor)], vec![average], self.names[tensor].clone());
+                let operation = Operation::Average;
+                self.program.instructions.push(Instruction { operation, inputs, outputs: Vec::new(), changes, place });
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The engine: a graph becomes a plan before the first batch, and the plan runs.
+//!
+//! ```text
+//! Graph ─▶ lower ─▶ Program ─▶ fuse ─▶ (gradients) ─▶ storage ─▶ memory ─▶ Plan ─▶ back end ─▶ run
+//! ```
+//!
+//! [`Session`] infers, [`Trainer`] trains; both take a graph and a [`StateDict`](crate::weights::StateDict), no Rust type. They
+//! give the numbers of the eager path. A [`Plan`] is instructions on addresses: it knows no back end, a [`Backend`] knows no
+//! graph.
+
+pub mod backend;
+mod constants;
+mod error;
+mod fuse;
+mod gradients;
+mod layers;
+mod lower;
+mod memory;
+pub mod operation;
+mod optimizer;
+pub mod plan;
+pub mod program;
+pub mod reference;
+mod report;
+mod session;
+mod storage;
+mod trainer;
+mod verify;
+
+pub use backend::{Backend, Measure, Targets};
+pub use constants::{Constants, Recipe};
+pub use error::EngineError;
+pub use optimizer::{Clip, Optimizer, Rule};
+pub use plan::Plan;
+pub use reference::{Number, Reference};
+pub use report::Report;
+pub use session::{Session, SessionOptions, plan_inference};
+pub use storage::Layout;
+pub use trainer::{StepReport, Trainer, TrainerOptions, plan_training};

@@ -1,0 +1,298 @@
+//! What the engine computes in one go: the vocabulary of a program, which every back end knows.
+//!
+//! Where it says *onto*, the output starts as a copy of another value and the result is added to it. Batch sizes are
+//! nowhere: a program runs with any number of samples up to the one it was planned for.
+
+use cnn_lang::graph::{Op, Shape};
+
+pub use crate::kernels::activation::Activation;
+use crate::kernels::window::Axis;
+
+/// The sizes of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvShape {
+    /// Input channels.
+    pub inputs: usize,
+    /// Output channels.
+    pub outputs: usize,
+    /// Groups; both numbers of channels are multiples of it.
+    pub groups: usize,
+    /// The window down a column.
+    pub rows: Axis,
+    /// The window along a row.
+    pub cols: Axis,
+}
+
+impl ConvShape {
+    /// Numbers in the weight, `[outputs, inputs / groups, height, width]`.
+    pub fn weights(&self) -> usize {
+        self.outputs * (self.inputs / self.groups) * self.rows.kernel * self.cols.kernel
+    }
+
+    /// Multiply-adds for one sample.
+    pub fn macs(&self) -> u64 {
+        self.weights() as u64 * (self.rows.output * self.cols.output) as u64
+    }
+}
+
+/// The sizes of a fully connected layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinearShape {
+    /// Values in.
+    pub inputs: usize,
+    /// Values out.
+    pub outputs: usize,
+}
+
+/// A layer of the language that is computed as it stands there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layer {
+    /// The layer and its numbers.
+    pub op: Op,
+    /// Sizes of what it reads.
+    pub inputs: Vec<Shape>,
+    /// Size of its result.
+    pub output: Shape,
+}
+
+/// What a weight goes through before a convolution uses it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WeightForm {
+    /// Each filter with mean 0 and variance 1. Qiao et al. 2019.
+    Standardized {
+        /// Output channels.
+        filters: usize,
+    },
+    /// Zero where the table does not connect. LeCun et al. 1998, table I.
+    Connected {
+        /// For each output channel the input channels that it sees.
+        table: Vec<Vec<usize>>,
+        /// Input channels.
+        inputs: usize,
+        /// Height times width of the window.
+        window: usize,
+    },
+}
+
+/// Batch normalisation in training.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BatchNorm {
+    /// Added to the variance.
+    pub eps: f64,
+    /// How far the running statistics move towards the batch's.
+    pub momentum: f64,
+    /// Whether there are a weight and a bias.
+    pub affine: bool,
+    /// Follows the sum with what it is computed onto.
+    pub activation: Option<Activation>,
+}
+
+/// One computation. Brackets list inputs, then outputs, in their order; `…?` is there or not as the fields say.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operation {
+    /// `[x, weight, bias?] -> [y]`: `y = activation(onto + x * weight + bias)`.
+    Conv {
+        /// Sizes.
+        shape: ConvShape,
+        /// Whether the bias is an input.
+        bias: bool,
+        /// Applied last.
+        activation: Option<Activation>,
+    },
+    /// `[weight, dy] -> [dx]`, onto.
+    ConvInputGradient(ConvShape),
+    /// `[x, dy] -> [dweight]`.
+    ConvWeightGradient(ConvShape),
+    /// `[x, weight, bias?] -> [y]`: `y = activation(onto + weight x + bias)`.
+    Linear {
+        /// Sizes.
+        shape: LinearShape,
+        /// Whether the bias is an input.
+        bias: bool,
+        /// Applied last.
+        activation: Option<Activation>,
+    },
+    /// `[weight, dy] -> [dx]`, onto.
+    LinearInputGradient(LinearShape),
+    /// `[x, dy] -> [dweight]`.
+    LinearWeightGradient(LinearShape),
+    /// `[dy] -> [dbias]`: sums over batch, height and width.
+    BiasGradient,
+    /// `[x, scale, shift] -> [y]`, each channel by itself: `y = activation(onto + x scale + shift)`.
+    Affine {
+        /// Applied last.
+        activation: Option<Activation>,
+    },
+    /// `[x, running mean, running variance, weight?, bias?] -> [y, mean, inverse deviation]`: `y = activation(onto + norm(x))`;
+    /// the running statistics are changed.
+    BatchNorm(BatchNorm),
+    /// `[x, mean, inverse deviation, weight?, bias?, dy] -> [dx, dweight?, dbias?]` of a batch normalisation that was
+    /// computed onto nothing.
+    BatchNormGradient(BatchNorm),
+    /// `[x] -> [y]`
+    Activate(Activation),
+    /// `[y or x, dy] -> [dx]`: the output where [`Activation::slope_from_output`] knows the slope by it, else the input.
+    ActivateGradient(Activation),
+    /// `[x…] -> [y]`: `y = activation(onto + sum of x)`.
+    Add {
+        /// Applied last.
+        activation: Option<Activation>,
+    },
+    /// `[x, gate] -> [y]`: each channel of x times its number in the gate.
+    Gate,
+    /// `[x, dy] -> [gradient of the gate]`: sums over height and width.
+    GateGradient,
+    /// `[x] -> [y]`: the same numbers elsewhere.
+    Copy,
+    /// `[x…] -> [y]`: one behind the other along the channels. Costs nothing where the parts were computed in place.
+    Concat,
+    /// `[x] -> [y]`: as many channels as y has, from `first` on. Costs nothing where the layout allows.
+    Slice {
+        /// The first channel.
+        first: usize,
+    },
+    /// `[dy] -> [dx]`: the gradient of [`Operation::Slice`], onto; zero where there is nothing to add to.
+    Embed {
+        /// The first channel.
+        first: usize,
+    },
+    /// `[x] -> [y]`: the same numbers under another size. Costs nothing where the layout allows.
+    Reshape,
+    /// `[x] -> [y]`: drops values, or whole samples, and scales the rest. Its own gradient, applied to dy.
+    Dropout {
+        /// The probability of a zero.
+        p: f64,
+        /// Drops samples, not values.
+        samples: bool,
+        /// Number of the layer, which with seed and step names the mask.
+        index: usize,
+    },
+    /// `[x…] -> [y]`
+    Layer(Layer),
+    /// `[x…?, y?, dy] -> [gradient of the inputs that are wanted…]`, onto. Which x and y there are, [`LayerGradient`] says.
+    LayerGradient(LayerGradient),
+    /// `[weight] -> [weight]`
+    Weight(WeightForm),
+    /// `[weight, gradient] -> [gradient]`: inputs are the weight before its change.
+    WeightGradient(WeightForm),
+    /// `[logits] -> [gradient of the logits]`: softmax and cross-entropy, mean over the batch, times `weight`.
+    CrossEntropy {
+        /// Number of the output, from 0: the logits, then auxiliary ones.
+        output: usize,
+        /// Its share of the loss.
+        weight: f64,
+        /// Label smoothing. Szegedy et al. 2016.
+        smoothing: f64,
+    },
+    /// `[gradient…] -> [norm]`: Euclidean, of all of them as one vector.
+    GradientNorm,
+    /// `[gradient, norm?] -> []`: a step of the optimizer changes the parameter and the states behind it.
+    Update {
+        /// Whether weight decay applies.
+        decay: bool,
+    },
+    /// `[value] -> []`: moves a moving average towards a value.
+    Average,
+}
+
+/// The gradient of a [`Layer`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerGradient {
+    /// The layer.
+    pub layer: Layer,
+    /// Sizes of its parameters, which stand behind the inputs.
+    pub parameters: Vec<usize>,
+    /// Whether all inputs and parameters are among the inputs.
+    pub reads_inputs: bool,
+    /// Whether the layer's output is.
+    pub reads_output: bool,
+    /// For each input and parameter whether its gradient is an output.
+    pub wanted: Vec<bool>,
+}
+
+impl Operation {
+    /// The input that the first output may be written over, if nobody reads it afterwards.
+    pub fn overwrites(&self) -> Option<usize> {
+        match self {
+            Operation::Activate(_) | Operation::Affine { .. } | Operation::Gate | Operation::Dropout { .. } => Some(0),
+            Operation::CrossEntropy { .. } => Some(0),
+            Operation::ActivateGradient(_) => Some(1),
+            Operation::BatchNormGradient(norm) => Some(if norm.affine { 5 } else { 3 }),
+            Operation::Conv { .. }
+            | Operation::ConvInputGradient(_)
+            | Operation::ConvWeightGradient(_)
+            | Operation::Linear { .. }
+            | Operation::LinearInputGradient(_)
+            | Operation::LinearWeightGradient(_)
+            | Operation::BiasGradient
+            | Operation::BatchNorm(_)
+            | Operation::Add { .. }
+            | Operation::GateGradient
+            | Operation::Copy
+            | Operation::Concat
+            | Operation::Slice { .. }
+            | Operation::Embed { .. }
+            | Operation::Reshape
+            | Operation::Layer(_)
+            | Operation::LayerGradient(_)
+            | Operation::Weight(_)
+            | Operation::WeightGradient(_)
+            | Operation::GradientNorm
+            | Operation::Update { .. }
+            | Operation::Average => None,
+        }
+    }
+
+    /// What it is called in listings.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Operation::Conv { .. } => "conv",
+            Operation::ConvInputGradient(_) => "conv input gradient",
+            Operation::ConvWeightGradient(_) => "conv weight gradient",
+            Operation::Linear { .. } => "linear",
+            Operation::LinearInputGradient(_) => "linear input gradient",
+            Operation::LinearWeightGradient(_) => "linear weight gradient",
+            Operation::BiasGradient => "bias gradient",
+            Operation::Affine { .. } => "affine",
+            Operation::BatchNorm(_) => "bn",
+            Operation::BatchNormGradient(_) => "bn gradient",
+            Operation::Activate(activation) => activation.keyword(),
+            Operation::ActivateGradient(_) => "activation gradient",
+            Operation::Add { .. } => "add",
+            Operation::Gate => "gate",
+            Operation::GateGradient => "gate gradient",
+            Operation::Copy => "copy",
+            Operation::Concat => "concat",
+            Operation::Slice { .. } => "slice",
+            Operation::Embed { .. } => "embed",
+            Operation::Reshape => "reshape",
+            Operation::Dropout { samples: false, .. } => "dropout",
+            Operation::Dropout { samples: true, .. } => "drop_path",
+            Operation::Layer(layer) => layer.op.keyword(),
+            Operation::LayerGradient(_) => "layer gradient",
+            Operation::Weight(_) => "weight form",
+            Operation::WeightGradient(_) => "weight form gradient",
+            Operation::CrossEntropy { .. } => "cross-entropy",
+            Operation::GradientNorm => "gradient norm",
+            Operation::Update { .. } => "update",
+            Operation::Average => "average",
+        }
+    }
+
+    /// What is applied last to the first output, where that is free to choose.
+    pub fn activation_mut(&mut self) -> Option<&mut Option<Activation>> {
+        match self {
+            Operation::Conv { activation, .. }
+            | Operation::Linear { activation, .. }
+            | Operation::Affine { activation }
+            | Operation::Add { activation } => Some(activation),
+            Operation::BatchNorm(norm) => Some(&mut norm.activation),
+            _ => None,
+        }
+    }
+
+    /// What is applied last to the first output.
+    pub fn activation(&self) -> Option<Activation> {
+        self.clone().activation_mut().and_then(|activation| *activation)
+    }
+}

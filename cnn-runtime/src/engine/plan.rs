@@ -1,0 +1,255 @@
+//! Storage → plan: every operand an address, every byte counted, before anything runs.
+//!
+//! A plan knows no back end: it is told how tensors are laid out and how much workspace an operation wants. A back end
+//! knows no graph: it gets steps and addresses.
+
+use std::fmt;
+
+use super::constants::Constants;
+use super::memory::{self, Lifetime};
+use super::operation::Operation;
+use super::program::{Class, Extent, Instruction, Origin, Program, State, ValueId};
+use super::report::Report;
+use super::storage::{Layout, Storage};
+
+/// What holds a tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The arena, from this byte on.
+    Arena(usize),
+    /// The images of a run.
+    Input,
+    /// Index into [`Plan::constants`].
+    Constant(usize),
+    /// Index into [`Plan::states`].
+    State(usize),
+}
+
+/// A tensor's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operand {
+    /// What holds it.
+    pub source: Source,
+    /// Numbers before it in each sample.
+    pub offset: usize,
+    /// Numbers from a sample to the next.
+    pub stride: usize,
+    /// How many numbers it has.
+    pub extent: Extent,
+}
+
+/// What an output's memory holds when its step begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Anything.
+    Unset,
+    /// What the result is to be added to.
+    Sum,
+    /// Anything; what the result is to be added to is there.
+    Copy(Operand),
+    /// The input of this number, which the result replaces.
+    Input(usize),
+}
+
+/// An output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Where it goes.
+    pub operand: Operand,
+    /// What is there.
+    pub start: Start,
+}
+
+/// One computation on addresses.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// What is computed.
+    pub operation: Operation,
+    /// What it reads.
+    pub inputs: Vec<Operand>,
+    /// What it writes; none of them meets another output, or an input that [`Start::Input`] does not name.
+    pub outputs: Vec<Target>,
+    /// States that it changes.
+    pub changes: Vec<usize>,
+    /// Scratch: its byte in the arena and its length.
+    pub workspace: Option<(usize, usize)>,
+    /// The layer it belongs to.
+    pub place: String,
+}
+
+/// Everything that is known before the first batch.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The most samples of a run.
+    pub batch: usize,
+    /// How tensors are laid out.
+    pub layout: Layout,
+    /// In order of execution.
+    pub steps: Vec<Step>,
+    /// Bytes of the arena.
+    pub arena: usize,
+    /// Index in the recipes, and how many numbers, of each constant that a step reads.
+    pub constants: Vec<(usize, usize)>,
+    /// How constants come about.
+    pub recipes: Constants,
+    /// What is kept from run to run.
+    pub states: Vec<State>,
+    /// What can be read after a run.
+    pub outputs: Vec<(String, Operand)>,
+    /// What it takes.
+    pub report: Report,
+}
+
+impl Plan {
+    /// Lays out a program. `workspace` says how many bytes of scratch an operation wants for so many samples.
+    pub fn new(
+        program: Program,
+        layout: Layout,
+        batch: usize,
+        workspace: &dyn Fn(&Operation, usize) -> usize,
+    ) -> Plan {
+        let storage = Storage::of(&program, layout);
+        let scratch: Vec<usize> = program.instructions.iter().map(|i| workspace(&i.operation, batch)).collect();
+        let mut lifetimes: Vec<Lifetime> = storage
+            .buffers
+            .iter()
+            .map(|buffer| {
+                let samples = if buffer.batched { batch } else { 1 };
+                Lifetime { bytes: buffer.sample * samples * layout.element, first: buffer.first, last: buffer.last }
+            })
+            .collect();
+        let with_scratch: Vec<usize> = (0..scratch.len()).filter(|&index| scratch[index] > 0).collect();
+        let scratch_lifetime = |&index: &usize| Lifetime { bytes: scratch[index], first: index, last: index };
+        lifetimes.extend(with_scratch.iter().map(scratch_lifetime));
+        let (offsets, arena) = memory::assign(&lifetimes);
+
+        let mut planner = Planner { program: &program, storage: &storage, layout, offsets: &offsets, constants: Vec::new() };
+        let mut steps = Vec::new();
+        for (index, instruction) in program.instructions.iter().enumerate() {
+            let at = with_scratch.binary_search(&index).ok();
+            let workspace = at.map(|at| (offsets[storage.buffers.len() + at], scratch[index]));
+            planner.steps(instruction, workspace, &mut steps);
+        }
+        let outputs = program.outputs.iter().map(|named| (named.name.clone(), planner.operand(named.value))).collect();
+        let constants = planner.constants;
+        let report = Report::of(&program, &storage, layout, batch, &scratch, arena, &constants);
+        let Program { constants: recipes, states, .. } = program;
+        Plan { batch, layout, steps, arena, constants, recipes, states, outputs, report }
+    }
+}
+
+struct Planner<'a> {
+    program: &'a Program,
+    storage: &'a Storage,
+    layout: Layout,
+    offsets: &'a [usize],
+    constants: Vec<(usize, usize)>,
+}
+
+impl Planner<'_> {
+    fn operand(&mut self, id: ValueId) -> Operand {
+        let extent = self.program.extent(id);
+        let elements = self.program.shape(id).elements();
+        let dense = |source| Operand { source, offset: 0, stride: elements, extent };
+        match self.program.values[id.0].origin {
+            Origin::Input => dense(Source::Input),
+            Origin::State(index) => dense(Source::State(index)),
+            Origin::Constant(index) => {
+                let at = self.constants.iter().position(|&(known, _)| known == index).unwrap_or_else(|| {
+                    self.constants.push((index, elements));
+                    self.constants.len() - 1
+                });
+                dense(Source::Constant(at))
+            }
+            Origin::Computed => {
+                let Some(place) = self.storage.places[id.0] else {
+                    unreachable!("every value that is read has been computed")
+                };
+                let source = Source::Arena(self.offsets[place.buffer]);
+                Operand { source, offset: place.offset, stride: self.storage.buffers[place.buffer].sample, extent }
+            }
+        }
+    }
+
+    /// The steps of an instruction: none if it only looks at memory.
+    fn steps(&mut self, instruction: &Instruction, workspace: Option<(usize, usize)>, steps: &mut Vec<Step>) {
+        let Instruction { operation, inputs, outputs, changes, place } = instruction;
+        let inputs: Vec<Operand> = inputs.iter().map(|&id| self.operand(id)).collect();
+        let address = |operand: &Operand| (operand.source, operand.offset, operand.stride);
+        let mut targets = Vec::new();
+        for output in outputs {
+            let operand = self.operand(output.value);
+            let over = operation.overwrites().filter(|&i| address(&inputs[i]) == address(&operand));
+            let start = match output.onto.map(|onto| self.operand(onto)) {
+                Some(onto) if address(&onto) == address(&operand) => Start::Sum,
+                Some(onto) => Start::Copy(onto),
+                None => over.map_or(Start::Unset, Start::Input),
+            };
+            targets.push(Target { operand, start });
+        }
+        match operation {
+            Operation::Slice { .. } | Operation::Reshape if address(&inputs[0]).0 == address(&targets[0].operand).0 => {}
+            Operation::Concat => self.concat(&inputs, targets[0].operand, place, steps),
+            _ => {
+                let state = |id: &ValueId| match self.program.values[id.0].origin {
+                    Origin::State(index) => index,
+                    Origin::Input | Origin::Computed | Origin::Constant(_) => unreachable!("only states are changed"),
+                };
+                let changes = changes.iter().map(state).collect();
+                let (operation, place) = (operation.clone(), place.clone());
+                steps.push(Step { operation, inputs, outputs: targets, changes, workspace, place });
+            }
+        }
+    }
+
+    /// Copies of the parts that were not computed in place.
+    fn concat(&mut self, parts: &[Operand], whole: Operand, place: &str, steps: &mut Vec<Step>) {
+        let mut offset = whole.offset;
+        for &part in parts {
+            let there = Operand { offset, extent: part.extent, ..whole };
+            if (part.source, part.offset) != (there.source, there.offset) {
+                let outputs = vec![Target { operand: there, start: Start::Unset }];
+                let (changes, place) = (Vec::new(), place.to_owned());
+                steps.push(Step { operation: Operation::Copy, inputs: vec![part], outputs, changes, workspace: None, place });
+            }
+            offset += self.layout.sample_of(part.extent);
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    /// A line for each step: what, where, which bytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.report)?;
+        for (index, step) in self.steps.iter().enumerate() {
+            write!(f, "{index:5} {:<22} {:<28}", step.operation.name(), step.place)?;
+            for target in &step.outputs {
+                let Operand { source, offset, .. } = target.operand;
+                let start = match target.start {
+                    Start::Unset => "",
+                    Start::Sum => " onto",
+                    Start::Copy(_) => " onto a copy",
+                    Start::Input(_) => " in place",
+                };
+                write!(f, " -> {source:?}+{offset}{start}")?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of weights and optimizer states in a program.
+pub(super) fn kept(program: &Program, constants: &[(usize, usize)], layout: Layout) -> (usize, usize) {
+    let mut weights: usize = constants.iter().map(|&(_, elements)| elements).sum();
+    let mut optimizer = 0;
+    for value in &program.values {
+        if let (Origin::State(_), Extent::Fixed(elements)) = (value.origin, value.extent) {
+            match value.class {
+                Class::Optimizer => optimizer += elements,
+                Class::Weight | Class::Activation | Class::Gradient => weights += elements,
+            }
+        }
+    }
+    (weights * layout.element, optimizer * layout.element)
+}

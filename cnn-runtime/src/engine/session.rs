@@ -1,0 +1,198 @@
+//! Inference: a graph and its weights, planned and fused, run on batches.
+
+use std::sync::Arc;
+
+use cnn_lang::graph::{Graph, Shape};
+
+use super::backend::{Backend, Executor, Feed, Targets};
+use super::error::EngineError;
+use super::fuse::fuse;
+use super::lower::{Mode, lower};
+use super::plan::Plan;
+use super::program::Extent;
+use super::reference::{Number, Reference};
+use crate::weights::{NamedTensor, StateDict};
+
+/// How a network is to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionOptions {
+    /// The most samples of a run; memory is planned for it.
+    pub batch: usize,
+    /// Whether auxiliary outputs are computed too.
+    pub auxiliary: bool,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        SessionOptions { batch: 1, auxiliary: false }
+    }
+}
+
+/// A network ready to run: memory planned, batch normalisation folded, kernels chosen.
+///
+/// ```
+/// use cnn_runtime::engine::{Session, SessionOptions};
+/// use cnn_runtime::weights::StateDict;
+///
+/// let graph = cnn_lang::load(cnn_runtime::zoo::LeNet5, None).unwrap();
+/// let weights = StateDict::<f32>::init(&graph, 1).unwrap();
+/// let mut session = Session::new(&graph, &weights, SessionOptions { batch: 8, ..Default::default() }).unwrap();
+/// let logits = session.run(&vec![0.5; 3 * 28 * 28]).unwrap();       // three images; no new plan for fewer than eight
+/// assert_eq!(logits.len(), 3 * 10);
+/// ```
+pub struct Session<E: Number = f32> {
+    plan: Arc<Plan>,
+    executor: Box<dyn Executor<E>>,
+    input: Shape,
+    /// Of the last run, one for each output of the plan.
+    results: Vec<Vec<E>>,
+    samples: usize,
+}
+
+impl<E: Number> Session<E> {
+    /// Plans a network for the CPU.
+    ///
+    /// # Errors
+    /// If a layer has no kernel, the weights are of another network, the batch is 0, or memory is not to be had.
+    pub fn new(graph: &Graph, weights: &StateDict<E>, options: SessionOptions) -> Result<Self, EngineError> {
+        Self::on(&Reference::default(), graph, weights, options)
+    }
+
+    /// Plans a network for a back end.
+    ///
+    /// # Errors
+    /// As [`Session::new`].
+    pub fn on(
+        backend: &dyn Backend<E>,
+        graph: &Graph,
+        weights: &StateDict<E>,
+        options: SessionOptions,
+    ) -> Result<Self, EngineError> {
+        fits(graph, weights)?;
+        let plan = Arc::new(plan_inference(backend, graph, options)?);
+        let executor = backend.prepare(plan.clone(), constants(&plan, weights))?;
+        let results = plan.outputs.iter().map(|(_, operand)| vec![E::ZERO; elements(operand.extent) * plan.batch]);
+        Ok(Session { results: results.collect(), input: graph.input_shape(), plan, executor, samples: 0 })
+    }
+
+    /// The logits of a batch: `images` holds 1 to [`SessionOptions::batch`] samples, each channels x height x width; the
+    /// result a row for each.
+    ///
+    /// # Errors
+    /// If `images` is no whole number of samples or too many.
+    pub fn run(&mut self, images: &[E]) -> Result<&[E], EngineError> {
+        let samples = samples(images.len(), self.input, self.plan.batch)?;
+        let feed = Feed { images, samples, targets: Targets::Labels(&[]), update: None, seed: 0 };
+        self.executor.run(feed, &mut []);
+        for (index, (values, (_, operand))) in self.results.iter_mut().zip(&self.plan.outputs).enumerate() {
+            self.executor.read(index, samples, &mut values[..elements(operand.extent) * samples]);
+        }
+        self.samples = samples;
+        Ok(&self.results[0][..elements(self.plan.outputs[0].1.extent) * samples])
+    }
+
+    /// An output of the last run by name: `logits`, or an auxiliary one.
+    pub fn output(&self, name: &str) -> Option<&[E]> {
+        let index = self.plan.outputs.iter().position(|(known, _)| known == name)?;
+        Some(&self.results[index][..elements(self.plan.outputs[index].1.extent) * self.samples])
+    }
+
+    /// Names and sizes of the outputs: `logits`, then the auxiliary ones if they were asked for.
+    pub fn outputs(&self) -> impl Iterator<Item = (&str, Shape)> {
+        self.plan.outputs.iter().map(|(name, operand)| (name.as_str(), shape(operand.extent)))
+    }
+
+    /// Takes other weights of the same network.
+    ///
+    /// # Errors
+    /// If they are of another network.
+    pub fn set_weights(&mut self, graph: &Graph, weights: &StateDict<E>) -> Result<(), EngineError> {
+        fits(graph, weights)?;
+        self.executor.set_constants(constants(&self.plan, weights));
+        Ok(())
+    }
+
+    /// A session for another thread: the weights are shared, the memory is its own.
+    ///
+    /// # Errors
+    /// If memory is not to be had.
+    pub fn fork(&self) -> Result<Self, EngineError> {
+        let (plan, results) = (self.plan.clone(), self.results.clone());
+        Ok(Session { plan, results, executor: self.executor.fork()?, input: self.input, samples: 0 })
+    }
+
+    /// What runs, where it lies, what it takes.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Bytes that the session holds for weights and arena; the plan's report said so before.
+    pub fn allocated(&self) -> usize {
+        self.executor.allocated()
+    }
+}
+
+/// The plan of a session, without taking its memory.
+///
+/// # Errors
+/// If a layer has no kernel or the batch is 0.
+pub fn plan_inference<E>(
+    backend: &dyn Backend<E>,
+    graph: &Graph,
+    options: SessionOptions,
+) -> Result<Plan, EngineError> {
+    if options.batch == 0 {
+        return Err(EngineError::EmptyBatch);
+    }
+    let mut program = lower(graph, Mode::Inference { auxiliary: options.auxiliary })?;
+    fuse(&mut program, false);
+    let workspace = |operation: &_, batch| backend.workspace(operation, batch);
+    Plan::new(program, backend.layout(), options.batch, &workspace)
+}
+
+/// Follows the recipes of a plan.
+fn constants<E: Number>(plan: &Plan, weights: &StateDict<E>) -> Vec<Vec<E>> {
+    let tensors = weights.tensors();
+    let tensor = |index: usize| tensors[index].data.iter().map(|&x| x.double()).collect();
+    let follow = |&(recipe, _): &(usize, usize)| plan.recipes.evaluate(recipe, &tensor).into_iter().map(E::of).collect();
+    plan.constants.iter().map(follow).collect()
+}
+
+/// Whether the weights are a network's.
+pub(super) fn fits<E: Number>(graph: &Graph, weights: &StateDict<E>) -> Result<(), EngineError> {
+    let expected = graph.tensors();
+    if expected.len() != weights.tensors().len() {
+        return Err(EngineError::Tensors { expected: expected.len(), got: weights.tensors().len() });
+    }
+    for ((expected_name, tensor), NamedTensor { name, data, .. }) in expected.into_iter().zip(weights.tensors()) {
+        let expected = tensor.elements() as usize;
+        if data.len() != expected || *name != expected_name {
+            return Err(EngineError::Tensor { name: name.clone(), expected_name, expected, got: data.len() });
+        }
+    }
+    Ok(())
+}
+
+/// How many samples so many values are.
+pub(super) fn samples(values: usize, input: Shape, batch: usize) -> Result<usize, EngineError> {
+    let elements = input.elements();
+    let samples = values / elements.max(1);
+    if samples == 0 || samples > batch || samples * elements != values {
+        if values == 0 {
+            return Err(EngineError::EmptyBatch);
+        }
+        return Err(EngineError::BatchSize { batch, shape: input.to_string(), elements, got: values });
+    }
+    Ok(samples)
+}
+
+pub(super) fn shape(extent: Extent) -> Shape {
+    match extent {
+        Extent::Batch(shape) => shape,
+        Extent::Fixed(elements) => Shape::Vector(elements),
+    }
+}
+
+pub(super) fn elements(extent: Extent) -> usize {
+    shape(extent).elements()
+}

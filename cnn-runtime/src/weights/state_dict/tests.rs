@@ -1,3 +1,5 @@
+use dfdx::nn::tensor_collection::{ModuleVisitor, TensorOptions};
+use dfdx::prelude::{Cpu, Dtype, Rank1, Tensor, ZerosTensor};
 use safetensors::tensor::SafeTensors;
 
 use super::*;
@@ -201,4 +203,35 @@ fn custom_modules_are_refused_by_name() {
     for result in refused {
         assert_eq!(result.unwrap_err().to_string(), expected);
     }
+}
+
+/// A module of the user's whose fields share a name.
+#[derive(Clone)]
+struct Twice<E: Dtype, D: Device<E>>(Tensor<Rank1<2>, E, D>, Tensor<Rank1<2>, E, D>);
+
+impl<E: Dtype, D: Device<E>> TensorCollection<E, D> for Twice<E, D> {
+    type To<E2: Dtype, D2: Device<E2>> = Twice<E2, D2>;
+
+    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(visitor: &mut V) -> Result<Option<Twice<V::E2, V::D2>>, V::Err> {
+        visitor.visit_fields(
+            (
+                Self::tensor("norm.weight", |s| &s.0, |s| &mut s.0, TensorOptions::reset_to_ones()),
+                Self::tensor("norm.weight", |s| &s.1, |s| &mut s.1, TensorOptions::reset_to_ones()),
+            ),
+            |(a, b)| Twice(a, b),
+        )
+    }
+}
+
+#[test]
+fn two_tensors_of_one_name_are_refused() {
+    let graph = graph("Norm: 2 -> 2; head norm: ln;");
+    let device = Cpu::default();
+    let mut module = Twice::<f32, Cpu>(device.zeros(), device.zeros());
+    let expected =
+        "expected each tensor under a name of its own, got two tensors of the name \"norm.weight\": rename one";
+    assert_eq!(StateDict::from_module(&graph, &module).unwrap_err().to_string(), expected);
+    let state = StateDict::init(&graph, 0).unwrap();
+    assert_eq!(state.write_back(&mut module).unwrap_err().to_string(), expected);
+    assert_eq!(module.0.as_vec(), [0.0, 0.0]);
 }

@@ -21,6 +21,9 @@ const REFERENCE: &[(&str, u64, u64, u64)] = &[
     ("vgg13_bn",                      133_053_736,   5_898, 11_308_466_176),
     ("vgg16_bn",                      138_365_992,   8_461, 15_470_264_320),
     ("vgg19_bn",                      143_678_248,  11_024, 19_632_062_464),
+    ("googlenet",                       6_624_904,  14_617,  1_498_376_192),
+    // Its auxiliary classifiers' multiply-adds stand apart.
+    ("googlenet_aux",                  13_004_888,  15_131,  1_498_376_192),
     ("resnet18",                       11_689_512,   9_620,  1_814_073_344),
     ("resnet34",                       21_797_672,  17_060,  3_663_761_408),
     ("resnet50",                       25_557_032,  53_173,  4_089_184_256),
@@ -61,6 +64,17 @@ fn costs_equal_the_reference() {
         assert_eq!((costs.params, costs.buffers, costs.macs), (params, buffers, macs), "{name}");
     }
     assert_eq!(zoo::ALL.len(), REFERENCE.len());
+}
+
+/// GoogLeNet's auxiliary classifiers, without which it is the form for inference.
+#[test]
+fn auxiliary_multiply_adds_equal_the_reference() {
+    let graph = load("googlenet_aux", zoo::GoogLeNetAux);
+    assert_eq!(graph.costs().aux_macs, 4_169_728 + 4_202_496);
+    let names: Vec<&str> = graph.auxiliary.iter().map(|output| output.name.as_str()).collect();
+    println!("googlenet_aux: {} multiply-adds in {names:?}", graph.costs().aux_macs);
+    let plain = load("googlenet", zoo::GoogLeNet);
+    assert_eq!((plain.costs().aux_macs, plain.auxiliary.len(), graph.auxiliary.len()), (0, 0, 2));
 }
 
 /// `name 64x3x7x7` for each tensor, `-` for the shape of a scalar.

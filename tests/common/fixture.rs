@@ -72,6 +72,20 @@ pub struct Logits {
     pub gain: f64,
     /// Inference on two samples.
     pub inference: Inference,
+    /// What auxiliary classifiers say of them, in the order of the network's text.
+    #[serde(default)]
+    pub auxiliary: Vec<Auxiliary>,
+}
+
+/// An auxiliary output.
+#[derive(Debug, Deserialize)]
+pub struct Auxiliary {
+    /// The label of the classifier.
+    pub name: String,
+    /// A row for each sample.
+    pub logits: Vec<Vec<f64>>,
+    /// The largest magnitude among them.
+    pub max_abs: f64,
 }
 
 impl Logits {

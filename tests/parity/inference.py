@@ -4,13 +4,19 @@
 usage: inference.py REFERENCE NAME …
 
 REFERENCE holds parity/NAME.json, computed in 64 bits on weights and inputs by the weight rule (tests/common/rule.rs). The
-fixture keeps the case of reduced resolution.
+fixture keeps the case of reduced resolution, with the outputs of auxiliary classifiers where there are any.
 """
 import json
 import pathlib
 import sys
 
 from training import dump, inference
+
+
+def auxiliary(parity, resolution):
+    case = next(case for case in parity["cases"] if case["case"] == resolution)
+    outputs = case.get("aux_logits", {}).items()
+    return [{"name": name, "logits": output["values"], "max_abs": output["max_abs"]} for name, output in outputs]
 
 
 def main():
@@ -20,7 +26,10 @@ def main():
     out.mkdir(exist_ok=True)
     for name in sys.argv[2:]:
         parity = json.loads((pathlib.Path(sys.argv[1]) / "parity" / f"{name}.json").read_text())
-        text = dump({"name": name, "gain": parity["G"], "inference": inference(parity, "small")}) + "\n"
+        fixture = {"name": name, "gain": parity["G"], "inference": inference(parity, "small")}
+        if outputs := auxiliary(parity, "small"):
+            fixture["auxiliary"] = outputs
+        text = dump(fixture) + "\n"
         (out / f"{name}.json").write_text(text)
         print(f"{name}: {len(text)} bytes")
 

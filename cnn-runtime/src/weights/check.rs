@@ -1,6 +1,8 @@
-//! Compares a file with a module: every difference at once, before anything is changed.
+//! Compares what a file or a module holds with what is expected: every difference at once, before anything is changed.
 
+use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
 use half::{bf16, f16};
 use safetensors::Dtype;
@@ -14,43 +16,77 @@ pub(super) fn header<E: Element>(
     layout: &[NamedTensor<E>],
     infos: &HashMap<String, &TensorInfo>,
 ) -> Result<(), WeightsError> {
+    let mismatches = compare(layout, infos, |tensor, info| [shape(tensor, &info.shape), dtype(tensor, info.dtype)]);
+    fits(place, mismatches)
+}
+
+/// Names and shapes of a module's tensors against those of a network.
+pub(super) fn module<E>(
+    network: &str,
+    layout: &[NamedTensor<E>],
+    module: &[NamedTensor<E>],
+) -> Result<(), WeightsError> {
+    let mut found = HashMap::new();
+    for tensor in module {
+        if found.insert(tensor.name.as_str(), tensor).is_some() {
+            return Err(WeightsError::Name { name: tensor.name.clone(), reason: "two tensors of the name" });
+        }
+    }
+    let mismatches = compare(layout, &found, |tensor, found| [shape(tensor, &found.shape), None]);
+    if mismatches.is_empty() {
+        return Ok(());
+    }
+    Err(WeightsError::Module { network: network.into(), mismatches })
+}
+
+/// Everything that is missing, unexpected, or different in the eyes of `look`.
+fn compare<E, K: Borrow<str> + Eq + Hash, T>(
+    layout: &[NamedTensor<E>],
+    found: &HashMap<K, T>,
+    look: impl Fn(&NamedTensor<E>, &T) -> [Option<Mismatch>; 2],
+) -> Vec<Mismatch> {
     let known: HashSet<&str> = layout.iter().map(|tensor| tensor.name.as_str()).collect();
-    let mut unexpected: Vec<&str> = infos.keys().map(String::as_str).collect();
+    let mut unexpected: Vec<&str> = found.keys().map(Borrow::borrow).collect();
     unexpected.retain(|name| !known.contains(name));
     unexpected.sort_unstable();
 
     let mut mismatches = Vec::new();
     for tensor in layout {
-        let Some(info) = infos.get(&tensor.name) else {
-            mismatches
-                .push(Mismatch::Missing { name: tensor.name.clone(), nearest: nearest(&tensor.name, &unexpected) });
-            continue;
-        };
-        if info.shape != tensor.shape {
-            mismatches.push(Mismatch::Shape {
-                name: tensor.name.clone(),
-                expected: tensor.shape.clone(),
-                got: info.shape.clone(),
-            });
-        }
-        let loads = match info.dtype {
-            Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16 => true,
-            Dtype::I64 => tensor.is_counter(),
-            _ => false,
-        };
-        if !loads {
-            mismatches.push(Mismatch::Dtype {
-                name: tensor.name.clone(),
-                expected: match tensor.is_counter() {
-                    true => "I64, F64, F32, F16 or BF16",
-                    false => "F64, F32, F16 or BF16",
-                },
-                got: info.dtype,
-            });
+        match found.get(tensor.name.as_str()) {
+            Some(found) => mismatches.extend(look(tensor, found).into_iter().flatten()),
+            None => {
+                let nearest = nearest(&tensor.name, &unexpected);
+                mismatches.push(Mismatch::Missing { name: tensor.name.clone(), nearest });
+            }
         }
     }
     mismatches.extend(unexpected.iter().map(|&name| Mismatch::Unexpected { name: name.into() }));
-    fits(place, mismatches)
+    mismatches
+}
+
+fn shape<E>(tensor: &NamedTensor<E>, got: &[usize]) -> Option<Mismatch> {
+    (tensor.shape != got).then(|| Mismatch::Shape {
+        name: tensor.name.clone(),
+        expected: tensor.shape.clone(),
+        got: got.to_vec(),
+    })
+}
+
+/// Whether a file's elements can be read as a tensor's.
+pub(super) fn dtype<E>(tensor: &NamedTensor<E>, got: Dtype) -> Option<Mismatch> {
+    let loads = match got {
+        Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16 => true,
+        Dtype::I64 => tensor.is_counter(),
+        _ => false,
+    };
+    (!loads).then(|| Mismatch::Dtype {
+        name: tensor.name.clone(),
+        expected: match tensor.is_counter() {
+            true => "I64, F64, F32, F16 or BF16",
+            false => "F64, F32, F16 or BF16",
+        },
+        got,
+    })
 }
 
 /// The file's values as the module's type, once [`header`] has passed.
@@ -59,24 +95,31 @@ pub(super) fn values<E: Element>(
     layout: &[NamedTensor<E>],
     infos: &HashMap<String, &TensorInfo>,
     data: &[u8],
-) -> Result<Vec<Option<Vec<E>>>, WeightsError> {
+) -> Result<Vec<Vec<E>>, WeightsError> {
     let mut mismatches = Vec::new();
     let mut all = Vec::with_capacity(layout.len());
     for tensor in layout {
         let info = infos[&tensor.name];
-        let bytes = &data[info.data_offsets.0..info.data_offsets.1];
-        let Some((size, read)) = reader(info.dtype) else {
-            continue; // refused by `header`
-        };
-        let wide = bytes.chunks_exact(size).map(read);
-        let fits = |x: &f64| x.is_finite() && !E::narrow(*x).widen().is_finite();
-        if let Some(value) = wide.clone().find(fits) {
-            mismatches.push(Mismatch::Overflow { name: tensor.name.clone(), value, dtype: E::DTYPE });
+        match convert(&tensor.name, info.dtype, &data[info.data_offsets.0..info.data_offsets.1]) {
+            Ok(values) => all.push(values),
+            Err(mismatch) => mismatches.push(mismatch),
         }
-        all.push(Some(wide.map(E::narrow).collect()));
     }
     fits(place, mismatches)?;
     Ok(all)
+}
+
+/// A tensor's bytes as values, once [`dtype`] has passed.
+pub(super) fn convert<E: Element>(name: &str, dtype: Dtype, bytes: &[u8]) -> Result<Vec<E>, Mismatch> {
+    let Some((size, read)) = reader(dtype) else {
+        return Err(Mismatch::Dtype { name: name.into(), expected: "F64, F32, F16 or BF16", got: dtype });
+    };
+    let wide = bytes.chunks_exact(size).map(read);
+    let overflows = |x: &f64| x.is_finite() && !E::narrow(*x).widen().is_finite();
+    match wide.clone().find(overflows) {
+        Some(value) => Err(Mismatch::Overflow { name: name.into(), value, dtype: E::DTYPE }),
+        None => Ok(wide.map(E::narrow).collect()),
+    }
 }
 
 fn fits(place: &str, mismatches: Vec<Mismatch>) -> Result<(), WeightsError> {
@@ -109,7 +152,7 @@ fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
 }
 
 /// The most similar of the candidates, if it is similar at all.
-fn nearest(name: &str, candidates: &[&str]) -> Option<String> {
+pub(super) fn nearest(name: &str, candidates: &[&str]) -> Option<String> {
     /// Comparing costs the product of the lengths; a file full of long names is not worth it.
     const LONGEST: usize = 200;
     const MOST: usize = 500;

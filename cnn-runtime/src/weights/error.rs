@@ -40,8 +40,62 @@ pub enum WeightsError {
         mismatches: Vec<Mismatch>,
     },
 
+    /// A module's tensors are not those of a network's graph.
+    #[error("the module does not fit {network} in {} point{}: {}; nothing was changed, take the module of this very network",
+        mismatches.len(), if mismatches.len() == 1 { "" } else { "s" }, joined(mismatches))]
+    Module {
+        /// The network.
+        network: String,
+        /// Every difference: first the network's tensors in its order, then what else the module holds by name.
+        mismatches: Vec<Mismatch>,
+    },
+
+    /// A graph does not know all tensors of its network, because types of Rust hold some.
+    #[error("only Rust's types know the tensors of {} in {network}: keep its weights as a typed module, by weights::save and weights::load",
+        modules.join(", "))]
+    Custom {
+        /// The network.
+        network: String,
+        /// Its custom modules, each with its place among the names of parameters: `custom crate::Attention (body.1)`.
+        modules: Vec<String>,
+    },
+
+    /// A file does not hold the tensor that was asked for.
+    #[error("{place} holds no tensor {}{}: it holds {}",
+        shown(name), nearest.as_ref().map(|name| format!(", did you mean {}", shown(name))).unwrap_or_default(), listed(held))]
+    Absent {
+        /// The file.
+        place: String,
+        /// The name that was asked for.
+        name: String,
+        /// The most similar name in the file.
+        nearest: Option<String>,
+        /// Every name in the file, sorted.
+        held: Vec<String>,
+    },
+
+    /// The tensor that was asked for holds what cannot be read.
+    #[error("{place}: {mismatch}")]
+    Unreadable {
+        /// The file.
+        place: String,
+        /// What is wrong with the tensor.
+        mismatch: Mismatch,
+    },
+
+    /// A tensor is too large for the memory there is, or for what is read at once.
+    #[error("tensor {} takes {bytes} bytes, more than {limit}: make it smaller", shown(name))]
+    Memory {
+        /// The tensor.
+        name: String,
+        /// Its size in bytes.
+        bytes: u64,
+        /// What it is too large for.
+        limit: &'static str,
+    },
+
     /// Two tensors of the module bear one name, or one bears the name that the format keeps for itself.
-    #[error("cannot save a module with {reason} {name:?}: rename a field")]
+    #[error("expected each tensor under a name of its own, got {reason} {name:?}: rename one")]
     Name {
         /// The name.
         name: String,
@@ -49,8 +103,8 @@ pub enum WeightsError {
         reason: &'static str,
     },
 
-    /// A rule gave the wrong number of values.
-    #[error("tensor {name} of shape {shape:?} takes {expected} values, the rule gave {got}")]
+    /// A tensor was given the wrong number of values.
+    #[error("tensor {name} of shape {shape:?} takes {expected} values, got {got}")]
     Length {
         /// The tensor.
         name: String,
@@ -88,17 +142,17 @@ pub enum WeightsError {
     },
 }
 
-/// One difference between a file and a module.
+/// One difference between the tensors that a network has and those that a file or a module holds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mismatch {
-    /// The module has it, the file does not.
+    /// The network has it, the file does not.
     Missing {
-        /// The module's tensor.
+        /// The network's tensor.
         name: String,
-        /// The most similar name among those the module does not have.
+        /// The most similar name among those the network does not have.
         nearest: Option<String>,
     },
-    /// The file has it, the module does not.
+    /// The file has it, the network does not.
     Unexpected {
         /// The file's tensor.
         name: String,
@@ -107,12 +161,12 @@ pub enum Mismatch {
     Shape {
         /// The tensor.
         name: String,
-        /// Its shape in the module.
+        /// Its shape in the network.
         expected: Vec<usize>,
         /// Its shape in the file.
         got: Vec<usize>,
     },
-    /// The file's elements cannot become the module's.
+    /// The file's elements cannot become the network's.
     Dtype {
         /// The tensor.
         name: String,
@@ -121,13 +175,13 @@ pub enum Mismatch {
         /// What the file holds.
         got: Dtype,
     },
-    /// A finite value of the file is too large for the module's type.
+    /// A finite value of the file is too large for the type it is read as.
     Overflow {
         /// The tensor.
         name: String,
         /// The value.
         value: f64,
-        /// The module's type.
+        /// The type it is read as.
         dtype: Dtype,
     },
 }
@@ -138,7 +192,7 @@ impl fmt::Display for Mismatch {
             Self::Missing { name, nearest } => {
                 write!(f, "missing {}", shown(name))?;
                 match nearest {
-                    Some(nearest) => write!(f, " (the file has {})", shown(nearest)),
+                    Some(nearest) => write!(f, " (nearest: {})", shown(nearest)),
                     None => Ok(()),
                 }
             }
@@ -167,4 +221,16 @@ fn shown(name: &str) -> String {
 fn joined(mismatches: &[Mismatch]) -> String {
     let each: Vec<String> = mismatches.iter().map(Mismatch::to_string).collect();
     each.join("; ")
+}
+
+/// The first names of many.
+fn listed(names: &[String]) -> String {
+    const MOST: usize = 20;
+    let mut listed: Vec<String> = names.iter().take(MOST).map(|name| shown(name)).collect();
+    match names.len() {
+        0 => listed.push("none".into()),
+        count if count > MOST => listed.push(format!("and {} more", count - MOST)),
+        _ => (),
+    }
+    listed.join(", ")
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dfdx::dtypes::Dtype as DfdxDtype;
 use safetensors::tensor::Metadata;
@@ -127,19 +127,8 @@ pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), WeightsE
 }
 
 /// The values of a file, in the order of `layout`.
-pub(super) fn read_file<E: Element>(
-    path: &Path,
-    layout: &[NamedTensor<E>],
-) -> Result<Vec<Option<Vec<E>>>, WeightsError> {
-    let place = path.display().to_string();
-    let failed = |source| WeightsError::Io { action: "read", path: path.into(), source };
-    // Opening a pipe would block, so look first.
-    let metadata = std::fs::metadata(path).map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(format(&place, "no regular file"));
-    }
-    let file = File::open(path).map_err(failed)?;
-    read(&place, file, metadata.len(), layout, failed)
+pub(super) fn read_file<E: Element>(path: &Path, layout: &[NamedTensor<E>]) -> Result<Vec<Vec<E>>, WeightsError> {
+    read(Source::open(path)?, layout)
 }
 
 /// The values of a file in memory, in the order of `layout`.
@@ -147,51 +136,87 @@ pub(super) fn decode<E: Element>(
     place: &str,
     bytes: &[u8],
     layout: &[NamedTensor<E>],
-) -> Result<Vec<Option<Vec<E>>>, WeightsError> {
-    let failed = |error: io::Error| format(place, error);
-    read(place, bytes, bytes.len() as u64, layout, failed)
+) -> Result<Vec<Vec<E>>, WeightsError> {
+    read(Source { place: place.into(), path: None, bytes, len: bytes.len() as u64 }, layout)
 }
 
-/// Header, check, data: eight bytes of length, JSON, then the tensors without gaps to the end of the file.
-fn read<E: Element>(
-    place: &str,
-    mut source: impl Read,
-    len: u64,
-    layout: &[NamedTensor<E>],
-    failed: impl Fn(io::Error) -> WeightsError,
-) -> Result<Vec<Option<Vec<E>>>, WeightsError> {
-    let mut exactly = |count: u64| -> Result<Vec<u8>, WeightsError> {
-        let mut bytes = Vec::new();
-        let read = source.by_ref().take(count).read_to_end(&mut bytes);
-        match read.map_err(&failed)? as u64 {
-            got if got == count => Ok(bytes),
-            got => Err(format(place, format_args!("cut off: {count} bytes expected, {got} found"))),
-        }
-    };
-
-    let header = exactly(8)?;
-    let header = header.iter().rev().fold(0, |n, &byte| n << 8 | u64::from(byte));
-    if header > MAX_HEADER {
-        let reason = format_args!("it claims a header of {header} bytes, the limit is {MAX_HEADER}");
-        return Err(format(place, reason));
-    }
-    if header > len.saturating_sub(8) {
-        let reason = format_args!("cut off: it claims a header of {header} bytes and has {len} in all");
-        return Err(format(place, reason));
-    }
-    // This checks that the tensors follow each other without gaps and that sizes are those of types and shapes.
-    let metadata: Metadata =
-        serde_json::from_slice(&exactly(header)?).map_err(|error| format(place, format_args!("header: {error}")))?;
-    let (expected, got) = (metadata.data_len() as u64, len - 8 - header);
-    if expected != got {
-        let reason = format_args!("its tensors take {expected} bytes, it holds {got}");
-        return Err(format(place, reason));
-    }
-
+/// Header, check, data.
+fn read<E: Element>(mut source: Source<impl Read>, layout: &[NamedTensor<E>]) -> Result<Vec<Vec<E>>, WeightsError> {
+    let metadata = source.header()?;
     let infos = metadata.tensors();
-    check::header(place, layout, &infos)?;
-    let data = exactly(expected)?;
-    check::values(place, layout, &infos, &data)
+    check::header(&source.place, layout, &infos)?;
+    let data = source.exactly(metadata.data_len() as u64)?;
+    check::values(&source.place, layout, &infos, &data)
+}
+
+/// A file: eight bytes of length, JSON, then the tensors without gaps to the end.
+pub(super) struct Source<R> {
+    /// What errors call it.
+    pub place: String,
+    /// If it is on disk.
+    path: Option<PathBuf>,
+    /// What has not been read yet.
+    pub bytes: R,
+    /// The length of all of it.
+    len: u64,
+}
+
+impl Source<File> {
+    pub fn open(path: &Path) -> Result<Self, WeightsError> {
+        let place = path.display().to_string();
+        let failed = |source| WeightsError::Io { action: "read", path: path.into(), source };
+        // Opening a pipe would block, so look first.
+        let metadata = std::fs::metadata(path).map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(format(&place, "no regular file"));
+        }
+        let bytes = File::open(path).map_err(failed)?;
+        Ok(Self { place, path: Some(path.into()), bytes, len: metadata.len() })
+    }
+}
+
+impl<R: Read> Source<R> {
+    /// What every tensor is and where its bytes lie behind the header.
+    pub fn header(&mut self) -> Result<Metadata, WeightsError> {
+        let (len, header) = (self.len, self.exactly(8)?);
+        let header = header.iter().rev().fold(0, |n, &byte| n << 8 | u64::from(byte));
+        if header > MAX_HEADER {
+            let reason = format_args!("it claims a header of {header} bytes, the limit is {MAX_HEADER}");
+            return Err(format(&self.place, reason));
+        }
+        if header > len.saturating_sub(8) {
+            let reason = format_args!("cut off: it claims a header of {header} bytes and has {len} in all");
+            return Err(format(&self.place, reason));
+        }
+        let json = self.exactly(header)?;
+        // This checks that the tensors follow each other without gaps and that sizes are those of types and shapes.
+        let metadata: Metadata =
+            serde_json::from_slice(&json).map_err(|error| format(&self.place, format_args!("header: {error}")))?;
+        let (expected, got) = (metadata.data_len() as u64, len - 8 - header);
+        if expected != got {
+            let reason = format_args!("its tensors take {expected} bytes, it holds {got}");
+            return Err(format(&self.place, reason));
+        }
+        Ok(metadata)
+    }
+
+    /// The next bytes, exactly as many.
+    pub fn exactly(&mut self, count: u64) -> Result<Vec<u8>, WeightsError> {
+        let mut bytes = Vec::new();
+        let read = self.bytes.by_ref().take(count).read_to_end(&mut bytes);
+        match read.map_err(|error| self.failed(error))? as u64 {
+            got if got == count => Ok(bytes),
+            got => Err(format(&self.place, format_args!("cut off: {count} bytes expected, {got} found"))),
+        }
+    }
+
+    /// What to tell if the system refuses.
+    pub fn failed(&self, source: io::Error) -> WeightsError {
+        match &self.path {
+            Some(path) => WeightsError::Io { action: "read", path: path.clone(), source },
+            None => format(&self.place, source),
+        }
+    }
 }
 
 fn format(place: &str, reason: impl ToString) -> WeightsError {

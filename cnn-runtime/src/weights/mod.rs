@@ -1,7 +1,9 @@
 //! The tensors of a module by name: read, set, saved, loaded, initialised, averaged.
 //!
-//! Works on every dfdx module ([`TensorCollection`]). A tensor's name is the path of fields that leads to it, joined by
-//! dots (`layer1.0.conv1.weight`). Files are [safetensors](https://huggingface.co/docs/safetensors), readable by PyTorch.
+//! Works on every dfdx module ([`TensorCollection`]); [`StateDict`] holds the tensors of a network known as a graph alone,
+//! [`read_tensor`] and [`write_tensors`] those of no network at all. A tensor's name is the path of fields that leads to
+//! it, joined by dots (`layer1.0.conv1.weight`). Files are [safetensors](https://huggingface.co/docs/safetensors), readable
+//! by PyTorch.
 //!
 //! ```
 //! use cnn_runtime::weights;
@@ -22,6 +24,8 @@ mod check;
 mod ema;
 mod error;
 mod file;
+mod state_dict;
+mod tensor_file;
 mod visit;
 
 pub mod init;
@@ -31,11 +35,15 @@ use std::path::Path;
 use dfdx::nn::tensor_collection::TensorCollection;
 use dfdx::tensor_ops::Device;
 
+#[doc(no_inline)]
+pub use cnn_lang::graph::Role;
 pub use ema::Ema;
 pub use error::{Mismatch, WeightsError};
 pub use file::Element;
+pub use state_dict::StateDict;
+pub use tensor_file::{read_tensor, write_tensors};
 
-/// A copy of one tensor of a module.
+/// One tensor: a copy of a module's, or one of a [`StateDict`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedTensor<E> {
     /// Fields leading to it, joined by dots.
@@ -132,7 +140,7 @@ where
     M: TensorCollection<E, D>,
 {
     let values = file::read_file(path.as_ref(), &visit::read(module, false))?;
-    visit::write(module, values)
+    visit::write(module, values.into_iter().map(Some).collect())
 }
 
 /// [`load`] from bytes in memory.
@@ -146,7 +154,7 @@ where
     M: TensorCollection<E, D>,
 {
     let values = file::decode("the file in memory", bytes, &visit::read(module, false))?;
-    visit::write(module, values)
+    visit::write(module, values.into_iter().map(Some).collect())
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ fn a_rule_of_the_wrong_length_changes_nothing() {
     let mut layer = counting::<f32>();
     let before = named_tensors(&layer);
     let error = fill_with(&mut layer, |_, _| vec![0.0; 12]).unwrap_err();
-    assert_eq!(error.to_string(), "tensor bn.scale of shape [2] takes 2 values, the rule gave 12");
+    assert_eq!(error.to_string(), "tensor bn.scale of shape [2] takes 2 values, got 12");
     assert_eq!(named_tensors(&layer), before);
 }
 
@@ -159,7 +159,7 @@ fn every_mismatch_is_in_one_message_and_nothing_changes() {
         error,
         "the file in memory does not fit the module in 7 points: \
          weight has shape [2, 3, 2, 1], expected [2, 3, 1, 2]; \
-         missing bn.scale (the file has bn.scales); \
+         missing bn.scale (nearest: bn.scales); \
          bn.bias holds I64, expected F64, F32, F16 or BF16; \
          missing bn.running_mean; \
          num_batches_tracked holds I32, expected I64, F64, F32, F16 or BF16; \

@@ -50,9 +50,11 @@ fn apply<E: Element>(
     rule: &mut dyn FnMut(&NamedTensor<E>) -> Option<Vec<f64>>,
     tensor: &NamedTensor<E>,
 ) -> Result<Option<Vec<E>>, WeightsError> {
-    let Some(values) = rule(tensor) else {
-        return Ok(None);
-    };
+    rule(tensor).map(|values| narrowed(tensor, values)).transpose()
+}
+
+/// Values for a tensor in its own type, if they are as many as it takes.
+pub(super) fn narrowed<E: Element>(tensor: &NamedTensor<E>, values: Vec<f64>) -> Result<Vec<E>, WeightsError> {
     let expected = tensor.shape.iter().product();
     if values.len() != expected {
         return Err(WeightsError::Length {
@@ -62,7 +64,7 @@ fn apply<E: Element>(
             got: values.len(),
         });
     }
-    Ok(Some(values.into_iter().map(E::narrow).collect()))
+    Ok(values.into_iter().map(E::narrow).collect())
 }
 
 struct Reader<E> {

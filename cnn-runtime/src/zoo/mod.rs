@@ -11,6 +11,7 @@
 //! | [`lenet`] | `LeNet5` | LeCun et al. 1998 |
 //! | [`alexnet`] | `AlexNet` | Krizhevsky 2014 |
 //! | [`vgg`] | `VGG11`, `VGG13`, `VGG16`, `VGG19`, each with `BN` behind it too | Simonyan & Zisserman 2015 |
+//! | [`googlenet`] | `GoogLeNet`, `GoogLeNetAux` with auxiliary classifiers | Szegedy et al. 2015 |
 //! | [`resnet`] | `ResNet18`, `ResNet34`, `ResNet50`, `ResNet101`, `ResNet152` | He et al. 2015 |
 //! | [`resnet_cifar`] | `ResNet20Cifar`, `ResNet32Cifar`, `ResNet44Cifar`, `ResNet56Cifar`, `ResNet110Cifar`, `ResNet1001Cifar` | He et al. 2015, 2016 |
 //! | [`densenet`] | `DenseNet121`, `DenseNet161`, `DenseNet169`, `DenseNet201` | Huang et al. 2017 |
@@ -23,6 +24,8 @@ pub mod lenet;
 pub mod alexnet;
 
 pub mod vgg;
+
+pub mod googlenet;
 
 pub mod resnet;
 
@@ -39,6 +42,7 @@ pub mod regnet;
 pub use alexnet::*;
 pub use densenet::*;
 pub use efficientnet::*;
+pub use googlenet::*;
 pub use lenet::*;
 pub use mobilenet_v3::*;
 pub use regnet::*;
@@ -58,6 +62,8 @@ pub const ALL: &[(&str, &str)] = &[
     ("vgg13_bn", VGG13BN),
     ("vgg16_bn", VGG16BN),
     ("vgg19_bn", VGG19BN),
+    ("googlenet", GoogLeNet),
+    ("googlenet_aux", GoogLeNetAux),
     ("resnet18", ResNet18),
     ("resnet34", ResNet34),
     ("resnet50", ResNet50),

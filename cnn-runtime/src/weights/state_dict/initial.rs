@@ -1,0 +1,136 @@
+//! Where layers start when no Rust type says so: what the typed layers of [`crate::layers`] do, from the graph alone.
+
+use cnn_lang::graph::{Graph, Op, TensorSpec};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use crate::weights::{Element, NamedTensor, WeightsError};
+
+/// The values of a tensor before training.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Start {
+    /// The same everywhere.
+    Constant(f64),
+    /// Drawn uniformly between `-bound` and `bound`.
+    Uniform { bound: f64 },
+}
+
+/// For every tensor, in the order of [`Graph::tensors`].
+pub(super) fn starts(graph: &Graph) -> Vec<Start> {
+    let of = |node| {
+        let node: &cnn_lang::graph::Node = node;
+        let tensors = node.op.tensors(&graph.input_shapes(node));
+        tensors.iter().map(|tensor| start(&node.op, tensor.name, &tensors)).collect::<Vec<_>>()
+    };
+    graph.nodes.iter().flat_map(of).collect()
+}
+
+/// For one tensor among those of its layer.
+fn start(op: &Op, name: &str, tensors: &[TensorSpec]) -> Start {
+    match op {
+        // PyTorch's `kaiming_uniform(a = sqrt 5)`, for the bias too. He et al. 2015.
+        Op::Conv(_) | Op::Linear { .. } => {
+            let fan_in: usize = tensors.first().map_or(1, |weight| weight.shape.iter().skip(1).product());
+            Start::Uniform { bound: 1.0 / (fan_in.max(1) as f64).sqrt() }
+        }
+        Op::Bn { .. } | Op::Gn { .. } | Op::Ln { .. } => {
+            Start::Constant(if matches!(name, "weight" | "running_var") { 1.0 } else { 0.0 })
+        }
+        Op::Prelu { .. } => Start::Constant(0.25),
+        Op::Affine { init, .. } => Start::Constant(if name == "weight" { *init } else { 0.0 }),
+        // Nothing is learned.
+        Op::Input
+        | Op::Lrn { .. }
+        | Op::Relu
+        | Op::Relu6
+        | Op::Leaky { .. }
+        | Op::Sigmoid
+        | Op::Tanh
+        | Op::Silu
+        | Op::Hswish
+        | Op::Hsigmoid
+        | Op::Gelu
+        | Op::Softmax
+        | Op::MaxPool(_)
+        | Op::AvgPool { .. }
+        | Op::AdaptiveAvgPool { .. }
+        | Op::Gap
+        | Op::Pad { .. }
+        | Op::Dropout { .. }
+        | Op::DropPath { .. }
+        | Op::Flatten
+        | Op::Identity
+        | Op::Zero { .. }
+        | Op::Shift { .. }
+        | Op::Shuffle { .. }
+        | Op::Upsample { .. }
+        | Op::Scale { .. }
+        | Op::Subsample { .. }
+        | Op::PadChannels { .. }
+        | Op::Select { .. }
+        | Op::Add
+        | Op::Concat
+        | Op::Mul
+        | Op::Custom { .. } => Start::Constant(0.0),
+    }
+}
+
+/// Numbers that one thread draws at a time.
+const CHUNK: usize = 1 << 14;
+
+/// As many values as the tensor's shape says. Number `i` is draw `i` of ChaCha8's stream for `seed` and the tensor's name,
+/// whichever thread draws it.
+pub(super) fn values<E: Element>(tensor: &NamedTensor<E>, start: Start, seed: u64) -> Result<Vec<E>, WeightsError> {
+    let bytes = tensor.shape.iter().fold(size_of::<E>() as u64, |bytes, &n| bytes.saturating_mul(n as u64));
+    let failed = || WeightsError::Memory { name: tensor.name.clone(), bytes, limit: "the memory there is" };
+    let count = usize::try_from(bytes).map_err(|_| failed())? / size_of::<E>();
+    let mut values: Vec<E> = Vec::new();
+    values.try_reserve_exact(count).map_err(|_| failed())?;
+    match start {
+        Start::Constant(value) => values.resize(count, E::narrow(value)),
+        Start::Uniform { bound } => {
+            values.resize(count, E::default());
+            let mut stream = ChaCha8Rng::seed_from_u64(seed);
+            stream.set_stream(fnv1a(&tensor.name));
+            values.par_chunks_mut(CHUNK).enumerate().for_each(|(number, chunk)| {
+                let mut rng = stream.clone();
+                // A draw takes two words of the stream.
+                rng.set_word_pos((2 * CHUNK * number) as u128);
+                chunk.fill_with(|| E::narrow(bound * (2.0 * rng.r#gen::<f64>() - 1.0)));
+            });
+        }
+    }
+    Ok(values)
+}
+
+/// Fowler, Noll & Vo's hash, 64 bits: a name as a number, the same on every machine.
+fn fnv1a(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_one_stream() {
+        let shape = vec![3 * CHUNK + 5];
+        let tensor = NamedTensor::<f64> { name: "fc.weight".into(), shape, data: Vec::new() };
+        let found = values(&tensor, Start::Uniform { bound: 0.5 }, 7).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(7);
+        rng.set_stream(fnv1a("fc.weight"));
+        let expected: Vec<f64> = (0..found.len()).map(|_| 0.5 * (2.0 * rng.r#gen::<f64>() - 1.0)).collect();
+        assert_eq!(found, expected);
+        assert_eq!(fnv1a("input"), 0x1ebb_ae8f_5810_b65b);
+    }
+
+    #[test]
+    fn what_no_memory_holds_is_refused() {
+        for shape in [vec![1 << 40, 1 << 20], vec![usize::MAX, usize::MAX]] {
+            let tensor = NamedTensor::<f32> { name: "w".into(), shape, data: Vec::new() };
+            let error = values(&tensor, Start::Constant(0.0), 0).unwrap_err().to_string();
+            assert!(error.starts_with("tensor w takes ") && error.contains("the memory there is"), "{error}");
+        }
+    }
+}

@@ -72,7 +72,10 @@ pub trait Executor<E>: Send {
     fn set_state(&mut self, index: usize, values: &[E]);
 
     /// Replaces all constants.
-    fn set_constants(&mut self, constants: Vec<Vec<E>>);
+    ///
+    /// # Errors
+    /// If the memory is not to be had.
+    fn set_constants(&mut self, constants: Vec<Vec<E>>) -> Result<(), EngineError>;
 
     /// The same plan and weights with memory of its own.
     ///

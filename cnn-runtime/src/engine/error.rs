@@ -108,6 +108,9 @@ pub enum EngineError {
         /// Values that it has.
         got: usize,
     },
+    /// A plan that would harm itself: a mistake of the planner, which refuses to run it.
+    #[error("the plan is unsound and will not be run; please report it: {0}")]
+    Plan(String),
     /// A checkpoint that is damaged or of another training.
     #[error("checkpoint: {0}")]
     Checkpoint(String),

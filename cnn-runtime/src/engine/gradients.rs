@@ -228,7 +228,7 @@ impl<'a> Reverse<'a> {
             dz = self.through(norm.activation.take(), outputs[0].value, dy, place);
             self.contribute(onto, dz, place);
         }
-        let parameters = &inputs[3..];
+        let parameters = &inputs[1..];
         let mut reads = vec![inputs[0], outputs[1].value, outputs[2].value];
         reads.extend_from_slice(parameters);
         reads.push(dz);

@@ -147,7 +147,7 @@ impl Lowering<'_> {
                 Mode::Training => {
                     let first = 2 * usize::from(*affine);
                     let statistics = [first, first + 1].map(|n| self.tensor(index, n, channels));
-                    let mut reads = vec![inputs[0], statistics[0], statistics[1]];
+                    let mut reads = vec![inputs[0]];
                     reads.extend((0..first).map(|n| ValueId(self.first[index] + n)));
                     let y = self.program.computed(extent, Class::Activation);
                     let [mean, inverse] = [(); 2].map(|()| self.program.computed(Extent::Fixed(channels), Class::Activation));

@@ -123,15 +123,15 @@ pub enum Operation {
         /// Applied last.
         activation: Option<Activation>,
     },
-    /// `[x, running mean, running variance, weight?, bias?] -> [y, mean, inverse deviation]`: `y = activation(onto + norm(x))`;
-    /// the running statistics are changed.
+    /// `[x, weight?, bias?] -> [y, mean, inverse deviation]`: `y = activation(onto + norm(x))`; running mean and running
+    /// variance are changed.
     BatchNorm(BatchNorm),
     /// `[x, mean, inverse deviation, weight?, bias?, dy] -> [dx, dweight?, dbias?]` of a batch normalisation that was
     /// computed onto nothing.
     BatchNormGradient(BatchNorm),
     /// `[x] -> [y]`
     Activate(Activation),
-    /// `[y or x, dy] -> [dx]`: the output where [`Activation::slope_from_output`] knows the slope by it, else the input.
+    /// `[y or x, dy] -> [dx]`: the output where [`Activation::known_by_output`], else the input.
     ActivateGradient(Activation),
     /// `[x…] -> [y]`: `y = activation(onto + sum of x)`.
     Add {
@@ -215,7 +215,6 @@ impl Operation {
     pub fn overwrites(&self) -> Option<usize> {
         match self {
             Operation::Activate(_) | Operation::Affine { .. } | Operation::Gate | Operation::Dropout { .. } => Some(0),
-            Operation::CrossEntropy { .. } => Some(0),
             Operation::ActivateGradient(_) => Some(1),
             Operation::BatchNormGradient(norm) => Some(if norm.affine { 5 } else { 3 }),
             Operation::Conv { .. }
@@ -237,10 +236,17 @@ impl Operation {
             | Operation::LayerGradient(_)
             | Operation::Weight(_)
             | Operation::WeightGradient(_)
+            | Operation::CrossEntropy { .. }
             | Operation::GradientNorm
             | Operation::Update { .. }
             | Operation::Average => None,
         }
+    }
+
+    /// Whether back ends take its tensors from the first sample to the last with all that lies between: then no output may
+    /// lie between the samples of another operand.
+    pub fn takes_spans(&self) -> bool {
+        matches!(self, Operation::BatchNorm(_) | Operation::BatchNormGradient(_))
     }
 
     /// What it is called in listings.
@@ -256,7 +262,7 @@ impl Operation {
             Operation::Affine { .. } => "affine",
             Operation::BatchNorm(_) => "bn",
             Operation::BatchNormGradient(_) => "bn gradient",
-            Operation::Activate(activation) => activation.keyword(),
+            Operation::Activate(_) => "activation",
             Operation::ActivateGradient(_) => "activation gradient",
             Operation::Add { .. } => "add",
             Operation::Gate => "gate",

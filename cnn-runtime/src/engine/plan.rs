@@ -6,11 +6,14 @@
 use std::fmt;
 
 use super::constants::Constants;
-use super::memory::{self, Lifetime};
+use super::error::EngineError;
+use super::memory::{self, ALIGNMENT, Lifetime};
 use super::operation::Operation;
 use super::program::{Class, Extent, Instruction, Origin, Program, State, ValueId};
 use super::report::Report;
+use super::session::elements;
 use super::storage::{Layout, Storage};
+use super::verify::verify;
 
 /// What holds a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +110,7 @@ impl Plan {
         layout: Layout,
         batch: usize,
         workspace: &dyn Fn(&Operation, usize) -> usize,
-    ) -> Plan {
+    ) -> Result<Plan, EngineError> {
         let storage = Storage::of(&program, layout);
         let scratch: Vec<usize> = program.instructions.iter().map(|i| workspace(&i.operation, batch)).collect();
         let mut lifetimes: Vec<Lifetime> = storage
@@ -133,8 +136,14 @@ impl Plan {
         let outputs = program.outputs.iter().map(|named| (named.name.clone(), planner.operand(named.value))).collect();
         let constants = planner.constants;
         let report = Report::of(&program, &storage, layout, batch, &scratch, arena, &constants);
+        let input = program.values.iter().find(|value| value.origin == Origin::Input);
+        let input = input.map_or(0, |value| elements(value.extent));
         let Program { constants: recipes, states, .. } = program;
-        Plan { batch, layout, steps, arena, constants, recipes, states, outputs, report }
+        let plan = Plan { batch, layout, steps, arena, constants, recipes, states, outputs, report };
+        match verify(&plan, input) {
+            Ok(()) => Ok(plan),
+            Err(flaw) => Err(EngineError::Plan(flaw.0)),
+        }
     }
 }
 
@@ -239,17 +248,18 @@ impl fmt::Display for Plan {
     }
 }
 
-/// Bytes of weights and optimizer states in a program.
+/// Bytes of weights and optimizer states in a program, each tensor on its own cache lines.
 pub(super) fn kept(program: &Program, constants: &[(usize, usize)], layout: Layout) -> (usize, usize) {
-    let mut weights: usize = constants.iter().map(|&(_, elements)| elements).sum();
+    let bytes = |elements: usize| (elements * layout.element).next_multiple_of(ALIGNMENT);
+    let mut weights: usize = constants.iter().map(|&(_, elements)| bytes(elements)).sum();
     let mut optimizer = 0;
     for value in &program.values {
         if let (Origin::State(_), Extent::Fixed(elements)) = (value.origin, value.extent) {
             match value.class {
-                Class::Optimizer => optimizer += elements,
-                Class::Weight | Class::Activation | Class::Gradient => weights += elements,
+                Class::Optimizer => optimizer += bytes(elements),
+                Class::Weight | Class::Activation | Class::Gradient => weights += bytes(elements),
             }
         }
     }
-    (weights * layout.element, optimizer * layout.element)
+    (weights, optimizer)
 }

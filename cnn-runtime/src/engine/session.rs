@@ -108,8 +108,7 @@ impl<E: Number> Session<E> {
     /// If they are of another network.
     pub fn set_weights(&mut self, graph: &Graph, weights: &StateDict<E>) -> Result<(), EngineError> {
         fits(graph, weights)?;
-        self.executor.set_constants(constants(&self.plan, weights));
-        Ok(())
+        self.executor.set_constants(constants(&self.plan, weights))
     }
 
     /// A session for another thread: the weights are shared, the memory is its own.

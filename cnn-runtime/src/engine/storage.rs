@@ -115,7 +115,7 @@ impl Storage {
         if let Some(place) = self.view(program, layout, instruction) {
             return place;
         }
-        if let Some(Home { root, offset }) = homes[output.value.0] {
+        if let Some(Home { root, offset }) = homes[output.value.0].filter(|home| !self.would_mix(instruction, home.root)) {
             // The first part to be computed brings the whole into being.
             let place = match self.places[root.0] {
                 Some(place) => place,
@@ -136,6 +136,13 @@ impl Storage {
             Some(place) => place,
             None => self.fresh(program, layout, output.value),
         }
+    }
+
+    /// Whether an operation that takes whole spans would write between the samples of what it reads.
+    fn would_mix(&self, instruction: &Instruction, root: ValueId) -> bool {
+        let buffer = |id: ValueId| self.places[id.0].map(|place| place.buffer);
+        let shares = || instruction.reads().any(|id| buffer(id).is_some() && buffer(id) == buffer(root));
+        instruction.operation.takes_spans() && shares()
     }
 
     fn fresh(&mut self, program: &Program, layout: Layout, id: ValueId) -> Place {
@@ -169,6 +176,10 @@ impl Storage {
         let once = instruction.reads().filter(|&read| read == id).count() == 1;
         let size = |id: ValueId| layout.sample_of(program.extent(id));
         let batched = |id: ValueId| matches!(program.extent(id), Extent::Batch(_));
+        let shares = |other: ValueId| self.places[other.0].is_some_and(|there| there.buffer == place.buffer);
+        if instruction.operation.takes_spans() && instruction.reads().any(|other| other != id && shares(other)) {
+            return false;
+        }
         if !once || self.read[id.0] > index || size(id) != size(value) || batched(id) != batched(value) {
             return false;
         }

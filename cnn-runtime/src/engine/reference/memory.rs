@@ -16,6 +16,7 @@ use crate::engine::memory::ALIGNMENT;
 use crate::engine::plan::{Operand, Plan, Source};
 use crate::engine::program::Extent;
 use crate::engine::session::elements;
+use crate::kernels::bn_act::Samples;
 
 /// Zeros on whole cache lines.
 pub(super) struct Block<E> {
@@ -220,6 +221,17 @@ impl<'a, E: Number> View<'a, E> {
         unsafe { std::slice::from_raw_parts(self.start, self.samples * self.len) }
     }
 
+    /// From the first number to the last, what lies between samples included. Of a step that takes whole spans only.
+    pub fn span(&self) -> Samples<&'a [E]> {
+        // SAFETY: as in `sample`; `verify` lets no output of such a step into the gaps.
+        let data = unsafe { std::slice::from_raw_parts(self.start, self.reach()) };
+        Samples { data, stride: self.stride }
+    }
+
+    fn reach(&self) -> usize {
+        self.samples.saturating_sub(1) * self.stride + self.len
+    }
+
     /// Numbers `index * len` and on of a sample.
     pub fn plane(&self, sample: usize, index: usize, len: usize) -> &'a [E] {
         &self.sample(sample)[index * len..(index + 1) * len]
@@ -255,6 +267,13 @@ impl<'a, E: Number> ViewMut<'a, E> {
         assert!(self.is_dense());
         // SAFETY: as in `sample`; dense samples follow each other.
         unsafe { std::slice::from_raw_parts_mut(self.0.start, self.0.samples * self.0.len) }
+    }
+
+    /// From the first number to the last, what lies between samples included. Of a step that takes whole spans only.
+    pub fn span(&mut self) -> Samples<&mut [E]> {
+        // SAFETY: as in `sample`; `verify` lets no other operand of such a step into the gaps.
+        let data = unsafe { std::slice::from_raw_parts_mut(self.0.start, self.0.reach()) };
+        Samples { data, stride: self.0.stride }
     }
 
     /// `f(sample, index, numbers)` for every run of `len` numbers of every sample, on all threads.

@@ -1,0 +1,169 @@
+//! Steps of the backward pass.
+
+use super::executor::LayerKernel;
+use super::forward::{MOST_INPUTS, connect, of_sample, plane, sum};
+use super::memory::{Access, View, ViewMut};
+use super::{Number, conv as conv_kernel};
+use crate::engine::operation::{Activation, ConvShape, LayerGradient, LinearShape, WeightForm};
+use crate::engine::plan::{Start, Step};
+use crate::kernels::Kernel;
+use crate::kernels::activation::Kept;
+use crate::kernels::conv::weight::{STANDARDIZATION_EPS, Standardize};
+use crate::kernels::linear::Linear;
+
+pub(super) fn conv_input<E: Number>(access: &Access<E>, step: &Step, shape: &ConvShape) {
+    let (weight, dy) = (access.view(step.inputs[0]).all(), access.view(step.inputs[1]));
+    let mut dx = sum(access, &step.outputs[0]);
+    let workspace = access.workspace(step.workspace);
+    if dx.is_dense() && dy.is_dense() {
+        conv_kernel(shape, dy.samples).input_grad(weight, dy.all(), dx.all(), workspace);
+    } else {
+        for sample in 0..dy.samples {
+            conv_kernel(shape, 1).input_grad(weight, dy.sample(sample), dx.sample(sample), workspace);
+        }
+    }
+}
+
+pub(super) fn conv_weight<E: Number>(access: &Access<E>, step: &Step, shape: &ConvShape) {
+    let (x, dy) = (access.view(step.inputs[0]), access.view(step.inputs[1]));
+    let mut dweight = sum(access, &step.outputs[0]);
+    let workspace = access.workspace(step.workspace);
+    if x.is_dense() && dy.is_dense() {
+        conv_kernel(shape, dy.samples).weight_grad(x.all(), dy.all(), dweight.all(), workspace);
+    } else {
+        for sample in 0..dy.samples {
+            conv_kernel(shape, 1).weight_grad(x.sample(sample), dy.sample(sample), dweight.all(), workspace);
+        }
+    }
+}
+
+pub(super) fn linear_input<E: Number>(access: &Access<E>, step: &Step, shape: &LinearShape) {
+    let (weight, dy) = (access.view(step.inputs[0]).all(), access.view(step.inputs[1]));
+    let mut dx = sum(access, &step.outputs[0]);
+    let kernel = |batch| Linear { batch, inputs: shape.inputs, outputs: shape.outputs, bias: false };
+    if dx.is_dense() && dy.is_dense() {
+        kernel(dy.samples).input_grad(weight, dy.all(), dx.all());
+    } else {
+        for sample in 0..dy.samples {
+            kernel(1).input_grad(weight, dy.sample(sample), dx.sample(sample));
+        }
+    }
+}
+
+pub(super) fn linear_weight<E: Number>(access: &Access<E>, step: &Step, shape: &LinearShape) {
+    let (x, dy) = (access.view(step.inputs[0]), access.view(step.inputs[1]));
+    let mut dweight = sum(access, &step.outputs[0]);
+    let kernel = |batch| Linear { batch, inputs: shape.inputs, outputs: shape.outputs, bias: false };
+    if x.is_dense() && dy.is_dense() {
+        kernel(dy.samples).weight_grad(x.all(), dy.all(), dweight.all());
+    } else {
+        for sample in 0..dy.samples {
+            kernel(1).weight_grad(x.sample(sample), dy.sample(sample), dweight.all());
+        }
+    }
+}
+
+pub(super) fn bias<E: Number>(access: &Access<E>, step: &Step) {
+    let dy = access.view(step.inputs[0]);
+    let mut dbias = sum(access, &step.outputs[0]);
+    let plane = dy.len / dbias.len().max(1);
+    dbias.each(1, |_, channel, dbias| {
+        let channel = |sample| dy.plane(sample, channel, plane).iter().map(|dy| dy.double()).sum::<f64>();
+        dbias[0] += E::of((0..dy.samples).map(channel).sum());
+    });
+}
+
+pub(super) fn activate<E: Number>(access: &Access<E>, step: &Step, activation: Activation) {
+    let known = access.view(step.inputs[0]);
+    let target = &step.outputs[0];
+    let mut dx = access.view_mut(target.operand);
+    if target.start != Start::Input(1) {
+        dx.copy(access.view(step.inputs[1]));
+    }
+    let kept = if activation.known_by_output() { Kept::Output } else { Kept::Input };
+    dx.each_run(|sample, range, dx| activation.chain(kept, &known.sample(sample)[range], dx));
+}
+
+pub(super) fn gate<E: Number>(access: &Access<E>, step: &Step) {
+    let (x, dy) = (access.view(step.inputs[0]), access.view(step.inputs[1]));
+    let mut dgate = sum(access, &step.outputs[0]);
+    let plane = x.len / dgate.len().max(1);
+    dgate.each(1, |sample, c, dgate| {
+        let products = x.plane(sample, c, plane).iter().zip(dy.plane(sample, c, plane));
+        dgate[0] += E::of(products.map(|(x, dy)| x.double() * dy.double()).sum());
+    });
+}
+
+pub(super) fn embed<E: Number>(access: &Access<E>, step: &Step, first: usize) {
+    let dy = access.view(step.inputs[0]);
+    let mut dx = sum(access, &step.outputs[0]);
+    let before = first * plane(&step.outputs[0]);
+    for sample in 0..dy.samples {
+        let dx = &mut dx.sample(sample)[before..before + dy.len];
+        dx.iter_mut().zip(dy.sample(sample)).for_each(|(dx, &dy)| *dx += dy);
+    }
+}
+
+pub(super) fn layer<E: Number>(
+    access: &Access<E>,
+    step: &Step,
+    gradient: &LayerGradient,
+    kernel: Option<&LayerKernel>,
+) {
+    let Some(kernel) = kernel else { unreachable!("every layer has a kernel") };
+    let count = gradient.wanted.len();
+    let mut reads = step.inputs.iter().map(|&x| access.view(x));
+    let values: [Option<View<E>>; MOST_INPUTS] =
+        std::array::from_fn(|i| if gradient.reads_inputs && i < count { reads.next() } else { None });
+    let y = if gradient.reads_output { reads.next() } else { None };
+    let Some(dy) = reads.next() else { unreachable!("a gradient reads that of the output") };
+    let mut wanted = step.outputs.iter().map(|target| sum(access, target));
+    let mut grads: [Option<ViewMut<E>>; MOST_INPUTS] =
+        std::array::from_fn(|i| if gradient.wanted.get(i) == Some(&true) { wanted.next() } else { None });
+
+    let layer = &gradient.layer;
+    let size = |i: usize| match layer.inputs.get(i) {
+        Some(shape) => (shape.elements(), dy.samples),
+        None => (gradient.parameters[i - layer.inputs.len()], 1),
+    };
+    let whole = dy.samples == kernel.batch
+        && dy.is_dense()
+        && values.iter().flatten().chain(&y).all(View::is_dense)
+        && grads.iter().flatten().all(ViewMut::is_dense);
+    let (kernel, passes) = if whole { (&*kernel.full, 1) } else { (&*kernel.single, dy.samples) };
+    let workspace = access.workspace(step.workspace);
+    for sample in 0..passes {
+        let part = |view: View<'_, E>| if whole { view.all() } else { of_sample(view, sample) };
+        let inputs = values.map(|view| view.map_or(&[][..], part));
+        let mut scratch = &mut *workspace;
+        let mut slices = grads.iter_mut().enumerate().map(|(i, grad)| match grad {
+            Some(grad) if whole => grad.all(),
+            Some(grad) => grad.sample(if grad.samples() == 1 { 0 } else { sample }),
+            // Nobody wants it, but the kernel writes it.
+            None if i < count => {
+                let (elements, samples) = size(i);
+                let len = if whole { elements * samples } else { elements };
+                let (slice, rest) = std::mem::take(&mut scratch).split_at_mut(len);
+                scratch = rest;
+                slice
+            }
+            None => &mut [],
+        });
+        let mut slices: [&mut [E]; MOST_INPUTS] = std::array::from_fn(|_| slices.next().unwrap_or(&mut []));
+        E::backward(kernel, &inputs[..count], y.map_or(&[], part), part(dy), &mut slices[..count]);
+    }
+}
+
+pub(super) fn weight<E: Number>(access: &Access<E>, step: &Step, form: &WeightForm) {
+    let [weight, gradient] = [0, 1].map(|i| access.view(step.inputs[i]).all());
+    let mut dweight = sum(access, &step.outputs[0]);
+    let grads = &mut [dweight.all()];
+    match form {
+        WeightForm::Standardized { filters } => {
+            Standardize { filters: *filters, eps: STANDARDIZATION_EPS }.backward(&[weight], &[], gradient, grads);
+        }
+        WeightForm::Connected { table, inputs, window } => {
+            connect(table, *inputs, *window).backward(&[weight], &[], gradient, grads);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Runs the steps of a plan.
+
+use std::sync::Arc;
+
+use super::memory::{Access, Memory, Tensors};
+use super::{Number, backward, forward, norm, update};
+use crate::engine::backend::{Executor, Feed, Measure};
+use crate::engine::error::EngineError;
+use crate::engine::layers;
+use crate::engine::operation::{Layer, Operation};
+use crate::engine::plan::{Plan, Step};
+use crate::kernels::DynKernel;
+
+/// A plan with its kernels and memory.
+pub(super) struct Machine<E> {
+    plan: Arc<Plan>,
+    /// Of each step.
+    kernels: Arc<Vec<Option<LayerKernel>>>,
+    memory: Memory<E>,
+}
+
+/// The kernel of a layer for a full batch and for a single sample.
+pub(super) struct LayerKernel {
+    pub batch: usize,
+    pub full: Box<dyn DynKernel>,
+    pub single: Box<dyn DynKernel>,
+}
+
+impl LayerKernel {
+    fn of(layer: &Layer, batch: usize) -> LayerKernel {
+        LayerKernel { batch, full: layers::kernel(layer, batch), single: layers::kernel(layer, 1) }
+    }
+}
+
+impl<E: Number> Machine<E> {
+    pub fn new(plan: Arc<Plan>, constants: Arc<Tensors<E>>) -> Result<Self, EngineError> {
+        let kernel = |step: &Step| match &step.operation {
+            Operation::Layer(layer) => Some(LayerKernel::of(layer, plan.batch)),
+            Operation::LayerGradient(gradient) => Some(LayerKernel::of(&gradient.layer, plan.batch)),
+            _ => None,
+        };
+        let kernels = Arc::new(plan.steps.iter().map(kernel).collect());
+        Ok(Machine { memory: Memory::new(&plan, constants)?, plan, kernels })
+    }
+}
+
+/// What a step may need beside its operands.
+pub(super) struct Run<'a, E> {
+    pub access: Access<'a, E>,
+    pub feed: Feed<'a, E>,
+    pub measures: &'a mut [Measure],
+    pub norm: Option<f64>,
+}
+
+impl<E: Number> Run<'_, E> {
+    fn step(&mut self, step: &Step, kernel: Option<&LayerKernel>) {
+        let access = &self.access;
+        match &step.operation {
+            Operation::Conv { shape, activation, .. } => forward::conv(access, step, shape, *activation),
+            Operation::ConvInputGradient(shape) => backward::conv_input(access, step, shape),
+            Operation::ConvWeightGradient(shape) => backward::conv_weight(access, step, shape),
+            Operation::Linear { shape, activation, .. } => forward::linear(access, step, shape, *activation),
+            Operation::LinearInputGradient(shape) => backward::linear_input(access, step, shape),
+            Operation::LinearWeightGradient(shape) => backward::linear_weight(access, step, shape),
+            Operation::BiasGradient => backward::bias(access, step),
+            Operation::Affine { activation } => forward::affine(access, step, *activation),
+            Operation::BatchNorm(norm) => norm::forward(access, step, norm),
+            Operation::BatchNormGradient(norm) => norm::backward(access, step, norm),
+            Operation::Activate(activation) => forward::activate(access, step, *activation),
+            Operation::ActivateGradient(activation) => backward::activate(access, step, *activation),
+            Operation::Add { activation } => forward::add(access, step, *activation),
+            Operation::Gate => forward::gate(access, step),
+            Operation::GateGradient => backward::gate(access, step),
+            Operation::Copy | Operation::Reshape => forward::copy(access, step),
+            Operation::Slice { first } => forward::slice(access, step, *first),
+            Operation::Embed { first } => backward::embed(access, step, *first),
+            Operation::Dropout { p, samples, index } => {
+                let seed = self.feed.seed.wrapping_add((*index as u64 + 1).wrapping_mul(0xD1B5_4A32_D192_ED03));
+                forward::dropout(access, step, *p, *samples, seed);
+            }
+            Operation::Layer(_) => forward::layer(access, step, kernel),
+            Operation::LayerGradient(gradient) => backward::layer(access, step, gradient, kernel),
+            Operation::Weight(form) => forward::weight(access, step, form),
+            Operation::WeightGradient(form) => backward::weight(access, step, form),
+            Operation::CrossEntropy { output, weight, smoothing } => {
+                let measure = update::cross_entropy(access, step, self.feed.targets, *weight, *smoothing);
+                if let Some(slot) = self.measures.get_mut(*output) {
+                    *slot = measure;
+                }
+            }
+            Operation::GradientNorm => self.norm = Some(update::gradient_norm(access, step)),
+            Operation::Update { decay } => {
+                if let Some(rule) = &self.feed.update {
+                    update::update(access, step, rule, *decay, self.norm);
+                }
+            }
+            Operation::Average => {
+                if let Some(rule) = &self.feed.update {
+                    update::average(access, step, rule.average_decay);
+                }
+            }
+            Operation::Concat => unreachable!("a plan holds copies instead"),
+        }
+    }
+}
+
+impl<E: Number> Executor<E> for Machine<E> {
+    fn run(&mut self, feed: Feed<'_, E>, measures: &mut [Measure]) -> Option<f64> {
+        let access = self.memory.access(feed.images, feed.samples);
+        let mut run = Run { access, feed, measures, norm: None };
+        let (plan, kernels) = (&self.plan, &self.kernels);
+        let mut all = || {
+            for (step, kernel) in plan.steps.iter().zip(kernels.iter()) {
+                run.step(step, kernel.as_ref());
+            }
+            run.norm
+        };
+        // The whole run is one job of the pool: handing over every loop by itself would cost a queue entry each.
+        rayon::join(&mut all, || ()).0
+    }
+
+    fn read(&self, index: usize, samples: usize, values: &mut [E]) {
+        self.memory.read(self.plan.outputs[index].1, samples, values);
+    }
+
+    fn state(&self, index: usize) -> Vec<E> {
+        self.memory.states.get(index).to_vec()
+    }
+
+    fn set_state(&mut self, index: usize, values: &[E]) {
+        self.memory.states.get_mut(index).copy_from_slice(values);
+    }
+
+    fn set_constants(&mut self, constants: Vec<Vec<E>>) -> Result<(), EngineError> {
+        self.memory.constants = Arc::new(Tensors::of("the weights of a session", constants)?);
+        Ok(())
+    }
+
+    fn fork(&self) -> Result<Box<dyn Executor<E>>, EngineError> {
+        let memory = Memory::new(&self.plan, self.memory.constants.clone())?;
+        Ok(Box::new(Machine { plan: self.plan.clone(), kernels: self.kernels.clone(), memory }))
+    }
+
+    fn allocated(&self) -> usize {
+        self.memory.bytes()
+    }
+}

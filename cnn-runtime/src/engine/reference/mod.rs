@@ -1,0 +1,77 @@
+//! The portable back end: plans on the reference kernels, f32 or f64, on all cores.
+
+mod backward;
+mod executor;
+mod forward;
+mod memory;
+mod norm;
+mod update;
+
+use std::sync::Arc;
+
+use executor::Machine;
+use memory::Tensors;
+
+use super::backend::{Backend, Executor};
+use super::error::EngineError;
+use super::operation::{ConvShape, Operation};
+use super::plan::Plan;
+use super::session::elements;
+use super::program::Extent;
+use super::storage::Layout;
+use crate::kernels::Float;
+use crate::kernels::conv::Conv;
+use crate::weights::Element;
+
+/// A type of numbers that the engine runs in: f32 or f64.
+pub trait Number: Float + Element {}
+impl<E: Float + Element> Number for E {}
+
+/// The back end of [`kernels`](crate::kernels): channels one behind the other, every processor, clarity over speed.
+#[derive(Clone, Copy, Debug)]
+pub struct Reference {
+    /// Threads that share the work: those of rayon's pool.
+    lanes: usize,
+}
+
+impl Default for Reference {
+    fn default() -> Self {
+        Reference { lanes: rayon::current_num_threads() }
+    }
+}
+
+/// The kernel of a convolution for so many samples.
+fn conv(shape: &ConvShape, batch: usize) -> Conv {
+    let ConvShape { inputs, outputs, groups, rows, cols } = *shape;
+    Conv { batch, inputs, outputs, groups, rows, cols, bias: false }
+}
+
+impl<E: Number> Backend<E> for Reference {
+    fn layout(&self) -> Layout {
+        Layout { element: size_of::<E>(), channel_block: 1 }
+    }
+
+    fn workspace(&self, operation: &Operation, batch: usize) -> usize {
+        let numbers = match operation {
+            Operation::Conv { shape, .. }
+            | Operation::ConvInputGradient(shape)
+            | Operation::ConvWeightGradient(shape) => {
+                let samples = [1, batch].map(|batch| conv(shape, batch).workspace(self.lanes));
+                samples[0].max(samples[1])
+            }
+            // Kernels write all gradients; those that nobody wants go here.
+            Operation::LayerGradient(gradient) => {
+                let inputs = gradient.layer.inputs.iter().map(|&shape| batch * elements(Extent::Batch(shape)));
+                let all = inputs.chain(gradient.parameters.iter().copied());
+                all.zip(&gradient.wanted).filter(|(_, wanted)| !**wanted).map(|(elements, _)| elements).sum()
+            }
+            _ => 0,
+        };
+        numbers * size_of::<E>()
+    }
+
+    fn prepare(&self, plan: Arc<Plan>, constants: Vec<Vec<E>>) -> Result<Box<dyn Executor<E>>, EngineError> {
+        let constants = Tensors::of("the weights of a session", constants)?;
+        Ok(Box::new(Machine::new(plan, Arc::new(constants))?))
+    }
+}

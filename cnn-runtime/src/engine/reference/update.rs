@@ -1,0 +1,94 @@
+//! Loss and optimizer.
+
+use super::Number;
+use super::memory::Access;
+use crate::engine::backend::{Measure, Targets};
+use crate::engine::optimizer::{Clip, Optimizer, Rule};
+use crate::engine::plan::Step;
+use crate::kernels::cross_entropy::{self, CrossEntropy, Gradient, Outcome};
+use crate::kernels::optimizer::{self, AdamW, Optimizer as _, RmsProp, RmsPropForm, Sgd};
+
+pub(super) fn cross_entropy<E: Number>(
+    access: &Access<E>,
+    step: &Step,
+    targets: Targets<'_, E>,
+    weight: f64,
+    smoothing: f64,
+) -> Measure {
+    let logits = access.view(step.inputs[0]);
+    let mut dlogits = access.view_mut(step.outputs[0].operand);
+    let (batch, classes) = (logits.samples, logits.len);
+    // Strided samples one by one, each with its share of the mean.
+    let dense = logits.is_dense() && dlogits.is_dense();
+    let (passes, samples) = if dense { (1, batch) } else { (batch, 1) };
+    let mut measure = Measure::default();
+    for pass in 0..passes {
+        let targets = match targets {
+            Targets::Labels(labels) => cross_entropy::Targets::Labels(&labels[pass * samples..][..samples]),
+            Targets::Soft(rows) => cross_entropy::Targets::Soft(&rows[pass * samples * classes..][..samples * classes]),
+        };
+        let (logits, dlogits) =
+            if dense { (logits.all(), dlogits.all()) } else { (logits.sample(pass), dlogits.sample(pass)) };
+        let gradient = Gradient { dlogits, weight: weight / passes as f64, accumulate: false };
+        let kernel = CrossEntropy { samples, classes, smoothing };
+        // Labels have been checked against the classes before the run.
+        if let Ok(Outcome { loss, hits }) = kernel.run(logits, targets, Some(gradient)) {
+            measure.loss += loss / passes as f64;
+            measure.correct += hits;
+        }
+    }
+    measure
+}
+
+/// The norm of all gradients as one vector.
+pub(super) fn gradient_norm<E: Number>(access: &Access<E>, step: &Step) -> f64 {
+    let squares: f64 = step.inputs.iter().map(|&gradient| optimizer::squared_norm(access.view(gradient).all())).sum();
+    let norm = squares.sqrt();
+    access.view_mut(step.outputs[0].operand).all()[0] = E::of(norm);
+    norm
+}
+
+/// The most numbers that an optimizer keeps for a parameter.
+const MOST_STATES: usize = 2;
+
+pub(super) fn update<E: Number>(access: &Access<E>, step: &Step, rule: &Rule, decay: bool, norm: Option<f64>) {
+    let mut gradient = access.view_mut(step.inputs[0]);
+    let gradient = gradient.all();
+    if let Some(Clip::Value(limit)) = rule.clip {
+        let limit = E::of(limit);
+        for g in gradient.iter_mut() {
+            *g = if *g > limit { limit } else if *g < -limit { -limit } else { *g };
+        }
+    }
+    let gradient_scale = match (rule.clip, norm) {
+        // PyTorch's: the sum keeps the division finite.
+        (Some(Clip::Norm(limit)), Some(norm)) => (limit / (norm + 1e-6)).min(1.0),
+        _ => 1.0,
+    };
+    let at = optimizer::Step {
+        lr: rule.rate,
+        weight_decay: if decay { rule.weight_decay } else { 0.0 },
+        gradient_scale,
+        number: rule.number,
+    };
+    let count = rule.optimizer.states();
+    let weight = access.state(step.changes[0]);
+    let mut states: [&mut [E]; MOST_STATES] =
+        std::array::from_fn(|k| if k < count { access.state(step.changes[1 + k]) } else { &mut [][..] });
+    let states = &mut states[..count];
+    match rule.optimizer {
+        Optimizer::Sgd { momentum, nesterov } => Sgd { momentum, nesterov }.update(&at, weight, gradient, states),
+        Optimizer::AdamW { beta1, beta2, eps } => AdamW { beta1, beta2, eps }.update(&at, weight, gradient, states),
+        Optimizer::RmsProp { alpha, eps, momentum, tensorflow } => {
+            let form = if tensorflow { RmsPropForm::TensorFlow } else { RmsPropForm::PyTorch };
+            RmsProp { alpha, eps, momentum, form }.update(&at, weight, gradient, states);
+        }
+    }
+    if let Some(&average) = step.changes.get(1 + count) {
+        optimizer::ema(access.state(average), weight, rule.average_decay);
+    }
+}
+
+pub(super) fn average<E: Number>(access: &Access<E>, step: &Step, decay: f64) {
+    optimizer::ema(access.state(step.changes[0]), access.view(step.inputs[0]).all(), decay);
+}

@@ -1,0 +1,106 @@
+//! Shows that no step of a plan can harm another tensor: back ends make slices from addresses because of this.
+
+use super::memory::ALIGNMENT;
+use super::plan::{Operand, Plan, Source, Start, Step};
+use super::program::Extent;
+use super::session::elements;
+
+/// What is wrong with a plan: a mistake of the planner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Flaw(pub String);
+
+/// Checks every step: operands inside of their memory; outputs apart from each other, from the workspace, and from all inputs
+/// but the one that is replaced.
+pub(super) fn verify(plan: &Plan, input: usize) -> Result<(), Flaw> {
+    for (index, step) in plan.steps.iter().enumerate() {
+        check(plan, input, step)
+            .map_err(|flaw| Flaw(format!("step {index} ({} at {}): {flaw}", step.operation.name(), step.place)))?;
+    }
+    plan.outputs.iter().try_for_each(|(name, operand)| inside(plan, input, operand).map_err(|e| Flaw(format!("{name}: {e}"))))
+}
+
+fn check(plan: &Plan, input: usize, step: &Step) -> Result<(), String> {
+    let starts = step.outputs.iter().filter_map(|target| match &target.start {
+        Start::Copy(onto) => Some(onto),
+        Start::Unset | Start::Sum | Start::Input(_) => None,
+    });
+    let reads: Vec<&Operand> = step.inputs.iter().chain(starts).collect();
+    let writes = step.outputs.iter().map(|target| &target.operand);
+    reads.iter().copied().chain(writes).try_for_each(|operand| inside(plan, input, operand))?;
+    let spans = step.operation.takes_spans();
+    for (k, target) in step.outputs.iter().enumerate() {
+        if !matches!(target.operand.source, Source::Arena(_)) {
+            return Err(format!("output {k} is not in the arena"));
+        }
+        for (i, read) in reads.iter().enumerate() {
+            let replaced = target.start == Start::Input(i) && **read == target.operand;
+            if !replaced && meet(plan, read, &target.operand, spans) {
+                return Err(format!("output {k} meets input {i}"));
+            }
+        }
+        for other in &step.outputs[..k] {
+            if meet(plan, &other.operand, &target.operand, spans) {
+                return Err(format!("output {k} meets another"));
+            }
+        }
+    }
+    if let Some((byte, len)) = step.workspace {
+        if byte % ALIGNMENT != 0 || byte + len > plan.arena {
+            return Err("workspace outside of the arena".into());
+        }
+        let operands = reads.into_iter().chain(step.outputs.iter().map(|target| &target.operand));
+        for operand in operands {
+            if span(plan, operand).is_some_and(|(from, to)| from < byte + len && byte < to) {
+                return Err("an operand meets the workspace".into());
+            }
+        }
+    }
+    let changes_read = |changed: &usize| step.inputs.iter().any(|input| input.source == Source::State(*changed));
+    let twice = step.changes.iter().enumerate().any(|(k, change)| step.changes[..k].contains(change));
+    if twice || step.changes.iter().any(|&change| change >= plan.states.len() || changes_read(&change)) {
+        return Err("a state that is changed twice, or read while it changes".into());
+    }
+    Ok(())
+}
+
+/// Numbers of an operand, and whether there are some for each sample.
+fn samples(plan: &Plan, operand: &Operand) -> usize {
+    if matches!(operand.extent, Extent::Batch(_)) { plan.batch } else { 1 }
+}
+
+/// The bytes of the arena between an operand's first number and its last.
+fn span(plan: &Plan, operand: &Operand) -> Option<(usize, usize)> {
+    let Source::Arena(byte) = operand.source else { return None };
+    let from = byte + operand.offset * plan.layout.element;
+    let numbers = (samples(plan, operand) - 1) * operand.stride + elements(operand.extent);
+    Some((from, from + numbers * plan.layout.element))
+}
+
+fn inside(plan: &Plan, input: usize, operand: &Operand) -> Result<(), String> {
+    let len = elements(operand.extent);
+    if samples(plan, operand) > 1 && operand.offset + len > operand.stride {
+        return Err(format!("{operand:?}: a sample reaches into the next"));
+    }
+    let fits = match operand.source {
+        Source::Arena(byte) => {
+            byte % ALIGNMENT == 0 && span(plan, operand).is_some_and(|(_, to)| to <= plan.arena)
+        }
+        Source::Input => matches!(operand.extent, Extent::Batch(_)) && operand.offset == 0 && len == input && operand.stride == input,
+        Source::Constant(index) => {
+            operand.offset == 0 && plan.constants.get(index).is_some_and(|&(_, elements)| elements == len)
+        }
+        Source::State(index) => {
+            operand.offset == 0 && plan.states.get(index).is_some_and(|state| state.elements == len)
+        }
+    };
+    if fits { Ok(()) } else { Err(format!("{operand:?} is outside of its memory")) }
+}
+
+/// Whether two operands share a number. Samples of one buffer are interleaved, so there offsets decide.
+fn meet(plan: &Plan, a: &Operand, b: &Operand, spans: bool) -> bool {
+    let (Some(first), Some(second)) = (span(plan, a), span(plan, b)) else { return false };
+    if !spans && a.source == b.source && a.stride == b.stride {
+        return a.offset < b.offset + elements(b.extent) && b.offset < a.offset + elements(a.extent);
+    }
+    first.0 < second.1 && second.0 < first.1
+}

@@ -14,6 +14,7 @@ mod float;
 mod matmul;
 mod norm;
 mod parallel;
+mod product;
 pub mod window;
 
 pub mod conv;

@@ -35,6 +35,8 @@ pub trait Float:
     fn double(self) -> f64;
     /// e^x
     fn exp(self) -> Self;
+    /// The square root
+    fn sqrt(self) -> Self;
     /// tanh x
     fn tanh(self) -> Self;
     /// 1 - erf x, without cancellation
@@ -65,6 +67,9 @@ macro_rules! float {
             }
             fn exp(self) -> Self {
                 $type::exp(self)
+            }
+            fn sqrt(self) -> Self {
+                $type::sqrt(self)
             }
             fn tanh(self) -> Self {
                 $type::tanh(self)

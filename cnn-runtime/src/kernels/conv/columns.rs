@@ -57,14 +57,7 @@ impl Columns {
     }
 
     /// Copies a part of the matrix into panels of `width` columns.
-    pub fn pack<E: Float>(
-        &self,
-        x: &[E],
-        taps: Range<usize>,
-        columns: Range<usize>,
-        panels: &mut [E],
-        width: usize,
-    ) {
+    pub fn pack<E: Float>(&self, x: &[E], taps: Range<usize>, columns: Range<usize>, panels: &mut [E], width: usize) {
         for (k, tap) in taps.clone().enumerate() {
             let mut lane = Lane::new(panels, width, taps.len(), k);
             let mut done = 0;

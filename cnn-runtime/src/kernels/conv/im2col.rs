@@ -8,9 +8,9 @@ use std::ops::Range;
 
 use super::Conv;
 use super::columns::Columns;
+use crate::kernels::Float;
 use crate::kernels::parallel::{self, Shared};
 use crate::kernels::product::{COLS, Product, WORKSPACE, multiply};
-use crate::kernels::Float;
 use crate::kernels::window::Axis;
 
 /// Tasks that are aimed at where the sizes allow it, for that many threads to have work.
@@ -139,8 +139,7 @@ pub(super) fn forward<E: Float>(conv: &Conv, x: &[E], weight: &[E], y: &mut [E],
     let y = Shared::new(y);
     for_blocks(conv.groups, [rows, columns], [height, width], workspace, |group, rows, columns, buffer| {
         let filters = Filters::Straight(&weight[conv.first_weight(group)..], conv.taps());
-        let product =
-            Correlate { columns: conv.columns(group), x, filters, outputs: conv.output_maps(group), y: &y };
+        let product = Correlate { columns: conv.columns(group), x, filters, outputs: conv.output_maps(group), y: &y };
         multiply(&product, rows, columns, 0..conv.taps(), buffer);
     });
 }
@@ -245,7 +244,10 @@ pub(super) fn weight_grad<E: Float>(conv: &Conv, x: &[E], dy: &[E], dweight: &mu
     let conv = conv.flat();
     let (weights, parts, columns) = (dweight.len(), conv.parts(), conv.batch * conv.out_plane());
     let held = if parts > 1 { parts * weights } else { 0 };
-    assert!(workspace.len() >= held, "conv: {held} elements of workspace are the least; this is a bug in the calling code");
+    assert!(
+        workspace.len() >= held,
+        "conv: {held} elements of workspace are the least; this is a bug in the calling code"
+    );
     let (partials, workspace) = workspace.split_at_mut(held);
     partials.fill(E::ZERO);
 

@@ -2,6 +2,7 @@ use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use super::DynKernel;
+use super::product::{self, Tile};
 
 /// An element type of the kernels: f32 or f64.
 pub trait Float:
@@ -34,10 +35,16 @@ pub trait Float:
     fn double(self) -> f64;
     /// e^x
     fn exp(self) -> Self;
+    /// The square root
+    fn sqrt(self) -> Self;
     /// tanh x
     fn tanh(self) -> Self;
     /// 1 - erf x, without cancellation
     fn erfc(self) -> Self;
+
+    /// The fastest block of a product of matrices that this processor runs.
+    #[doc(hidden)]
+    fn tile() -> Tile<Self>;
 
     /// [`Kernel::forward`](super::Kernel::forward) in this type.
     fn forward(kernel: &dyn DynKernel, inputs: &[&[Self]], y: &mut [Self]);
@@ -46,7 +53,7 @@ pub trait Float:
 }
 
 macro_rules! float {
-    ($type:ident, $erfc:path, $forward:ident, $backward:ident) => {
+    ($type:ident, $erfc:path, $tiles:path, $forward:ident, $backward:ident) => {
         impl Float for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -61,11 +68,17 @@ macro_rules! float {
             fn exp(self) -> Self {
                 $type::exp(self)
             }
+            fn sqrt(self) -> Self {
+                $type::sqrt(self)
+            }
             fn tanh(self) -> Self {
                 $type::tanh(self)
             }
             fn erfc(self) -> Self {
                 $erfc(self)
+            }
+            fn tile() -> Tile<Self> {
+                $tiles().next().unwrap_or_else(Tile::portable)
             }
 
             fn forward(kernel: &dyn DynKernel, inputs: &[&[Self]], y: &mut [Self]) {
@@ -84,5 +97,5 @@ macro_rules! float {
     };
 }
 
-float!(f32, libm::erfcf, forward_f32, backward_f32);
-float!(f64, libm::erfc, forward_f64, backward_f64);
+float!(f32, libm::erfcf, product::f32_tiles, forward_f32, backward_f32);
+float!(f64, libm::erfc, product::f64_tiles, forward_f64, backward_f64);

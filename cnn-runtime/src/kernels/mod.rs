@@ -9,17 +9,20 @@
 //! A size that does not fit its descriptor is a mistake of the calling code, never of a user's data: it panics
 //! with the operation's name and both numbers.
 
+pub mod activation;
 pub mod elementwise;
 mod float;
 mod matmul;
 mod norm;
 mod parallel;
+mod product;
 pub mod window;
 
 pub mod conv;
 pub mod linear;
 
 pub mod bn;
+pub mod bn_act;
 pub mod gn;
 pub mod ln;
 pub mod lrn;
@@ -35,6 +38,9 @@ pub mod sigmoid;
 pub mod silu;
 pub mod softmax;
 pub mod tanh;
+
+pub mod cross_entropy;
+pub mod optimizer;
 
 pub mod adaptive_avgpool;
 pub mod avgpool;

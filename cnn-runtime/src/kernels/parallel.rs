@@ -1,5 +1,8 @@
 //! Loops over all threads whose results do not depend on how the work was shared out.
 
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use rayon::prelude::*;
 
 use super::Float;
@@ -44,4 +47,56 @@ pub(super) fn sum<E: Float>(x: &[E]) -> f64 {
 /// `f(i, part)` for the i-th run of `len` elements, each of them worth a thread's time.
 pub(super) fn channels<E: Send>(y: &mut [E], len: usize, f: impl Fn(usize, &mut [E]) + Sync) {
     y.par_chunks_mut(len.max(1)).enumerate().for_each(|(i, y)| f(i, y));
+}
+
+/// Runs `f(task, buffer)` for every task below `count`, each thread with a buffer of its own: `lane` elements of
+/// `workspace`, which holds at least one. Which thread takes which task is left to chance, so no result may depend on it.
+pub(super) fn tasks<E: Float>(count: usize, lane: usize, workspace: &mut [E], f: impl Fn(usize, &mut [E]) + Sync) {
+    assert!(
+        workspace.len() >= lane,
+        "the workspace has {} elements, {lane} are the least; this is a bug in the calling code",
+        workspace.len()
+    );
+    let next = AtomicUsize::new(0);
+    let work = |buffer: &mut [E]| {
+        loop {
+            let task = next.fetch_add(1, Ordering::Relaxed);
+            if task >= count {
+                break;
+            }
+            f(task, buffer);
+        }
+    };
+    let lanes = (workspace.len() / lane).min(count);
+    if lanes <= 1 {
+        return work(&mut workspace[..lane]);
+    }
+    workspace[..lanes * lane].par_chunks_exact_mut(lane).with_max_len(1).for_each(work);
+}
+
+/// A slice that several threads write, each its own elements.
+pub(super) struct Shared<'a, E> {
+    start: *mut E,
+    len: usize,
+    slice: PhantomData<&'a mut [E]>,
+}
+
+// SAFETY: elements are reached through `part` alone, whose callers keep threads apart.
+unsafe impl<E: Send> Sync for Shared<'_, E> {}
+
+impl<'a, E> Shared<'a, E> {
+    pub fn new(slice: &'a mut [E]) -> Self {
+        Self { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
+    }
+
+    /// These elements.
+    ///
+    /// # Safety
+    /// While the part lives, no other one that shares an element with it does.
+    #[allow(clippy::mut_from_ref, reason = "that parts are apart is the caller's promise")]
+    pub unsafe fn part(&self, start: usize, len: usize) -> &mut [E] {
+        assert!(start <= self.len && len <= self.len - start, "{start} and {len} more are not within {}", self.len);
+        // SAFETY: the elements lie in the slice that `new` borrowed; the caller keeps parts apart.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(start), len) }
+    }
 }

@@ -6,12 +6,24 @@ use super::{Float, Kernel, Needs, expect_len, object, parallel};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Relu;
 
+impl Relu {
+    /// `max(x, 0)`
+    pub(super) fn value<E: Float>(x: E) -> E {
+        if x < E::ZERO { E::ZERO } else { x }
+    }
+
+    /// The slope where the value is y.
+    pub(super) fn slope_at_value<E: Float>(y: E) -> E {
+        if y <= E::ZERO { E::ZERO } else { E::ONE }
+    }
+}
+
 impl Kernel for Relu {
     const NEEDS: Needs = Needs::Output;
 
     fn forward<E: Float>(&self, inputs: &[&[E]], y: &mut [E]) {
         expect_len("relu: y", y.len(), inputs[0].len());
-        parallel::zip(y, inputs[0], |y, x| *y = if x < E::ZERO { E::ZERO } else { x });
+        parallel::zip(y, inputs[0], |y, x| *y = Self::value(x));
     }
 
     /// `dx = dy` where y is positive, 0 elsewhere: at 0 the gradient is 0, as in PyTorch.

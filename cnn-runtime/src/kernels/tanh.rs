@@ -6,17 +6,29 @@ use super::{Float, Kernel, Needs, expect_len, object, parallel};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tanh;
 
+impl Tanh {
+    /// `tanh x`
+    pub(super) fn value<E: Float>(x: E) -> E {
+        x.tanh()
+    }
+
+    /// `1 - y^2`
+    pub(super) fn slope_at_value<E: Float>(y: E) -> E {
+        E::ONE - y * y
+    }
+}
+
 impl Kernel for Tanh {
     const NEEDS: Needs = Needs::Output;
 
     fn forward<E: Float>(&self, inputs: &[&[E]], y: &mut [E]) {
         expect_len("tanh: y", y.len(), inputs[0].len());
-        parallel::zip(y, inputs[0], |y, x| *y = x.tanh());
+        parallel::zip(y, inputs[0], |y, x| *y = Self::value(x));
     }
 
     /// `dx = dy (1 - y^2)`
     fn backward<E: Float>(&self, _: &[&[E]], y: &[E], dy: &[E], grads: &mut [&mut [E]]) {
-        parallel::zip2(grads[0], y, dy, |dx, y, dy| *dx += dy * (E::ONE - y * y));
+        parallel::zip2(grads[0], y, dy, |dx, y, dy| *dx += dy * Self::slope_at_value(y));
     }
 }
 

@@ -43,6 +43,29 @@ impl Axis {
         })
     }
 
+    /// A window of one that moves by one: outputs are inputs.
+    pub(super) fn identity(len: usize) -> Self {
+        Self { input: len, output: len, kernel: 1, stride: 1, before: 0, after: 0, dilation: 1 }
+    }
+
+    /// The way back: the window under which every input meets, last tap first, the outputs that saw it. None with a stride
+    /// above 1, or where windows lie in the padding entirely.
+    pub(super) fn turned(&self) -> Option<Self> {
+        let reach = self.dilation * (self.kernel - 1);
+        (self.stride == 1 && self.before <= reach && self.after <= reach).then(|| Self {
+            input: self.output,
+            output: self.input,
+            before: reach - self.before,
+            after: reach - self.after,
+            ..*self
+        })
+    }
+
+    /// Padding on both sides.
+    pub(super) fn pads(&self) -> usize {
+        self.before + self.after
+    }
+
     /// The outputs whose tap `k` lies on an input.
     pub fn outputs(&self, k: usize) -> Range<usize> {
         let tap = k * self.dilation;

@@ -9,8 +9,11 @@
 //! handwritten zip code recognition", <https://doi.org/10.1162/neco.1989.1.4.541>; groups: Krizhevsky et al. 2012;
 //! dilation: Yu & Koltun 2015, <https://arxiv.org/abs/1511.07122>.
 
+mod columns;
 mod direct;
 mod im2col;
+#[cfg(test)]
+mod speed;
 #[cfg(test)]
 mod tests;
 pub mod weight;
@@ -88,6 +91,58 @@ impl Conv {
     }
 }
 
+/// The passes by themselves, on memory of the caller: nothing is allocated here.
+///
+/// `workspace` holds at least [`Conv::workspace`] of one lane; what is in it before does not matter. Every pass adds to its
+/// result, and the result does not depend on the number of lanes.
+impl Conv {
+    /// Elements of workspace that any of the passes needs to keep `lanes` threads busy: 480 KiB in f32 for each of them,
+    /// and up to 2 MiB for partial sums of the weight gradient. Depthwise convolution needs none.
+    pub fn workspace(&self, lanes: usize) -> usize {
+        if self.is_depthwise() { 0 } else { self.product_workspace(lanes) }
+    }
+
+    /// `y += conv(x)`, without bias.
+    pub fn forward_onto<E: Float>(&self, x: &[E], weight: &[E], y: &mut [E], workspace: &mut [E]) {
+        self.check(x.len(), weight.len(), None, y.len());
+        if self.is_depthwise() {
+            direct::forward(self, x, weight, y);
+        } else {
+            im2col::forward(self, x, weight, y, workspace);
+        }
+    }
+
+    /// Adds the gradient with respect to x.
+    pub fn input_grad<E: Float>(&self, weight: &[E], dy: &[E], dx: &mut [E], workspace: &mut [E]) {
+        self.check(dx.len(), weight.len(), None, dy.len());
+        if self.is_depthwise() {
+            direct::input_grad(self, weight, dy, dx);
+        } else {
+            im2col::input_grad(self, weight, dy, dx, workspace);
+        }
+    }
+
+    /// Adds the gradient with respect to the weight.
+    pub fn weight_grad<E: Float>(&self, x: &[E], dy: &[E], dweight: &mut [E], workspace: &mut [E]) {
+        self.check(x.len(), dweight.len(), None, dy.len());
+        if self.is_depthwise() {
+            direct::weight_grad(self, x, dy, dweight);
+        } else {
+            im2col::weight_grad(self, x, dy, dweight, workspace);
+        }
+    }
+
+    /// Adds the gradient with respect to the bias: the sum of dy over samples and pixels.
+    pub fn bias_grad<E: Float>(&self, dy: &[E], dbias: &mut [E]) {
+        expect_len("conv: dy", dy.len(), self.batch * self.outputs * self.out_plane());
+        expect_len("conv: bias", dbias.len(), self.outputs);
+        parallel::channels(dbias, 1, |o, dbias| {
+            let planes = dy.chunks(self.out_plane()).skip(o).step_by(self.outputs);
+            dbias[0] += E::of(planes.map(parallel::sum).sum());
+        });
+    }
+}
+
 impl Kernel for Conv {
     const NEEDS: Needs = Needs::Inputs;
 
@@ -98,31 +153,19 @@ impl Kernel for Conv {
         parallel::rows(y, self.out_plane(), |plane, y| {
             y.fill(bias.map_or(E::ZERO, |bias| bias[plane % self.outputs]));
         });
-        if self.is_depthwise() {
-            direct::forward(self, x, weight, y);
-        } else {
-            im2col::forward(self, x, weight, y);
-        }
+        let mut workspace = vec![E::ZERO; self.workspace(rayon::current_num_threads())];
+        self.forward_onto(x, weight, y, &mut workspace);
     }
 
     fn backward<E: Float>(&self, inputs: &[&[E]], _: &[E], dy: &[E], grads: &mut [&mut [E]]) {
         expect_inputs("conv", inputs.len(), 2 + usize::from(self.bias));
-        let (x, weight, bias) = (inputs[0], inputs[1], inputs.get(2));
-        self.check(x.len(), weight.len(), bias.map(|bias| bias.len()), dy.len());
+        let (x, weight) = (inputs[0], inputs[1]);
         let [dx, dweight, dbias @ ..] = grads else { unreachable!("as many gradients as inputs") };
-        if self.is_depthwise() {
-            direct::input_grad(self, weight, dy, dx);
-            direct::weight_grad(self, x, dy, dweight);
-        } else {
-            im2col::input_grad(self, weight, dy, dx);
-            im2col::weight_grad(self, x, dy, dweight);
-        }
+        let mut workspace = vec![E::ZERO; self.workspace(rayon::current_num_threads())];
+        self.input_grad(weight, dy, dx, &mut workspace);
+        self.weight_grad(x, dy, dweight, &mut workspace);
         for dbias in dbias {
-            let plane = self.out_plane();
-            for (o, dbias) in dbias.iter_mut().enumerate() {
-                let planes = dy.chunks(plane).skip(o).step_by(self.outputs);
-                *dbias += E::of(planes.map(parallel::sum).sum());
-            }
+            self.bias_grad(dy, dbias);
         }
     }
 }

@@ -6,4 +6,5 @@ pub mod fixture;
 pub mod gradients;
 pub mod layers;
 pub mod oracle;
+pub mod random_graph;
 pub mod rule;

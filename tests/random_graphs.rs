@@ -208,3 +208,30 @@ fn gradients_equal_differences() {
     assert!(compared > 100, "{compared}");
     println!("{compared} networks, off by at most {worst:.1e}");
 }
+
+/// No network blows rounding up: what disagrees by more than this computes something else.
+#[test]
+fn single_precision_agrees_with_double() {
+    let mut worst: [f64; 2] = [0.0; 2];
+    for seed in 0..200 {
+        let (source, graph) =
+            load(seed, 1 + seed as usize % LARGEST, Options { bn: seed % 2 == 0, ..Options::default() });
+        let x = input(&graph);
+        let single: Vec<f32> = x.iter().map(|&value| value as f32).collect();
+        let precise = step(&graph, &State::<f64>::by_rule(&graph, 1.0), &x);
+        let rounded = step(&graph, &State::<f32>::by_rule(&graph, 1.0), &single);
+        // Of all gradients together: a single one may be nothing but rounding, where a normalisation stands behind it.
+        let join = |(_, values): &(String, Vec<f64>)| values.clone();
+        let exact: Vec<f64> = precise.gradients.iter().flat_map(join).collect();
+        let found: Vec<f64> = rounded.gradients.iter().flat_map(|(_, g)| g).map(|&g| f64::from(g)).collect();
+        let logits: Vec<f64> = rounded.outputs.logits.iter().map(|&value| f64::from(value)).collect();
+        for (worst, (found, exact)) in worst.iter_mut().zip([(logits, &precise.outputs.logits), (found, &exact)]) {
+            let length = |values: &[f64]| values.iter().map(|value| value * value).sum::<f64>().sqrt();
+            let difference: Vec<f64> = found.iter().zip(exact).map(|(a, b)| a - b).collect();
+            let error = length(&difference) / length(exact).max(1e-2);
+            assert!(error < 1e-4, "seed {seed}: off by {error:.1e}\n{source}");
+            *worst = worst.max(error);
+        }
+    }
+    println!("off by at most {:.1e} of the logits, {:.1e} of the gradients", worst[0], worst[1]);
+}

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use cnn_lang::graph::{Graph, LAYERS, Op, Shape};
-use cnn_tests::oracle::{self, LossOptions, State};
+use cnn_tests::oracle::{self, LossOptions, State, input_by_rule, labels_for};
 use cnn_tests::random_graph::{LARGEST, Options, random_source, smallest};
-use cnn_tests::rule;
 
 fn load(seed: u64, size: usize, options: Options) -> (String, Graph) {
     let source = random_source(seed, size, options);
@@ -144,17 +143,9 @@ fn a_seed_is_a_network() {
 
 /// A step on a network: its loss and gradients.
 fn step<E: cnn_runtime::kernels::Float>(graph: &Graph, state: &State<E>, input: &[E]) -> oracle::Step<E> {
-    let classes = graph.auxiliary.iter().map(|aux| graph.node(aux.output).shape.elements());
-    let classes = classes.fold(graph.output_shape().elements(), usize::min);
-    let labels = [0, classes / 2, classes - 1];
+    let labels = labels_for(graph, 3);
     let options = LossOptions { label_smoothing: 0.1, aux_weights: vec![0.3; graph.auxiliary.len()] };
     oracle::train(graph, &|name| state.get(name), input, 3, &labels, &options).unwrap()
-}
-
-fn input(graph: &Graph) -> Vec<f64> {
-    let mut shape = vec![3];
-    shape.extend(graph.input_shape().dims());
-    rule::input(&shape)
 }
 
 #[test]
@@ -162,7 +153,7 @@ fn numbers_stay_finite() {
     for seed in 0..200 {
         let (source, graph) = load(seed, 1 + seed as usize % LARGEST, Options::default());
         let state = State::<f32>::by_rule(&graph, 1.0);
-        let input: Vec<f32> = input(&graph).into_iter().map(|value| value as f32).collect();
+        let input = input_by_rule::<f32>(&graph, 3);
         let outputs = oracle::infer(&graph, &|name| state.get(name), &input, 3).unwrap();
         let step = step(&graph, &state, &input);
         for (node, values) in outputs.nodes.iter().chain(&step.outputs.nodes).enumerate() {
@@ -180,7 +171,7 @@ fn gradients_equal_differences() {
     let (mut worst, mut compared): (f64, usize) = (0.0, 0);
     for seed in 0..150 {
         let (source, graph) = load(seed, 1 + seed as usize % 15, Options { smooth: true, ..Options::default() });
-        let (state, x) = (State::<f64>::by_rule(&graph, 1.0), input(&graph));
+        let (state, x) = (State::<f64>::by_rule(&graph, 1.0), input_by_rule(&graph, 3));
         let here = step(&graph, &state, &x);
         let own = [("input".to_owned(), here.input_gradient.clone())];
         let square: f64 = here.gradients.iter().chain(&own).flat_map(|(_, g)| g).map(|g| g * g).sum();
@@ -216,10 +207,8 @@ fn single_precision_agrees_with_double() {
     for seed in 0..200 {
         let (source, graph) =
             load(seed, 1 + seed as usize % LARGEST, Options { bn: seed % 2 == 0, ..Options::default() });
-        let x = input(&graph);
-        let single: Vec<f32> = x.iter().map(|&value| value as f32).collect();
-        let precise = step(&graph, &State::<f64>::by_rule(&graph, 1.0), &x);
-        let rounded = step(&graph, &State::<f32>::by_rule(&graph, 1.0), &single);
+        let precise = step(&graph, &State::<f64>::by_rule(&graph, 1.0), &input_by_rule(&graph, 3));
+        let rounded = step(&graph, &State::<f32>::by_rule(&graph, 1.0), &input_by_rule(&graph, 3));
         // Of all gradients together: a single one may be nothing but rounding, where a normalisation stands behind it.
         let join = |(_, values): &(String, Vec<f64>)| values.clone();
         let exact: Vec<f64> = precise.gradients.iter().flat_map(join).collect();

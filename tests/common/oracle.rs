@@ -22,7 +22,7 @@ pub use error::OracleError;
 pub use forward::Mode;
 pub use loss::{LossOptions, cross_entropy};
 pub use sgd::Sgd;
-pub use state::State;
+pub use state::{State, input_by_rule, labels_for};
 
 use backward::backward;
 use forward::{Trace, forward};

@@ -47,3 +47,19 @@ impl<E: Float> State<E> {
         self.tensors.iter().map(|(name, values)| (&name[..], &values[..]))
     }
 }
+
+/// A batch for the graph by the weight rule, `[batch, …]`.
+#[must_use]
+pub fn input_by_rule<E: Float>(graph: &Graph, batch: usize) -> Vec<E> {
+    let mut shape = vec![batch];
+    shape.extend(graph.input_shape().dims());
+    rule::input(&shape).into_iter().map(E::of).collect()
+}
+
+/// A label for each sample that is a class of every output, auxiliary ones included.
+#[must_use]
+pub fn labels_for(graph: &Graph, batch: usize) -> Vec<usize> {
+    let outputs = graph.auxiliary.iter().map(|auxiliary| auxiliary.output).chain([graph.output]);
+    let classes = outputs.map(|id| graph.node(id).shape.elements()).min().unwrap_or(1);
+    (0..batch).map(|sample| sample % classes).collect()
+}

@@ -21,6 +21,7 @@
 //!
 //! - [`network!`] emits a module for every network, [`define!`] definitions for other macros to import.
 //! - [`layers`] is the eager path that modules call; [`kernels`] its arithmetic.
+//! - [`engine`]: the same networks planned ahead and fused: sessions and trainers from a graph.
 //! - [`data`], [`weights`]: images in, weights in and out.
 //! - [`blocks`]: blocks that many papers share, as words for one's own networks.
 //! - [`zoo`]: the classic networks, ready to be imported.
@@ -30,6 +31,7 @@ pub mod blocks;
 mod custom;
 pub mod data;
 pub mod eager;
+pub mod engine;
 pub mod kernels;
 pub mod layers;
 pub mod weights;

@@ -1,7 +1,10 @@
 //! What the integration tests share: weights by rule, and what a reference implementation computes with them.
 
 pub mod cases;
+pub mod every_layer;
 pub mod fixture;
 pub mod gradients;
 pub mod layers;
+pub mod oracle;
+pub mod random_graph;
 pub mod rule;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes tests/fixtures/every_layer.json: the network of tests/every_layer.rs trained ten steps by PyTorch, in 64 bits.
+"""Writes tests/fixtures/every_layer.json: the network of tests/common/every_layer.rs trained ten steps by PyTorch, in 64 bits.
 
 usage: every_layer.py        (needs torch and numpy)
 """

@@ -19,7 +19,7 @@ pub struct DropPath {
 
 impl DropPath {
     /// What sample i is multiplied by.
-    fn factor(&self, i: usize) -> f64 {
+    pub fn factor(&self, i: usize) -> f64 {
         if uniform(self.seed, i as u64) < self.p { 0.0 } else { 1.0 / (1.0 - self.p) }
     }
 }

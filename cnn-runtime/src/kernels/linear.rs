@@ -28,6 +28,21 @@ impl Linear {
         expect_len("linear: y", y, self.batch * self.outputs);
     }
 
+    /// `y += weight x`, without bias.
+    pub fn forward_onto<E: Float>(&self, x: &[E], weight: &[E], y: &mut [E]) {
+        matmul(Into::Add, self.y(y), self.x(x), self.weight(weight).t(), true);
+    }
+
+    /// `dx += weight^T dy`
+    pub fn input_grad<E: Float>(&self, weight: &[E], dy: &[E], dx: &mut [E]) {
+        matmul(Into::Add, self.x(dx), self.y(dy), self.weight(weight), true);
+    }
+
+    /// `dweight += dy^T x`
+    pub fn weight_grad<E: Float>(&self, x: &[E], dy: &[E], dweight: &mut [E]) {
+        matmul(Into::Add, self.weight(dweight), self.y(dy).t(), self.x(x), true);
+    }
+
     fn x<S>(&self, x: S) -> Mat<S> {
         Mat::new(x, self.batch, self.inputs, self.inputs)
     }
@@ -50,14 +65,14 @@ impl Kernel for Linear {
             Some(bias) => y.chunks_mut(self.outputs.max(1)).for_each(|y| y.copy_from_slice(bias)),
             None => y.fill(E::ZERO),
         }
-        matmul(Into::Add, self.y(y), self.x(inputs[0]), self.weight(inputs[1]).t(), true);
+        self.forward_onto(inputs[0], inputs[1], y);
     }
 
     fn backward<E: Float>(&self, inputs: &[&[E]], _: &[E], dy: &[E], grads: &mut [&mut [E]]) {
         self.check(inputs, dy.len());
         let [dx, dweight, dbias @ ..] = grads else { unreachable!("as many gradients as inputs") };
-        matmul(Into::Add, self.x(dx), self.y(dy), self.weight(inputs[1]), true);
-        matmul(Into::Add, self.weight(dweight), self.y(dy).t(), self.x(inputs[0]), true);
+        self.input_grad(inputs[1], dy, dx);
+        self.weight_grad(inputs[0], dy, dweight);
         for dbias in dbias {
             for (o, dbias) in dbias.iter_mut().enumerate() {
                 let column = dy.iter().skip(o).step_by(self.outputs);

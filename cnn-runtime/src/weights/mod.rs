@@ -157,5 +157,19 @@ where
     visit::write(module, values.into_iter().map(Some).collect())
 }
 
+/// A safetensors file of tensors that belong to no module.
+pub(crate) fn to_file<E: Element>(tensors: &[NamedTensor<E>]) -> Result<Vec<u8>, WeightsError> {
+    file::encode(tensors)
+}
+
+/// The values of such a file, in the order of `layout`, which it must hold exactly.
+pub(crate) fn from_file<E: Element>(
+    place: &str,
+    bytes: &[u8],
+    layout: &[NamedTensor<E>],
+) -> Result<Vec<Vec<E>>, WeightsError> {
+    file::decode(place, bytes, layout)
+}
+
 #[cfg(test)]
 mod tests;

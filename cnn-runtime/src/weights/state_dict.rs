@@ -201,6 +201,11 @@ impl<E> StateDict<E> {
         Some(&mut self.tensors[at].data)
     }
 
+    /// The values of tensor number `index`, to change; panics beyond the last.
+    pub(crate) fn tensor_mut(&mut self, index: usize) -> &mut [E] {
+        &mut self.tensors[index].data
+    }
+
     /// What tensor number `index` is for; `None` beyond the last.
     pub fn role(&self, index: usize) -> Option<Role> {
         self.roles.get(index).copied()

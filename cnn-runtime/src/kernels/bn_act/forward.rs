@@ -15,6 +15,17 @@ pub struct Running<'a, E> {
     pub momentum: f64,
 }
 
+/// What is added before the activation.
+#[derive(Clone, Copy, Debug)]
+pub enum Residual<'a, E> {
+    /// Nothing.
+    None,
+    /// A tensor as large as y.
+    At(Samples<&'a [E]>),
+    /// What y holds.
+    InOutput,
+}
+
 /// What the backward pass reads again.
 #[derive(Debug)]
 pub struct Saved<'a, E> {
@@ -29,7 +40,7 @@ impl BnAct {
     pub fn forward<E: Float>(
         &self,
         x: Samples<&[E]>,
-        residual: Option<Samples<&[E]>>,
+        residual: Residual<E>,
         affine: Option<Affine<E>>,
         running: Option<Running<E>>,
         saved: Saved<E>,
@@ -37,7 +48,7 @@ impl BnAct {
     ) {
         self.check("x", x.data.len(), x.stride);
         self.check("y", y.data.len(), y.stride);
-        if let Some(residual) = residual {
+        if let Residual::At(residual) = residual {
             self.check("residual", residual.data.len(), residual.stride);
         }
         self.check_affine(affine);
@@ -70,10 +81,14 @@ impl BnAct {
                 // SAFETY: this task alone has channel c, and samples do not overlap.
                 let y = unsafe { values.part(to, self.plane) };
                 let x = &x.data[from..from + self.plane];
-                let residual = residual.map(|residual| {
-                    let at = sample * residual.stride + c * self.plane;
-                    &residual.data[at..at + self.plane]
-                });
+                let residual = match residual {
+                    Residual::None => Addend::None,
+                    Residual::InOutput => Addend::InOutput,
+                    Residual::At(Samples { data, stride }) => {
+                        let at = sample * stride + c * self.plane;
+                        Addend::At(&data[at..at + self.plane])
+                    }
+                };
                 with_function!(self.activation, |f| plane(&f, channel, x, residual, y));
             }
         });
@@ -96,14 +111,21 @@ impl BnAct {
     }
 }
 
+/// What is added to one channel of one sample.
+enum Addend<'a, E> {
+    None,
+    At(&'a [E]),
+    InOutput,
+}
+
 /// One channel of one sample.
-fn plane<E: Float>(f: &impl Function, channel: Channel<E>, x: &[E], residual: Option<&[E]>, y: &mut [E]) {
+fn plane<E: Float>(f: &impl Function, channel: Channel<E>, x: &[E], residual: Addend<E>, y: &mut [E]) {
+    let pairs = y.iter_mut().zip(x);
     match residual {
-        None => y.iter_mut().zip(x).for_each(|(y, &x)| *y = f.value(channel.apply(x))),
-        Some(residual) => {
-            for ((y, &x), &residual) in y.iter_mut().zip(x).zip(residual) {
-                *y = f.value(channel.apply(x) + residual);
-            }
+        Addend::None => pairs.for_each(|(y, &x)| *y = f.value(channel.apply(x))),
+        Addend::InOutput => pairs.for_each(|(y, &x)| *y = f.value(channel.apply(x) + *y)),
+        Addend::At(residual) => {
+            pairs.zip(residual).for_each(|((y, &x), &residual)| *y = f.value(channel.apply(x) + residual));
         }
     }
 }

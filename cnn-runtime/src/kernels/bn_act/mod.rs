@@ -17,7 +17,7 @@ use super::parallel::Shared;
 use super::{Float, expect_len};
 
 pub use backward::{Gradients, Kept};
-pub use forward::{Running, Saved};
+pub use forward::{Residual, Running, Saved};
 
 /// Sizes and arguments. The output is as large as x, `[batch, channels, plane]`; weight, bias and statistics are
 /// `[channels]`.

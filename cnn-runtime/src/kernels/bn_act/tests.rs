@@ -44,7 +44,7 @@ impl Case {
         let [mean, inverse] = &mut saved;
         self.bn.forward(
             self.samples(&x[..]),
-            residual.as_deref().map(|r| self.samples(r)),
+            residual.as_deref().map_or(Residual::None, |r| Residual::At(self.samples(r))),
             Some(Affine { weight: &weight, bias: &bias }),
             running,
             Saved { mean, inverse },

@@ -32,6 +32,8 @@ pub mod data;
 pub mod eager;
 pub mod kernels;
 pub mod layers;
+#[cfg(feature = "program")]
+pub mod program;
 pub mod weights;
 #[doc(hidden)]
 pub mod words;

@@ -54,10 +54,13 @@ fn a_size_that_does_not_fit_is_shown_in_the_definition() {
     let error = only(at(None, "", Some("3x1x1")));
     assert_eq!(error.message, "maxpool's window covers 2 of the height, but its input 1x1 has 1");
     let (line, column) = (error.span.first.start().line, error.span.first.start().column);
-    assert_eq!((line, &SOURCE.lines().nth(line - 1).expect("the line")[column..column + 7]), (3, "maxpool"));
+    assert_eq!((line, &SOURCE.lines().nth(line - 1).expect("the line")[column..]), (3, "2)  @ 4x16x16;"));
     // The stem's maps have become vectors: said at the first step that needs a map.
     let error = only(at(None, "", Some("12")));
-    assert_eq!((error.span.first.start().line, error.notes.as_slice()), (1, &["in unit(8)".to_owned()][..]));
+    assert_eq!(
+        (error.span.first.start().line, error.notes.as_slice()),
+        (1, &["in unit(8), called `stem.0`".to_owned()][..])
+    );
 }
 
 #[test]

@@ -1,1 +1,5 @@
-fn main() {}
+//! The program `cnn`; see `cnn_runtime::program`.
+
+fn main() -> std::process::ExitCode {
+    cnn_runtime::program::main()
+}

@@ -82,7 +82,10 @@ pub struct ShapeError {
 impl fmt::Display for ShapeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = &self.text;
-        write!(f, "expected a size as channels x height x width, at least 1 each, as in 3x224x224, got `{text}`")
+        write!(
+            f,
+            "expected channels x height x width as in 3x224x224, at least 1 each and 2^40 numbers at most, got `{text}`"
+        )
     }
 }
 

@@ -34,6 +34,8 @@ pub mod eager;
 pub mod engine;
 pub mod kernels;
 pub mod layers;
+#[cfg(feature = "program")]
+pub mod program;
 pub mod weights;
 #[doc(hidden)]
 pub mod words;

@@ -182,6 +182,12 @@ impl Iterator for Batches<'_> {
         Some(Batch { images, labels })
     }
 
+    /// Copies no image of the batches before.
+    fn nth(&mut self, n: usize) -> Option<Batch> {
+        self.next = self.order.len().min(self.next.saturating_add(n.saturating_mul(self.batch_size)));
+        self.next()
+    }
+
     fn size_hint(&self) -> (usize, Option<usize>) {
         let left = (self.order.len() - self.next).div_ceil(self.batch_size);
         (left, Some(left))
@@ -228,6 +234,17 @@ mod tests {
         let order = |seed| -> Vec<Batch> { data.batches(8, seed).collect() };
         assert_eq!(order(1), order(1));
         assert_ne!(order(1), order(2));
+    }
+
+    #[test]
+    fn batches_can_be_skipped() {
+        let data = counting(10);
+        let all: Vec<Batch> = data.batches(3, 5).collect();
+        for n in 0..6 {
+            assert_eq!(data.batches(3, 5).nth(n), all.get(n).cloned());
+            assert_eq!(data.batches(3, 5).skip(n).collect::<Vec<_>>(), all[n.min(4)..]);
+        }
+        assert_eq!(data.batches(3, 5).nth(usize::MAX), None);
     }
 
     #[test]

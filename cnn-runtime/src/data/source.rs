@@ -1,5 +1,6 @@
 //! Data sets by name, as programs take them on their command line.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -35,6 +36,17 @@ impl Source {
     }
 }
 
+/// As it is read back.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Digits => write!(f, "digits"),
+            Source::Mnist(dir) => write!(f, "mnist:{}", dir.display()),
+            Source::FashionMnist(dir) => write!(f, "fashion-mnist:{}", dir.display()),
+        }
+    }
+}
+
 impl FromStr for Source {
     type Err = DataError;
 
@@ -57,6 +69,9 @@ mod tests {
     fn names() {
         assert_eq!("digits".parse::<Source>().unwrap(), Source::Digits);
         assert_eq!("mnist:a/b".parse::<Source>().unwrap(), Source::Mnist("a/b".into()));
+        for name in ["digits", "mnist:a/b", "fashion-mnist:c d"] {
+            assert_eq!(name.parse::<Source>().unwrap().to_string(), name);
+        }
         for wrong in ["", "mnist", "mnist:", "digits:x", "cifar"] {
             let message = wrong.parse::<Source>().unwrap_err().to_string();
             assert!(message.contains("expected digits, mnist:DIR or fashion-mnist:DIR"), "{message}");

@@ -1,9 +1,12 @@
 //! How parameters move along their gradients.
 
+use serde::{Deserialize, Serialize};
+
 use super::error::EngineError;
 
 /// The optimizer of a training, with what does not change from step to step.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Optimizer {
     /// Stochastic gradient descent. Sutskever et al. 2013 for both momenta.
     Sgd {
@@ -83,7 +86,8 @@ impl Optimizer {
 }
 
 /// Keeps gradients small.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Clip {
     /// Scales all gradients so that their Euclidean norm is at most this. Pascanu et al. 2013.
     Norm(f64),

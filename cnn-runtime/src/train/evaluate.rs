@@ -1,0 +1,79 @@
+//! How well a network does on labelled images.
+
+use super::error::TrainError;
+use crate::data::Dataset;
+use crate::engine::Session;
+
+/// What a network reached on labelled images.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Evaluation {
+    /// Mean cross-entropy.
+    pub loss: f64,
+    /// Share of images whose class has the largest logit.
+    pub accuracy: f64,
+    /// Share of images whose class is among the five largest, where there are more than five classes.
+    pub top5: Option<f64>,
+    /// How many images there were.
+    pub images: usize,
+}
+
+/// Runs all images of a data set, which must be normalised as in training. Of equal logits the first counts as larger.
+///
+/// # Errors
+/// If images are not of the network's size or there are none, or the logits are not one for each class.
+pub fn evaluate(session: &mut Session, data: &Dataset) -> Result<Evaluation, TrainError> {
+    let mut sums = (0.0, 0, 0);
+    let outputs = session.outputs().next().map_or(0, |(_, shape)| shape.elements());
+    if data.classes > outputs {
+        let got = outputs.to_string();
+        return Err(TrainError::Setting { name: "number of logits", expected: "the number of classes or more", got });
+    }
+    let batch = session.plan().batch;
+    for batch in data.batches_in_order(batch) {
+        let logits = session.run(&batch.images)?;
+        for (row, &label) in logits.chunks_exact(outputs.max(1)).zip(&batch.labels) {
+            let rank = rank(row, label);
+            sums =
+                (sums.0 + cross_entropy(row, label), sums.1 + usize::from(rank == 0), sums.2 + usize::from(rank < 5));
+        }
+    }
+    let images = data.len();
+    let share = |sum: f64| sum / images.max(1) as f64;
+    let top5 = (data.classes > 5).then(|| share(sums.2 as f64));
+    Ok(Evaluation { loss: share(sums.0), accuracy: share(sums.1 as f64), top5, images })
+}
+
+/// How many logits come before that of the label. One that is no number comes last.
+fn rank(row: &[f32], label: usize) -> usize {
+    let own = row[label];
+    let before = |(class, &logit): (usize, &f32)| logit > own || own.is_nan() || (logit == own && class < label);
+    row.iter().enumerate().filter(|&(class, logit)| class != label && before((class, logit))).count()
+}
+
+/// `log(sum(exp(row))) - row[label]`, summed in double precision.
+fn cross_entropy(row: &[f32], label: usize) -> f64 {
+    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = row.iter().map(|&x| libm::exp(f64::from(x) - f64::from(largest))).sum();
+    libm::log(sum) + f64::from(largest) - f64::from(row[label])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_count_what_is_larger() {
+        let row = [0.5, 2.0, 2.0, -1.0];
+        assert_eq!((0..4).map(|label| rank(&row, label)).collect::<Vec<_>>(), [2, 0, 1, 3]);
+        assert_eq!(rank(&[1.0, f32::NAN], 1), 1);
+        assert_eq!(rank(&[1.0, f32::NAN], 0), 0);
+    }
+
+    #[test]
+    fn cross_entropy_is_that_of_softmax() {
+        assert!((cross_entropy(&[0.0, 0.0], 1) - 2f64.ln()).abs() < 1e-15);
+        let [a, b, c] = [1f64, 3.0, -2.0].map(f64::exp);
+        assert!((cross_entropy(&[1.0, 3.0, -2.0], 0) + (a / (a + b + c)).ln()).abs() < 1e-12);
+        assert!((cross_entropy(&[1000.0, 0.0], 1) - 1000.0).abs() < 1e-9);
+    }
+}

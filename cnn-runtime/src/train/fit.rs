@@ -1,0 +1,259 @@
+//! The training itself: epochs of shuffled batches, from where the folder stands to the end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cnn_lang::graph::Graph;
+
+use super::checkpoint::{Best, Progress, Sums};
+use super::error::TrainError;
+use super::evaluate::{Evaluation, evaluate};
+use super::folder::Run;
+use super::images::{Facts, Images};
+use super::metrics::{EpochRecord, Metrics, Record, StepRecord};
+use super::settings::Settings;
+use crate::engine::{Report, Session, SessionOptions, Targets, Trainer};
+use crate::weights::StateDict;
+
+/// What a training is about to do.
+#[derive(Clone, Debug)]
+pub struct Begin<'a> {
+    /// The network.
+    pub graph: &'a Graph,
+    /// The data.
+    pub facts: &'a Facts,
+    /// Memory of the training.
+    pub training: &'a Report,
+    /// Memory of the evaluation, beside it.
+    pub evaluation: &'a Report,
+    /// Steps of an epoch.
+    pub steps: usize,
+    /// Where it goes on.
+    pub progress: &'a Progress,
+}
+
+/// Who watches a training. Nothing of this changes its numbers.
+pub trait Observer {
+    /// Before the first step.
+    fn begin(&mut self, _begin: &Begin<'_>) {}
+
+    /// After every step: where the training stands, and its learning rate.
+    fn step(&mut self, _progress: &Progress, _rate: f64) {}
+
+    /// After every epoch, when its files are written.
+    fn epoch(&mut self, _record: &EpochRecord) {}
+
+    /// Whether to stop after this step, with a checkpoint.
+    fn stop(&mut self) -> bool {
+        false
+    }
+
+    /// The longest time between two checkpoints; there is always one at the end of an epoch.
+    fn checkpoint_every(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+}
+
+/// Nobody watches.
+impl Observer for () {}
+
+/// How a training ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// All epochs are complete; this is the last.
+    Done(EpochRecord),
+    /// The observer stopped it here; [`fit`] goes on.
+    Stopped(Progress),
+}
+
+/// Trains a run to its end, from its checkpoint on if it has one.
+///
+/// Each epoch has an order of its own, and trains on the smaller last batch too. Images are normalised by the statistics of
+/// the training images.
+///
+/// # Errors
+/// If another process trains the run, its files are damaged, the data cannot be had or have changed, the network does not
+/// fit them, memory is not to be had, the loss is no longer finite, or a file cannot be written.
+pub fn fit(run: &Run, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
+    let _lock = run.lock()?;
+    let graph = run.graph()?;
+    let mut fit = Fit::new(run, &graph)?;
+    let Fit { progress, images, trainer, session, steps, .. } = &fit;
+    let (training, evaluation, steps) = (&trainer.plan().report, &session.plan().report, *steps);
+    observer.begin(&Begin { graph: &graph, facts: &images.facts, training, evaluation, steps, progress });
+    while fit.progress.epochs < run.settings().epochs {
+        if fit.epoch(observer)? {
+            return Ok(Outcome::Stopped(fit.progress));
+        }
+    }
+    match fit.progress.last {
+        Some(last) => Ok(Outcome::Done(last)),
+        None => Err(TrainError::Damaged { path: run.dir().to_owned(), reason: "no epoch, yet it is complete".into() }),
+    }
+}
+
+struct Fit<'a> {
+    run: &'a Run,
+    settings: &'a Settings,
+    graph: &'a Graph,
+    images: Arc<Images>,
+    trainer: Trainer,
+    session: Session,
+    metrics: Metrics,
+    progress: Progress,
+    /// Of an epoch.
+    steps: usize,
+    /// When the last checkpoint was written.
+    saved: Instant,
+}
+
+impl<'a> Fit<'a> {
+    fn new(run: &'a Run, graph: &'a Graph) -> Result<Self, TrainError> {
+        let settings = run.settings();
+        let images = Arc::new(Images::load(settings, graph)?);
+        run.keep_facts(&images.facts)?;
+        let weights = StateDict::init(graph, settings.seed)?;
+        let mut trainer = Trainer::new(graph, &weights, settings.trainer_options())?;
+        let options = SessionOptions { batch: settings.batch, ..SessionOptions::default() };
+        let session = Session::new(graph, &weights, options)?;
+        let mut progress = Progress::default();
+        if let Some((from, state)) = run.checkpoint()? {
+            trainer.restore(&run.path("checkpoint.safetensors").display().to_string(), &state)?;
+            progress = from;
+        }
+        let metrics = Metrics::open(run.path("metrics.jsonl"), progress.metrics)?;
+        let steps = images.train.len().div_ceil(settings.batch);
+        let saved = Instant::now();
+        Ok(Fit { run, settings, graph, images, trainer, session, metrics, progress, steps, saved })
+    }
+
+    /// The rest of an epoch. Whether it was stopped.
+    fn epoch(&mut self, observer: &mut dyn Observer) -> Result<bool, TrainError> {
+        let Settings { batch, log_every, .. } = *self.settings;
+        let seed = self.settings.epoch_seed(self.progress.epochs);
+        let images = self.images.clone();
+        let mut batches = images.train.batches(batch, seed);
+        if self.progress.batches > 0 {
+            batches.nth(self.progress.batches - 1);
+        }
+        let mut stopped = false;
+        for batch in batches {
+            let began = Instant::now();
+            let rate = self.rate(self.progress.steps);
+            let report = self.trainer.step(&batch.images, Targets::Labels(&batch.labels), rate)?;
+            if !report.loss.is_finite() {
+                let step = self.progress.steps + 1;
+                return Err(TrainError::Diverged { loss: "loss", got: report.loss, step, rate });
+            }
+            let progress = &mut self.progress;
+            progress.batches += 1;
+            progress.steps += 1;
+            let seconds = began.elapsed().as_secs_f64();
+            progress.seconds += seconds;
+            for sums in [&mut progress.epoch, &mut progress.line] {
+                sums.add(report.samples, report.loss, report.correct, seconds);
+            }
+            if progress.steps.is_multiple_of(log_every as u64) {
+                self.line(rate)?;
+            }
+            observer.step(&self.progress, rate);
+            stopped = observer.stop();
+            if stopped || self.saved.elapsed() >= observer.checkpoint_every() {
+                self.checkpoint()?;
+            }
+            if stopped {
+                break;
+            }
+        }
+        if !stopped {
+            let record = self.end_of_epoch()?;
+            observer.epoch(&record);
+            stopped = observer.stop() && self.progress.epochs < self.settings.epochs;
+        }
+        Ok(stopped)
+    }
+
+    /// The learning rate of a step, from 0.
+    fn rate(&self, step: u64) -> f64 {
+        let Settings { schedule, learning_rate, epochs, .. } = *self.settings;
+        schedule.rate(learning_rate, step, self.steps as u64, epochs)
+    }
+
+    fn line(&mut self, rate: f64) -> Result<(), TrainError> {
+        let Progress { epochs, steps, seconds, line, .. } = self.progress;
+        self.progress.line = Sums::default();
+        self.metrics.append(&Record::Step(StepRecord {
+            epoch: epochs + 1,
+            step: steps,
+            loss: line.mean_loss(),
+            accuracy: line.accuracy(),
+            rate,
+            images_per_second: line.images_per_second(),
+            seconds,
+        }))
+    }
+
+    /// Evaluation, metrics, weights, and the checkpoint last: killed before, all this comes again to the same.
+    fn end_of_epoch(&mut self) -> Result<EpochRecord, TrainError> {
+        let began = Instant::now();
+        let plain = self.trainer.weights();
+        let averages = self.trainer.averages();
+        let evaluation = self.evaluate(&plain)?;
+        let averaged = averages.as_ref().map(|averages| self.evaluate(averages)).transpose()?;
+        self.progress.seconds += began.elapsed().as_secs_f64();
+        let Progress { epochs, steps, seconds, epoch, .. } = self.progress;
+        let record = EpochRecord {
+            epoch: epochs + 1,
+            step: steps,
+            loss: epoch.mean_loss(),
+            accuracy: epoch.accuracy(),
+            eval_loss: evaluation.loss,
+            eval_accuracy: evaluation.accuracy,
+            average_loss: averaged.as_ref().map(|averaged| averaged.loss),
+            average_accuracy: averaged.as_ref().map(|averaged| averaged.accuracy),
+            rate: self.last_rate(),
+            images_per_second: epoch.images_per_second(),
+            seconds,
+        };
+        self.metrics.append(&Record::Epoch(record.clone()))?;
+        let weights = averages.unwrap_or(plain).to_bytes()?;
+        self.run.replace("weights.safetensors", &weights)?;
+        let accuracy = record.test_accuracy();
+        if self.progress.best.is_none_or(|best| accuracy > best.accuracy) {
+            self.run.replace("best.safetensors", &weights)?;
+            self.progress.best = Some(Best { epoch: record.epoch, accuracy });
+        }
+        #[cfg(feature = "program")]
+        super::curve::draw(self.run)?;
+        let progress = &mut self.progress;
+        progress.epochs += 1;
+        progress.batches = 0;
+        (progress.epoch, progress.line) = (Sums::default(), Sums::default());
+        progress.last = Some(record.clone());
+        self.checkpoint()?;
+        Ok(record)
+    }
+
+    fn last_rate(&self) -> f64 {
+        self.rate(self.progress.steps.saturating_sub(1))
+    }
+
+    fn evaluate(&mut self, weights: &StateDict<f32>) -> Result<Evaluation, TrainError> {
+        self.session.set_weights(self.graph, weights)?;
+        let evaluation = evaluate(&mut self.session, &self.images.test)?;
+        match evaluation.loss.is_finite() {
+            true => Ok(evaluation),
+            false => {
+                let (step, rate) = (self.progress.steps, self.last_rate());
+                Err(TrainError::Diverged { loss: "test loss", got: evaluation.loss, step, rate })
+            }
+        }
+    }
+
+    fn checkpoint(&mut self) -> Result<(), TrainError> {
+        self.progress.metrics = self.metrics.sync()?;
+        self.run.keep_checkpoint(&self.trainer.checkpoint()?, &self.progress)?;
+        self.saved = Instant::now();
+        Ok(())
+    }
+}

@@ -1,0 +1,257 @@
+//! The folder of a run.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use cnn_lang::graph::{Graph, Shape};
+
+use super::checkpoint::{self, Progress};
+use super::error::TrainError;
+use super::images::Facts;
+use super::settings::Settings;
+
+/// The folder of a run.
+///
+/// | file | |
+/// |---|---|
+/// | `settings.json` | [`Settings`] |
+/// | `network.cnn` | the network's source, which stands alone |
+/// | `data.json` | [`Facts`]: what normalised the images |
+/// | `metrics.jsonl` | [`Record`](super::Record)s |
+/// | `curve.svg` | loss and accuracy by epoch (feature `program`) |
+/// | `weights.safetensors` | of the last complete epoch; the averaged ones, where an average is kept |
+/// | `best.safetensors` | the same of the epoch with the best test accuracy |
+/// | `checkpoint.safetensors` | what the next steps depend on, with the position in the header |
+///
+/// Every file is replaced as a whole; what stands under its name is complete.
+#[derive(Clone, Debug)]
+pub struct Run {
+    dir: PathBuf,
+    settings: Settings,
+    source: String,
+}
+
+const SETTINGS: &str = "settings.json";
+const SOURCE: &str = "network.cnn";
+const DATA: &str = "data.json";
+const CHECKPOINT: &str = "checkpoint.safetensors";
+const LOCK: &str = "lock";
+
+impl Run {
+    /// A new run in a folder that is not there yet, or is empty. The folder appears with its files or not at all.
+    ///
+    /// # Errors
+    /// If the settings make no sense, the network cannot be built, or something lies there; if the system refuses.
+    pub fn create(dir: &Path, settings: Settings, source: &str) -> Result<Run, TrainError> {
+        settings.check()?;
+        let run = Run { dir: dir.to_owned(), settings, source: source.to_owned() };
+        run.graph()?;
+        match run.appear()? {
+            true => Ok(run),
+            false => Err(TrainError::Exists { path: dir.to_owned() }),
+        }
+    }
+
+    /// A new run in `parent`: `name-1`, or the next number that is free.
+    ///
+    /// # Errors
+    /// As [`Run::create`].
+    pub fn create_numbered(parent: &Path, name: &str, settings: Settings, source: &str) -> Result<Run, TrainError> {
+        settings.check()?;
+        let name: String = name.chars().filter(|c| c.is_alphanumeric() || matches!(c, '_' | '-')).collect();
+        let name = if name.is_empty() { "run" } else { &name };
+        let mut run = Run { dir: PathBuf::new(), settings, source: source.to_owned() };
+        run.graph()?;
+        for number in 1u64.. {
+            run.dir = parent.join(format!("{name}-{number}"));
+            if !run.dir.exists() && run.appear()? {
+                return Ok(run);
+            }
+        }
+        Err(TrainError::Exists { path: parent.to_owned() })
+    }
+
+    /// A run that is there.
+    ///
+    /// # Errors
+    /// If the folder is none of a run, or its files are damaged.
+    pub fn open(dir: &Path) -> Result<Run, TrainError> {
+        let read = |name| match fs::read_to_string(dir.join(name)) {
+            Ok(text) => Ok(text),
+            Err(source) if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Err(TrainError::NotARun { path: dir.to_owned(), missing: name })
+            }
+            Err(source) => Err(TrainError::Io { action: "read", path: dir.join(name), source }),
+        };
+        let settings: Settings = serde_json::from_str(&read(SETTINGS)?)
+            .map_err(|error| TrainError::Damaged { path: dir.join(SETTINGS), reason: error.to_string() })?;
+        settings.check()?;
+        Ok(Run { dir: dir.to_owned(), settings, source: read(SOURCE)? })
+    }
+
+    /// Whether a folder looks like one of a run.
+    pub fn is_at(dir: &Path) -> bool {
+        dir.join(SETTINGS).is_file()
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What the training is.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The network's definition.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The network.
+    ///
+    /// # Errors
+    /// If it cannot be built from the source.
+    pub fn graph(&self) -> Result<Graph, TrainError> {
+        let Settings { network, definition, arguments, input, .. } = &self.settings;
+        let failed = |errors: Vec<cnn_lang::diag::Diagnostic>| {
+            let first = &errors[0];
+            let help = first.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+            TrainError::Network { network: network.clone(), message: format!("{}{help}", first.message) }
+        };
+        let args = cnn_lang::arguments(arguments).map_err(failed)?;
+        let input = input.map(|[channels, height, width]| Shape::map(channels, height, width));
+        cnn_lang::load_at(&self.source, definition.as_deref(), &args, input).map_err(failed)
+    }
+
+    /// What its data were; nothing before they were loaded the first time.
+    ///
+    /// # Errors
+    /// If the file is damaged.
+    pub fn facts(&self) -> Result<Option<Facts>, TrainError> {
+        let path = self.path(DATA);
+        let Some(bytes) = read(&path)? else { return Ok(None) };
+        let facts = serde_json::from_slice(&bytes);
+        facts.map(Some).map_err(|error| TrainError::Damaged { path, reason: error.to_string() })
+    }
+
+    /// How far it came, and the trainer's state then; nothing before the first checkpoint.
+    ///
+    /// # Errors
+    /// If the file is damaged or cannot be read.
+    pub fn checkpoint(&self) -> Result<Option<(Progress, Vec<u8>)>, TrainError> {
+        let path = self.path(CHECKPOINT);
+        let Some(bytes) = read(&path)? else { return Ok(None) };
+        Ok(Some((checkpoint::decode(&path, &bytes)?, bytes)))
+    }
+
+    /// A file of the run.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// The weights to use: those of the best epoch.
+    pub fn weights(&self) -> PathBuf {
+        self.path("best.safetensors")
+    }
+
+    /// Notes what the data are, or compares them with what they were.
+    pub(super) fn keep_facts(&self, facts: &Facts) -> Result<(), TrainError> {
+        let Some(known) = self.facts()? else { return self.replace(DATA, &pretty(facts)) };
+        let differences = [
+            ("training images", format!("{}", known.train), format!("{}", facts.train)),
+            ("test images", format!("{}", known.test), format!("{}", facts.test)),
+            ("mean", format!("{:?}", known.mean), format!("{:?}", facts.mean)),
+            ("deviation", format!("{:?}", known.std), format!("{:?}", facts.std)),
+        ];
+        match differences.into_iter().find(|(_, known, got)| known != got) {
+            None => Ok(()),
+            Some((what, known, got)) => Err(TrainError::OtherData {
+                data: self.settings.data.to_string(),
+                path: self.dir.clone(),
+                reason: format!("{what}: {known} expected, got {got}"),
+            }),
+        }
+    }
+
+    pub(super) fn keep_checkpoint(&self, state: &[u8], progress: &Progress) -> Result<(), TrainError> {
+        let bytes = checkpoint::encode(state, progress)
+            .map_err(|reason| TrainError::Damaged { path: self.path(CHECKPOINT), reason })?;
+        self.replace(CHECKPOINT, &bytes)
+    }
+
+    /// Keeps other processes from training it too, until the file is closed: the system does so however this one ends.
+    pub(super) fn lock(&self) -> Result<File, TrainError> {
+        let path = self.path(LOCK);
+        let failed = |source| TrainError::Io { action: "lock", path: path.clone(), source };
+        let file = File::create(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(TrainError::Busy { path: self.dir.clone() }),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+
+    /// Replaces a file as a whole: whenever the process or the machine stops, the old one is there or the new one.
+    pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), TrainError> {
+        let (path, unfinished) = (self.path(name), self.path(&format!("{name}.tmp")));
+        let written = write(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, &path));
+        written.and_then(|()| settle(&self.dir)).map_err(|source| TrainError::Io { action: "write", path, source })
+    }
+
+    /// Whether the folder could be put in its place: nothing was there.
+    fn appear(&self) -> Result<bool, TrainError> {
+        let failed = |source| TrainError::Io { action: "create", path: self.dir.clone(), source };
+        let parent = self.dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(parent).map_err(failed)?;
+        let unfinished = tempfile::Builder::new().prefix(".run-").tempdir_in(parent).map_err(failed)?;
+        write(&unfinished.path().join(SETTINGS), &pretty(&self.settings)).map_err(failed)?;
+        write(&unfinished.path().join(SOURCE), self.source.as_bytes()).map_err(failed)?;
+        #[cfg(unix)]
+        {
+            // Temporary folders are private; a run gets the permissions of any new folder.
+            let plain = parent.join(format!("{}.mode", unfinished.path().display()));
+            fs::create_dir(&plain).map_err(failed)?;
+            let mode = fs::metadata(&plain).map(|metadata| metadata.permissions());
+            fs::remove_dir(&plain).map_err(failed)?;
+            fs::set_permissions(unfinished.path(), mode.map_err(failed)?).map_err(failed)?;
+        }
+        // Takes the place of nothing or of an empty folder.
+        match fs::rename(unfinished.path(), &self.dir) {
+            Ok(()) => {
+                let _ = unfinished.keep();
+                settle(parent).map_err(failed)?;
+                Ok(true)
+            }
+            Err(_) if self.dir.exists() => Ok(false),
+            Err(source) => Err(failed(source)),
+        }
+    }
+}
+
+fn pretty(value: &impl serde::Serialize) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Brings names to the disk.
+fn settle(dir: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, TrainError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(TrainError::Io { action: "read", path: path.to_owned(), source }),
+    }
+}

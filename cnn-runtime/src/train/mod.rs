@@ -1,0 +1,43 @@
+//! Trainings that can be stopped at any moment: a folder, its files, and [`fit`], which goes on where the folder stands.
+//!
+//! ```text
+//! Settings + source ─▶ Run (a folder) ─▶ fit: data ─▶ Trainer ─▶ metrics, weights, checkpoint
+//! ```
+//!
+//! Everything that decides about the numbers is in the folder before the first step. A training that was killed and went
+//! on gives the bits of one that was not: weights, and metrics apart from timings.
+//!
+//! ```
+//! use cnn_runtime::train::{Outcome, Run, Settings, fit};
+//! # let parent = tempfile::tempdir()?;
+//! # let parent = parent.path();
+//!
+//! let settings = Settings { digits: [64, 32], epochs: 1, batch: 16, ..Settings::new("lenet5") };
+//! let run = Run::create(&parent.join("first"), settings, cnn_runtime::zoo::LeNet5)?;
+//! let Outcome::Done(last) = fit(&run, &mut ())? else { panic!("nobody stopped it") };
+//! assert_eq!((last.epoch, last.step), (1, 4));
+//! assert!(parent.join("first/weights.safetensors").is_file());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod checkpoint;
+#[cfg(feature = "program")]
+mod curve;
+mod error;
+mod evaluate;
+mod fit;
+mod folder;
+mod images;
+mod metrics;
+mod schedule;
+mod settings;
+
+pub use checkpoint::{Best, Progress, Sums};
+pub use error::TrainError;
+pub use evaluate::{Evaluation, evaluate};
+pub use fit::{Begin, Observer, Outcome, fit};
+pub use folder::Run;
+pub use images::{Facts, Images};
+pub use metrics::{EpochRecord, Record, StepRecord};
+pub use schedule::Schedule;
+pub use settings::Settings;

@@ -62,6 +62,18 @@ pub enum EngineError {
         /// Its size.
         shape: String,
     },
+    /// Soft targets for outputs of different lengths.
+    #[error("soft targets have {classes} classes, but output {output} of {network} has {got}; train it with labels")]
+    Classes {
+        /// The network.
+        network: String,
+        /// Which output.
+        output: String,
+        /// Classes of the logits.
+        classes: usize,
+        /// Its own.
+        got: usize,
+    },
     /// Not a weight for every auxiliary output.
     #[error("{network} has {expected} auxiliary outputs, got {got} weights for their losses")]
     AuxiliaryWeights {

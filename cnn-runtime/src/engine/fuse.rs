@@ -7,10 +7,27 @@ use super::program::{Class, Extent, Instruction, Origin, Program, ValueId};
 /// Fuses what can be fused. With `gradients`, only what a backward pass can undo.
 pub fn fuse(program: &mut Program, gradients: bool) {
     if !gradients {
-        Fusion::over(program, Fusion::fold_affine);
+        over(program, Fusion::fold_affine);
     }
-    Fusion::over(program, Fusion::add_onto);
-    Fusion::over(program, if gradients { Fusion::activate_reversibly } else { Fusion::activate });
+    over(program, Fusion::add_onto);
+    over(program, if gradients { Fusion::activate_reversibly } else { Fusion::activate });
+}
+
+/// Takes a step at every instruction.
+fn over<'a>(program: &'a mut Program, step: fn(&mut Fusion<'a>, usize)) {
+    let uses = program.uses();
+    let mut producer = vec![None; program.values.len()];
+    for (index, instruction) in program.instructions.iter().enumerate() {
+        instruction.outputs.iter().for_each(|output| producer[output.value.0] = Some(index));
+    }
+    let list: Vec<_> = std::mem::take(&mut program.instructions).into_iter().map(Some).collect();
+    let count = list.len();
+    let mut fusion = Fusion { program, list, producer, uses };
+    for index in 0..count {
+        step(&mut fusion, index);
+    }
+    let Fusion { program, list, .. } = fusion;
+    program.instructions = list.into_iter().flatten().collect();
 }
 
 /// A walk over the instructions, each of which may swallow an earlier one.
@@ -24,21 +41,6 @@ struct Fusion<'a> {
 }
 
 impl Fusion<'_> {
-    fn over(program: &mut Program, step: fn(&mut Fusion, usize)) {
-        let uses = program.uses();
-        let mut producer = vec![None; program.values.len()];
-        for (index, instruction) in program.instructions.iter().enumerate() {
-            instruction.outputs.iter().for_each(|output| producer[output.value.0] = Some(index));
-        }
-        let list = std::mem::take(&mut program.instructions).into_iter().map(Some).collect();
-        let mut fusion = Fusion { program, list, producer, uses };
-        for index in 0..fusion.list.len() {
-            step(&mut fusion, index);
-        }
-        let list = fusion.list.into_iter().flatten().collect();
-        program.instructions = list;
-    }
-
     /// The instruction that computes a value which nobody else reads, if it could still do more to it.
     fn open_producer(&self, id: ValueId) -> Option<usize> {
         let index = self.producer[id.0].filter(|_| self.uses[id.0] == 1)?;

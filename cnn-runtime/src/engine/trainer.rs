@@ -159,8 +159,7 @@ impl<E: Number> Trainer<E> {
     /// If images and targets do not fit each other or the network; nothing is changed then.
     pub fn step(&mut self, images: &[E], targets: Targets<'_, E>, rate: f64) -> Result<StepReport, EngineError> {
         let samples = samples(images.len(), self.graph.input_shape(), self.plan.batch)?;
-        let classes = self.graph.output_shape().elements();
-        check_targets(targets, samples, classes)?;
+        check_targets(targets, samples, &self.graph)?;
         if !rate.is_finite() {
             return Err(EngineError::Setting { name: "learning rate", expected: "finite", got: rate });
         }
@@ -377,18 +376,30 @@ fn check(graph: &Graph, options: &TrainerOptions) -> Result<(), EngineError> {
     options.optimizer.check()
 }
 
-fn check_targets<E>(targets: Targets<'_, E>, samples: usize, classes: usize) -> Result<(), EngineError> {
+fn check_targets<E>(targets: Targets<'_, E>, samples: usize, graph: &Graph) -> Result<(), EngineError> {
+    let classes = graph.output_shape().elements();
+    let auxiliary = graph.auxiliary.iter().map(|aux| (aux, graph.node(aux.output).shape.elements()));
+    let fewest = auxiliary.clone().map(|(_, classes)| classes).chain([classes]).min().unwrap_or(classes);
+    let count = |what, expected, got| match expected == got {
+        true => Ok(()),
+        false => Err(EngineError::Targets { samples, what, expected, got }),
+    };
     match targets {
-        Targets::Labels(labels) if labels.len() != samples => {
-            Err(EngineError::Targets { samples, what: "labels", expected: samples, got: labels.len() })
+        Targets::Labels(labels) => {
+            count("labels", samples, labels.len())?;
+            match labels.iter().position(|&label| label >= fewest) {
+                Some(sample) => Err(EngineError::Label { sample, label: labels[sample], classes: fewest }),
+                None => Ok(()),
+            }
         }
-        Targets::Soft(rows) if rows.len() != samples * classes => {
-            Err(EngineError::Targets { samples, what: "probabilities", expected: samples * classes, got: rows.len() })
+        Targets::Soft(rows) => {
+            for (aux, got) in auxiliary {
+                if got != classes {
+                    let (network, output) = (graph.name.clone(), aux.name.clone());
+                    return Err(EngineError::Classes { network, output, classes, got });
+                }
+            }
+            count("probabilities", samples * classes, rows.len())
         }
-        Targets::Labels(labels) => match labels.iter().position(|&label| label >= classes) {
-            Some(sample) => Err(EngineError::Label { sample, label: labels[sample], classes }),
-            None => Ok(()),
-        },
-        Targets::Soft(_) => Ok(()),
     }
 }

@@ -22,7 +22,7 @@ pub struct CrossEntropy {
 #[derive(Clone, Copy, Debug)]
 pub enum Targets<'a, E> {
     /// One class for each sample.
-    Labels(&'a [u32]),
+    Labels(&'a [usize]),
     /// Probabilities `[samples, classes]`, of mixed samples for example.
     Soft(&'a [E]),
 }
@@ -56,7 +56,7 @@ pub enum TargetError {
         /// Which sample of the batch.
         sample: usize,
         /// Its label.
-        label: u32,
+        label: usize,
         /// How many classes there are.
         classes: usize,
     },
@@ -80,7 +80,7 @@ impl CrossEntropy {
             Targets::Labels(labels) => {
                 expect_len("cross-entropy: labels", labels.len(), self.samples);
                 let classes = self.classes;
-                if let Some((sample, &label)) = labels.iter().enumerate().find(|(_, l)| **l as usize >= classes) {
+                if let Some((sample, &label)) = labels.iter().enumerate().find(|(_, l)| **l >= classes) {
                     return Err(TargetError::Label { sample, label, classes });
                 }
             }
@@ -96,7 +96,7 @@ impl CrossEntropy {
             for sample in part * self.samples / PARTS..(part + 1) * self.samples / PARTS {
                 let row = sample * self.classes..(sample + 1) * self.classes;
                 let target = match targets {
-                    Targets::Labels(labels) => Target::Class(labels[sample] as usize),
+                    Targets::Labels(labels) => Target::Class(labels[sample]),
                     Targets::Soft(rows) => Target::Row(&rows[row.clone()]),
                 };
                 let x = &logits[row.clone()];

@@ -133,25 +133,32 @@ pub(super) fn layer<E: Number>(
     let (kernel, passes) = if whole { (&*kernel.full, 1) } else { (&*kernel.single, dy.samples) };
     let workspace = access.workspace(step.workspace);
     for sample in 0..passes {
-        let part = |view: View<'_, E>| if whole { view.all() } else { of_sample(view, sample) };
-        let inputs = values.map(|view| view.map_or(&[][..], part));
+        let inputs = values.map(|view| view.map_or(&[][..], |view| part(view, sample, whole)));
         let mut scratch = &mut *workspace;
-        let mut slices = grads.iter_mut().enumerate().map(|(i, grad)| match grad {
-            Some(grad) if whole => grad.all(),
-            Some(grad) => grad.sample(if grad.samples() == 1 { 0 } else { sample }),
-            // Nobody wants it, but the kernel writes it.
-            None if i < count => {
-                let (elements, samples) = size(i);
-                let len = if whole { elements * samples } else { elements };
-                let (slice, rest) = std::mem::take(&mut scratch).split_at_mut(len);
-                scratch = rest;
-                slice
-            }
-            None => &mut [],
-        });
-        let mut slices: [&mut [E]; MOST_INPUTS] = std::array::from_fn(|_| slices.next().unwrap_or(&mut []));
-        E::backward(kernel, &inputs[..count], y.map_or(&[], part), part(dy), &mut slices[..count]);
+        let mut slices: [&mut [E]; MOST_INPUTS] = std::array::from_fn(|_| &mut [][..]);
+        for (i, (slice, grad)) in slices.iter_mut().zip(&mut grads).enumerate().take(count) {
+            *slice = match grad {
+                Some(grad) => {
+                    let sample = if grad.samples() == 1 { 0 } else { sample };
+                    if whole { grad.all() } else { grad.sample(sample) }
+                }
+                // Nobody wants it, but the kernel writes it.
+                None => {
+                    let (elements, samples) = size(i);
+                    let len = if whole { elements * samples } else { elements };
+                    let (slice, rest) = scratch.split_at_mut(len);
+                    scratch = rest;
+                    slice
+                }
+            };
+        }
+        let y = y.map_or(&[][..], |y| part(y, sample, whole));
+        E::backward(kernel, &inputs[..count], y, part(dy, sample, whole), &mut slices[..count]);
     }
+}
+
+fn part<'a, E: Number>(view: View<'a, E>, sample: usize, whole: bool) -> &'a [E] {
+    if whole { view.all() } else { of_sample(view, sample) }
 }
 
 pub(super) fn weight<E: Number>(access: &Access<E>, step: &Step, form: &WeightForm) {

@@ -143,6 +143,9 @@ pub(super) struct Access<'a, E> {
     pub samples: usize,
 }
 
+// SAFETY: the memory behind the pointers is borrowed for 'a, as if the slices themselves were here.
+unsafe impl<E: Send> Send for Access<'_, E> {}
+
 impl<'a, E: Number> Access<'a, E> {
     fn start(&self, operand: Operand) -> *mut E {
         // SAFETY: `verify` has shown that the operand lies inside of its memory.

@@ -25,3 +25,7 @@ crate::define! {
         }
     }
 }
+
+/// Every block: its name, and its source, which stands alone.
+pub const ALL: &[(&str, &str)] =
+    &[("conv_bn_relu", conv_bn_relu!()), ("separable", separable!()), ("squeeze_excite", squeeze_excite!())];

@@ -25,6 +25,7 @@
 //! - [`data`], [`weights`]: images in, weights in and out.
 //! - [`blocks`]: blocks that many papers share, as words for one's own networks.
 //! - [`zoo`]: the classic networks, ready to be imported.
+//! - The feature `program` adds the program `cnn` (`docs/program.md`).
 
 mod architecture;
 pub mod blocks;
@@ -34,6 +35,8 @@ pub mod eager;
 pub mod engine;
 pub mod kernels;
 pub mod layers;
+#[cfg(feature = "program")]
+pub mod program;
 pub mod weights;
 #[doc(hidden)]
 pub mod words;
@@ -75,7 +78,8 @@ macro_rules! network {
 
 /// Blocks and networks for other macros to import, without types.
 ///
-/// A public network also becomes a constant of its name: its source, standing alone.
+/// A public network also becomes a constant of its name: its source, standing alone. The same text is what the name of
+/// any definition gives as a macro: `cnn_runtime::blocks::separable!()`.
 #[macro_export]
 macro_rules! define {
     ($($tokens:tt)*) => { $crate::__private::define! { [$crate] $($tokens)* } };

@@ -16,6 +16,7 @@ mod steps;
 mod taps;
 mod uses;
 mod value;
+mod variant;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ pub(crate) use definitions::{Definitions, RoomId};
 pub use scopes::field_name;
 pub use uses::custom_paths;
 use value::Value;
+pub(crate) use variant::variant;
 
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::graph::{Auxiliary, Call, Graph, Node, NodeId, Op, ScopeId, Shape};

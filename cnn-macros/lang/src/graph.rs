@@ -18,9 +18,8 @@ pub use cost::{Costs, ReceptiveField};
 pub use fault::{At, Fault};
 pub use layers::{ArgValue, Argument, Arguments, DefaultValue, Kind, LAYERS, Layer, Padding, layer};
 pub use op::{Conv, Op, Pool};
-pub use shape::{LARGEST_TENSOR, Shape};
-pub use table::Row;
-pub(crate) use table::grouped;
+pub use shape::{LARGEST_TENSOR, Shape, ShapeError};
+pub use table::{Row, grouped};
 pub use tensors::{Role, TensorSpec};
 
 /// Index of a [`Node`] in [`Graph::nodes`].

@@ -6,10 +6,15 @@
 
 mod compile;
 pub mod diag;
+mod imports;
 mod nearest;
 pub mod syntax;
+mod variant;
 
 pub mod elaborate;
 pub mod graph;
 
-pub use compile::{Program, compile, compile_str, elaborate as compile_file, imports, load};
+pub use compile::{Program, compile, compile_str, elaborate as compile_file};
+pub use imports::{compile_importing, imports};
+pub use nearest::nearest;
+pub use variant::{arguments, load, load_at};

@@ -85,6 +85,7 @@ fn source(name: &Ident, file: &File) -> String {
     print(&closed)
 }
 
+/// Called with the rest of a macro it calls back; called with nothing it is the source, for the run time.
 fn carrier(header: &Header, name: &Ident, source: &str) -> TokenStream {
     let ident = names::ident(&name.name, name.span.first);
     let carrier = proc_macro2::Ident::new(&carrier_name(name, source), proc_macro2::Span::call_site());
@@ -96,6 +97,7 @@ fn carrier(header: &Header, name: &Ident, source: &str) -> TokenStream {
         #[allow(unused_macros, non_local_definitions)]
         #export
         macro_rules! #carrier {
+            () => { #source };
             (($($runtime:tt)*) $entry:ident ($($path:tt)*) { $($rest:tt)* }) => {
                 $($runtime)*::__private::$entry! { [$($runtime)*] (($($path)*) #source) $($rest)* }
             };

@@ -2,7 +2,7 @@
 //! successor of Krizhevsky et al. 2012, as in torchvision.
 
 crate::define! {
-    /// AlexNet of one column.                                 61.1 M parameters, 0.71 G multiply-adds
+    /// AlexNet of one column. Krizhevsky 2014.                61.1 M parameters, 0.71 G multiply-adds
     pub AlexNet(classes = 1000, dropout = 0.5): 3x224x224 -> classes;
     //                 maps kernel
     stem features: { conv(64,  11, stride = 4, pad = 2) -> relu -> maxpool(3, stride = 2) }   @ 64x27x27;

@@ -22,7 +22,7 @@ crate::define! {
         norm: bn -> relu -> conv: conv(in.channels / 2, 1, bias = false) -> pool: avgpool(2)
     }
 
-    /// DenseNet-121.                                           8.0 M parameters,  2.8 G multiply-adds
+    /// DenseNet-121. Huang et al. 2017.                        8.0 M parameters,  2.8 G multiply-adds
     pub DenseNet121(classes = 1000, layers = [6, 12, 24, 16], growth = 32, drop = 0.0): 3x224x224 -> classes;
     stem features: { conv0: conv(2 * growth, 7, stride = 2, pad = 3, bias = false) -> norm0: bn -> relu }   @ 64x112x112;
          features: { pool0: maxpool(3, stride = 2, pad = 1) }                                 @ 64x56x56;
@@ -35,10 +35,10 @@ crate::define! {
          features: { denseblock4: dense_block(layers[3], growth, drop) -> norm5: bn } -> relu @ 1024x7x7;
     head gap -> classifier: linear(classes);
 
-    /// DenseNet-161.                                           28.7 M parameters, 7.7 G multiply-adds
+    /// DenseNet-161. Huang et al. 2017.                        28.7 M parameters, 7.7 G multiply-adds
     pub DenseNet161 = DenseNet121(layers = [6, 12, 36, 24], growth = 48);
-    /// DenseNet-169.                                           14.1 M parameters, 3.4 G multiply-adds
+    /// DenseNet-169. Huang et al. 2017.                        14.1 M parameters, 3.4 G multiply-adds
     pub DenseNet169 = DenseNet121(layers = [6, 12, 32, 32]);
-    /// DenseNet-201.                                           20.0 M parameters, 4.3 G multiply-adds
+    /// DenseNet-201. Huang et al. 2017.                        20.0 M parameters, 4.3 G multiply-adds
     pub DenseNet201 = DenseNet121(layers = [6, 12, 48, 32]);
 }

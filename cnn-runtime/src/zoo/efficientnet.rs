@@ -33,7 +33,7 @@ crate::define! {
         }
     }
 
-    /// EfficientNet-B0.                                        5.3 M parameters, 0.39 G multiply-adds
+    /// EfficientNet-B0. Tan & Le 2019.                         5.3 M parameters, 0.39 G multiply-adds
     pub EfficientNetB0(classes = 1000, dropout = 0.2, drop = 0.2): 3x224x224 -> classes;
     stem features: { conv_bn(32, 3, stride = 2)                @ 32x112x112 };
     body features: {

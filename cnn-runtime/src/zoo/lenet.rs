@@ -3,7 +3,7 @@
 //! In the form that courses teach: full connections, average pooling and a plain linear layer on top.
 
 crate::define! {
-    /// LeNet-5 for 28×28 digits.                              61.7 K parameters, 0.42 M multiply-adds
+    /// LeNet-5 for 28×28 digits. LeCun et al. 1998.           61.7 K parameters, 0.42 M multiply-adds
     pub LeNet5(classes = 10): 1x28x28 -> classes;
     //          maps kernel
     stem net: { conv(6,  5, pad = 2) -> sigmoid -> avgpool(2) }                               @ 6x14x14;

@@ -26,7 +26,7 @@ crate::define! {
         }
     }
 
-    /// MobileNetV3-Large. Table 1.                             5.5 M parameters, 0.22 G multiply-adds
+    /// MobileNetV3-Large. Table 1. Howard et al. 2019.         5.5 M parameters, 0.22 G multiply-adds
     pub MobileNetV3Large(classes = 1000, dropout = 0.2): 3x224x224 -> classes;
     stem features: { conv_bn(16, 3, stride = 2, hs = true)     @ 16x112x112 };
     body features: {
@@ -50,7 +50,7 @@ crate::define! {
     };
     head gap -> classifier: { linear(1280) -> hswish -> dropout(dropout) -> linear(classes) };
 
-    /// MobileNetV3-Small. Table 2.                             2.5 M parameters, 0.057 G multiply-adds
+    /// MobileNetV3-Small. Table 2. Howard et al. 2019.         2.5 M parameters, 0.057 G multiply-adds
     pub MobileNetV3Small(classes = 1000, dropout = 0.2): 3x224x224 -> classes;
     stem features: { conv_bn(16, 3, stride = 2, hs = true)     @ 16x112x112 };
     body features: {

@@ -84,3 +84,15 @@ pub const ALL: &[(&str, &str)] = &[
     ("efficientnet_b0", EfficientNetB0),
     ("regnet_x_400mf", RegNetX400MF),
 ];
+
+/// Every block that the papers' files export: its name, and its source, which stands alone.
+pub const BLOCKS: &[(&str, &str)] = &[
+    ("basic", resnet::basic!()),
+    ("bottleneck", resnet::bottleneck!()),
+    ("dense_layer", densenet::dense_layer!()),
+    ("dense_block", densenet::dense_block!()),
+    ("transition", densenet::transition!()),
+    ("vgg", vgg::vgg!()),
+    ("vgg_head", vgg::vgg_head!()),
+    ("x_block", regnet::x_block!()),
+];

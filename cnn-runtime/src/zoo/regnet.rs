@@ -20,7 +20,7 @@ crate::define! {
         for i in 0..depth { "block{number}-{i}": x_block(width, if i == 0 { 2 } else { 1 }, group) }
     }
 
-    /// RegNetX-400MF.                                          5.5 M parameters, 0.41 G multiply-adds
+    /// RegNetX-400MF. Radosavovic et al. 2020.                 5.5 M parameters, 0.41 G multiply-adds
     pub RegNetX400MF(classes = 1000): 3x224x224 -> classes;
     stem stem: { conv(32, 3, stride = 2, pad = 1, bias = false) -> bn -> relu }               @ 32x112x112;
     body trunk_output: {

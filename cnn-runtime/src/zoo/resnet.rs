@@ -23,7 +23,7 @@ crate::define! {
         } -> relu
     }
 
-    /// ResNet-18.                                              11.7 M parameters,  1.8 G multiply-adds
+    /// ResNet-18. He et al. 2015.                              11.7 M parameters,  1.8 G multiply-adds
     pub ResNet18(classes = 1000, units = [2, 2, 2, 2]): 3x224x224 -> classes;
     stem conv1: conv(64, 7, stride = 2, pad = 3, bias = false) -> bn1: bn -> relu             @ 64x112x112;
          maxpool(3, stride = 2, pad = 1)                                                      @ 64x56x56;
@@ -33,10 +33,10 @@ crate::define! {
          layer4: { basic(512, stride = 2) -> basic(512) * (units[3] - 1) }                    @ 512x7x7;
     head gap -> fc: linear(classes);
 
-    /// ResNet-34.                                              21.8 M parameters,  3.7 G multiply-adds
+    /// ResNet-34. He et al. 2015.                              21.8 M parameters,  3.7 G multiply-adds
     pub ResNet34 = ResNet18(units = [3, 4, 6, 3]);
 
-    /// ResNet-50.                                              25.6 M parameters,  4.1 G multiply-adds
+    /// ResNet-50. He et al. 2015.                              25.6 M parameters,  4.1 G multiply-adds
     pub ResNet50(classes = 1000, units = [3, 4, 6, 3]): 3x224x224 -> classes;
     stem conv1: conv(64, 7, stride = 2, pad = 3, bias = false) -> bn1: bn -> relu             @ 64x112x112;
          maxpool(3, stride = 2, pad = 1)                                                      @ 64x56x56;
@@ -46,9 +46,9 @@ crate::define! {
          layer4: { bottleneck(2048, stride = 2) -> bottleneck(2048) * (units[3] - 1) }        @ 2048x7x7;
     head gap -> fc: linear(classes);
 
-    /// ResNet-101.                                             44.5 M parameters,  7.8 G multiply-adds
+    /// ResNet-101. He et al. 2015.                             44.5 M parameters,  7.8 G multiply-adds
     pub ResNet101 = ResNet50(units = [3, 4, 23, 3]);
 
-    /// ResNet-152.                                             60.2 M parameters, 11.5 G multiply-adds
+    /// ResNet-152. He et al. 2015.                             60.2 M parameters, 11.5 G multiply-adds
     pub ResNet152 = ResNet50(units = [3, 8, 36, 3]);
 }

@@ -24,7 +24,7 @@ crate::define! {
         }
     }
 
-    /// ResNet-20.                                              0.27 M parameters, 0.041 G multiply-adds
+    /// ResNet-20. He et al. 2015.                              0.27 M parameters, 0.041 G multiply-adds
     pub ResNet20Cifar(classes = 10, n = 3): 3x32x32 -> classes;
     stem conv1: conv(16, 3, pad = 1, bias = false) -> bn1: bn -> relu                         @ 16x32x32;
     body layer1: { cifar(16)             -> cifar(16) * (n - 1) }                             @ 16x32x32;
@@ -32,16 +32,16 @@ crate::define! {
          layer3: { cifar(64, stride = 2) -> cifar(64) * (n - 1) }                             @ 64x8x8;
     head gap -> fc: linear(classes);
 
-    /// ResNet-32.                                              0.46 M parameters, 0.069 G multiply-adds
+    /// ResNet-32. He et al. 2015.                              0.46 M parameters, 0.069 G multiply-adds
     pub ResNet32Cifar = ResNet20Cifar(n = 5);
-    /// ResNet-44.                                              0.66 M parameters, 0.097 G multiply-adds
+    /// ResNet-44. He et al. 2015.                              0.66 M parameters, 0.097 G multiply-adds
     pub ResNet44Cifar = ResNet20Cifar(n = 7);
-    /// ResNet-56.                                              0.85 M parameters, 0.125 G multiply-adds
+    /// ResNet-56. He et al. 2015.                              0.85 M parameters, 0.125 G multiply-adds
     pub ResNet56Cifar = ResNet20Cifar(n = 9);
-    /// ResNet-110.                                             1.73 M parameters, 0.253 G multiply-adds
+    /// ResNet-110. He et al. 2015.                             1.73 M parameters, 0.253 G multiply-adds
     pub ResNet110Cifar = ResNet20Cifar(n = 18);
 
-    /// ResNet-1001 with full pre-activation.                   10.3 M parameters, 1.49 G multiply-adds
+    /// ResNet-1001 with full pre-activation. He et al. 2016.   10.3 M parameters, 1.49 G multiply-adds
     pub ResNet1001Cifar(classes = 10, n = 111): 3x32x32 -> classes;
     stem conv1: conv(16, 3, pad = 1, bias = false)                                            @ 16x32x32;
     body layer1: { preact(16)             -> preact(16) * (n - 1) }                           @ 64x32x32;

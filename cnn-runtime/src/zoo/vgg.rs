@@ -16,32 +16,32 @@ crate::define! {
         { linear(4096) -> relu -> dropout(dropout) } * 2 -> linear(classes)
     }
 
-    /// VGG-11, column A.                                     132.9 M parameters,  7.6 G multiply-adds
+    /// VGG-11, column A. Simonyan & Zisserman 2015.          132.9 M parameters,  7.6 G multiply-adds
     pub VGG11(classes = 1000, norm = false, dropout = 0.5): 3x224x224 -> classes;
     body features: vgg([(1, 64), (1, 128), (2, 256), (2, 512), (2, 512)], norm)               @ 512x7x7;
     head avgpool: adaptive_avgpool(7) -> flatten -> classifier: vgg_head(classes, dropout);
 
-    /// VGG-13, column B.                                     133.0 M parameters, 11.3 G multiply-adds
+    /// VGG-13, column B. Simonyan & Zisserman 2015.          133.0 M parameters, 11.3 G multiply-adds
     pub VGG13(classes = 1000, norm = false, dropout = 0.5): 3x224x224 -> classes;
     body features: vgg([(2, 64), (2, 128), (2, 256), (2, 512), (2, 512)], norm)               @ 512x7x7;
     head avgpool: adaptive_avgpool(7) -> flatten -> classifier: vgg_head(classes, dropout);
 
-    /// VGG-16, column D.                                     138.4 M parameters, 15.5 G multiply-adds
+    /// VGG-16, column D. Simonyan & Zisserman 2015.          138.4 M parameters, 15.5 G multiply-adds
     pub VGG16(classes = 1000, norm = false, dropout = 0.5): 3x224x224 -> classes;
     body features: vgg([(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)], norm)               @ 512x7x7;
     head avgpool: adaptive_avgpool(7) -> flatten -> classifier: vgg_head(classes, dropout);
 
-    /// VGG-19, column E.                                     143.7 M parameters, 19.6 G multiply-adds
+    /// VGG-19, column E. Simonyan & Zisserman 2015.          143.7 M parameters, 19.6 G multiply-adds
     pub VGG19(classes = 1000, norm = false, dropout = 0.5): 3x224x224 -> classes;
     body features: vgg([(2, 64), (2, 128), (4, 256), (4, 512), (4, 512)], norm)               @ 512x7x7;
     head avgpool: adaptive_avgpool(7) -> flatten -> classifier: vgg_head(classes, dropout);
 
-    /// VGG-11 with batch normalisation.
+    /// VGG-11 with batch normalisation. Simonyan & Zisserman 2015.
     pub VGG11BN = VGG11(norm = true);
-    /// VGG-13 with batch normalisation.
+    /// VGG-13 with batch normalisation. Simonyan & Zisserman 2015.
     pub VGG13BN = VGG13(norm = true);
-    /// VGG-16 with batch normalisation.
+    /// VGG-16 with batch normalisation. Simonyan & Zisserman 2015.
     pub VGG16BN = VGG16(norm = true);
-    /// VGG-19 with batch normalisation.
+    /// VGG-19 with batch normalisation. Simonyan & Zisserman 2015.
     pub VGG19BN = VGG19(norm = true);
 }

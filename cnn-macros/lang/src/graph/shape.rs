@@ -73,5 +73,40 @@ impl fmt::Display for Shape {
     }
 }
 
+/// A text that is no size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShapeError {
+    text: String,
+}
+
+impl fmt::Display for ShapeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = &self.text;
+        write!(
+            f,
+            "expected channels x height x width as in 3x224x224, at least 1 each and 2^40 numbers at most, got `{text}`"
+        )
+    }
+}
+
+impl std::error::Error for ShapeError {}
+
+impl std::str::FromStr for Shape {
+    type Err = ShapeError;
+
+    /// Reads `3x224x224`, or `784` for a vector.
+    fn from_str(text: &str) -> Result<Shape, ShapeError> {
+        let error = || ShapeError { text: text.to_owned() };
+        let sizes: Result<Vec<usize>, _> = text.split('x').map(str::parse).collect();
+        let sizes = sizes.map_err(|_| error())?;
+        let elements = sizes.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
+        match (elements, sizes.as_slice()) {
+            (Some(1..=LARGEST_TENSOR), &[length]) => Ok(Shape::Vector(length)),
+            (Some(1..=LARGEST_TENSOR), &[channels, height, width]) => Ok(Shape::map(channels, height, width)),
+            _ => Err(error()),
+        }
+    }
+}
+
 /// Tensors larger than this for one sample are refused: no network is meant so.
 pub const LARGEST_TENSOR: usize = 1 << 40;

@@ -198,8 +198,8 @@ impl Graph {
     }
 }
 
-/// `11,689,512`.
-pub(crate) fn grouped(n: u64) -> String {
+/// A number as tables print it: `11,689,512`.
+pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {

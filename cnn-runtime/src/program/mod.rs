@@ -1,0 +1,82 @@
+//! The program `cnn`: networks of the zoo and of files on the command line. What each command prints is documented in
+//! `docs/program.md`.
+//!
+//! A file for each command; `network` is what they take, `failure` how they end, `text` how they print.
+
+mod check;
+mod definitions;
+mod dot;
+mod failure;
+mod list;
+mod network;
+mod report;
+mod show;
+mod text;
+
+use std::ffi::OsString;
+use std::io::{BufWriter, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+
+/// Convolutional networks: list them, look at them, check one's own.
+#[derive(Parser)]
+#[command(name = "cnn", version, subcommand_required = true, arg_required_else_help = false)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    List(list::List),
+    Show(show::Show),
+    Check(check::Check),
+}
+
+/// Where a command writes.
+struct Output<'w> {
+    /// What was asked for.
+    out: &'w mut dyn Write,
+    /// Mistakes.
+    err: &'w mut dyn Write,
+    /// Whether mistakes may be coloured.
+    styled: bool,
+}
+
+/// Runs the program on the arguments of this process.
+pub fn main() -> ExitCode {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut err = std::io::stderr();
+    let styled = err.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let status = run(std::env::args_os(), &mut Output { out: &mut out, err: &mut err, styled });
+    ExitCode::from(status)
+}
+
+/// Runs the program on `args`, whose first is its name, and gives its exit status: 0 done, 2 a mistake of the user's,
+/// 1 anything else that failed.
+fn run(args: impl IntoIterator<Item = OsString>, output: &mut Output<'_>) -> u8 {
+    let done = command(args, output).and_then(|()| Ok(output.out.flush()?));
+    let Err(failure) = done else { return 0 };
+    if let Some(line) = failure.line() {
+        // Nobody is left to be told that standard error cannot be written.
+        let _ = writeln!(output.err, "error: {line}");
+    }
+    failure.status()
+}
+
+fn command(args: impl IntoIterator<Item = OsString>, output: &mut Output<'_>) -> Result<(), Failure> {
+    let program = match Program::try_parse_from(args) {
+        Ok(program) => program,
+        // Help and version were asked for.
+        Err(error) if !error.use_stderr() => return Ok(write!(output.out, "{}", error.render())?),
+        Err(error) => return Err(Failure::usage(&error.render().to_string())),
+    };
+    match program.command {
+        Command::List(list) => list.run(output),
+        Command::Show(show) => show.run(output),
+        Command::Check(check) => check.run(output),
+    }
+}

@@ -1,0 +1,99 @@
+//! `cnn show NET`: a network layer by layer.
+
+use clap::Args;
+use cnn_lang::graph::Graph;
+use serde::Serialize;
+
+use super::Output;
+use super::dot::dot;
+use super::failure::Failure;
+use super::network::{Network, NetworkArg};
+use super::text::json;
+
+/// Shows a network layer by layer: sizes, parameters, multiply-adds
+#[derive(Args)]
+pub(super) struct Show {
+    #[command(flatten)]
+    network: NetworkArg,
+    /// Write JSON
+    #[arg(long, conflicts_with = "dot")]
+    json: bool,
+    /// Write a drawing for Graphviz: `cnn show lenet5 --dot | dot -Tsvg`
+    #[arg(long)]
+    dot: bool,
+}
+
+/// The output of `cnn show --json`.
+#[derive(Serialize)]
+struct Shown {
+    name: String,
+    definition: String,
+    paper: Option<String>,
+    input: Vec<usize>,
+    output: Vec<usize>,
+    parameters: u64,
+    buffers: u64,
+    multiply_adds: u64,
+    auxiliary_multiply_adds: u64,
+    activation_bytes: u64,
+    layers: Vec<Layer>,
+}
+
+/// An operation; `inputs` are positions in the list of layers.
+#[derive(Serialize)]
+struct Layer {
+    name: String,
+    operation: String,
+    inputs: Vec<usize>,
+    output: Vec<usize>,
+    parameters: u64,
+    multiply_adds: u64,
+    auxiliary: bool,
+}
+
+impl Show {
+    pub(super) fn run(&self, output: &mut Output<'_>) -> Result<(), Failure> {
+        let network = self.network.load()?;
+        if self.json {
+            return json(output.out, &shown(network));
+        }
+        if self.dot {
+            return Ok(write!(output.out, "{}", dot(&network.graph))?);
+        }
+        let Network { name, graph, paper } = network;
+        let paper = paper.map(|paper| format!(" ({paper})")).unwrap_or_default();
+        writeln!(output.out, "{name}{paper}: {} -> {}\n", graph.input_shape(), graph.output_shape())?;
+        Ok(write!(output.out, "{}", graph.table())?)
+    }
+}
+
+fn shown(network: Network) -> Shown {
+    let graph = network.graph;
+    let costs = graph.costs();
+    Shown {
+        name: network.name,
+        paper: network.paper,
+        input: graph.input_shape().dims(),
+        output: graph.output_shape().dims(),
+        parameters: costs.params,
+        buffers: costs.buffers,
+        multiply_adds: costs.macs,
+        auxiliary_multiply_adds: costs.aux_macs,
+        activation_bytes: costs.activations,
+        layers: layers(&graph),
+        definition: graph.name,
+    }
+}
+
+fn layers(graph: &Graph) -> Vec<Layer> {
+    let layer = |node: &cnn_lang::graph::Node| Layer {
+        name: graph.path(node.scope),
+        operation: node.op.describe(),
+        inputs: node.inputs.iter().map(|input| input.0).collect(),
+        output: node.shape.dims(),
+        parameters: graph.node_params(node),
+        multiply_adds: graph.node_macs(node),
+        auxiliary: node.auxiliary,
+    };
+    graph.nodes.iter().map(layer).collect()
+}

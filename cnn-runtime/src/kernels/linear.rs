@@ -1,7 +1,7 @@
 //! Fully connected layer: `y[b, o] = bias[o] + sum over i of weight[o, i] x[b, i]`. Rosenblatt 1958,
 //! <https://doi.org/10.1037/h0042519>.
 
-use super::matmul::{Into, Mat, matmul};
+use super::matmul::{Mat, matmul};
 use super::{Float, Kernel, Needs, expect_inputs, expect_len, object};
 
 /// Inputs: x `[batch, inputs]`, weight `[outputs, inputs]` and, with `bias`, `[outputs]`. Output: `[batch, outputs]`.
@@ -50,14 +50,14 @@ impl Kernel for Linear {
             Some(bias) => y.chunks_mut(self.outputs.max(1)).for_each(|y| y.copy_from_slice(bias)),
             None => y.fill(E::ZERO),
         }
-        matmul(Into::Add, self.y(y), self.x(inputs[0]), self.weight(inputs[1]).t(), true);
+        matmul(self.y(y), self.x(inputs[0]), self.weight(inputs[1]).t(), true);
     }
 
     fn backward<E: Float>(&self, inputs: &[&[E]], _: &[E], dy: &[E], grads: &mut [&mut [E]]) {
         self.check(inputs, dy.len());
         let [dx, dweight, dbias @ ..] = grads else { unreachable!("as many gradients as inputs") };
-        matmul(Into::Add, self.x(dx), self.y(dy), self.weight(inputs[1]), true);
-        matmul(Into::Add, self.weight(dweight), self.y(dy).t(), self.x(inputs[0]), true);
+        matmul(self.x(dx), self.y(dy), self.weight(inputs[1]), true);
+        matmul(self.weight(dweight), self.y(dy).t(), self.x(inputs[0]), true);
         for dbias in dbias {
             for (o, dbias) in dbias.iter_mut().enumerate() {
                 let column = dy.iter().skip(o).step_by(self.outputs);

@@ -69,17 +69,21 @@ fn fused<E: Float, const K: usize, const STRIDE: usize>(
     }
     let x = &x[cols.at(inner.start, 0)..];
     let inner = &mut y[inner];
-    if STRIDE == 1 {
-        for (y, x) in inner.iter_mut().zip(x.windows(K)) {
-            for (&w, &x) in weights.iter().zip(x) {
-                *y += w * x;
+    // blocks of outputs that stay in registers while the taps pass
+    let (blocks, rest) = inner.as_chunks_mut::<BLOCK>();
+    for (n, y) in blocks.iter_mut().enumerate() {
+        let x = &x[n * BLOCK * STRIDE..][..(BLOCK - 1) * STRIDE + K];
+        let mut sums = *y;
+        for (v, &w) in weights.iter().enumerate() {
+            for (l, sum) in sums.iter_mut().enumerate() {
+                *sum += w * x[l * STRIDE + v];
             }
         }
-    } else {
-        for (y, x) in inner.iter_mut().zip(x.windows(K).step_by(STRIDE)) {
-            for (&w, &x) in weights.iter().zip(x) {
-                *y += w * x;
-            }
+        *y = sums;
+    }
+    for (j, y) in (blocks.len() * BLOCK..).zip(rest) {
+        for (&w, &x) in weights.iter().zip(&x[j * STRIDE..]) {
+            *y += w * x;
         }
     }
 }
@@ -131,9 +135,11 @@ pub(super) fn weight_grad<E: Float>(conv: &Conv, x: &[E], dy: &[E], dweight: &mu
     parallel::channels(dweight, conv.taps(), |o, dweight| {
         for (u, dweight) in dweight.chunks_exact_mut(conv.cols.kernel).enumerate() {
             match (conv.cols.kernel, conv.cols.stride, conv.cols.dilation) {
-                (3, 1, 1) => fused_sums::<E, 3>(conv, x, dy, o, u, dweight),
-                (5, 1, 1) => fused_sums::<E, 5>(conv, x, dy, o, u, dweight),
-                (7, 1, 1) => fused_sums::<E, 7>(conv, x, dy, o, u, dweight),
+                (3, 1, 1) => fused_sums::<E, 3, 1>(conv, x, dy, o, u, dweight),
+                (3, 2, 1) => fused_sums::<E, 3, 2>(conv, x, dy, o, u, dweight),
+                (5, 1, 1) => fused_sums::<E, 5, 1>(conv, x, dy, o, u, dweight),
+                (5, 2, 1) => fused_sums::<E, 5, 2>(conv, x, dy, o, u, dweight),
+                (7, 1, 1) => fused_sums::<E, 7, 1>(conv, x, dy, o, u, dweight),
                 _ => dweight.iter_mut().enumerate().for_each(|(v, dw)| *dw += tap_sum(conv, x, dy, o, u, v)),
             }
         }
@@ -158,7 +164,14 @@ fn tap_sum<E: Float>(conv: &Conv, x: &[E], dy: &[E], o: usize, u: usize, v: usiz
 }
 
 /// The gradients of one row of the window: x and dy are read once for all its taps.
-fn fused_sums<E: Float, const K: usize>(conv: &Conv, x: &[E], dy: &[E], o: usize, u: usize, dweight: &mut [E]) {
+fn fused_sums<E: Float, const K: usize, const STRIDE: usize>(
+    conv: &Conv,
+    x: &[E],
+    dy: &[E],
+    o: usize,
+    u: usize,
+    dweight: &mut [E],
+) {
     let cols = &conv.cols;
     let start = cols.outputs(0).start;
     let inner = start..cols.outputs(K - 1).end.max(start);
@@ -167,14 +180,17 @@ fn fused_sums<E: Float, const K: usize>(conv: &Conv, x: &[E], dy: &[E], o: usize
     for b in 0..conv.batch {
         let mut sums = [[E::ZERO; LANES]; K];
         lines(conv, x, dy, b, o, u, |x, dy| {
+            let mut held = sums; // in registers
             for j in (inner.start..whole).step_by(LANES) {
-                let x = &x[cols.at(j, 0)..][..LANES + K - 1];
-                for (v, sums) in sums.iter_mut().enumerate() {
-                    for (sum, (&dy, &x)) in sums.iter_mut().zip(dy[j..j + LANES].iter().zip(&x[v..v + LANES])) {
-                        *sum += dy * x;
+                let x = &x[cols.at(j, 0)..][..(LANES - 1) * STRIDE + K];
+                let dy = &dy[j..][..LANES];
+                for (v, sums) in held.iter_mut().enumerate() {
+                    for (l, sum) in sums.iter_mut().enumerate() {
+                        *sum += dy[l] * x[l * STRIDE + v];
                     }
                 }
             }
+            sums = held;
             for (v, sums) in sums.iter_mut().enumerate() {
                 let hit = cols.outputs(v);
                 for part in [hit.start..hit.end.min(inner.start), hit.start.max(whole)..hit.end] {
@@ -201,6 +217,9 @@ fn lines<E: Float>(conv: &Conv, x: &[E], dy: &[E], b: usize, o: usize, u: usize,
 
 /// Sums that need not wait for one another.
 const LANES: usize = 8;
+
+/// Outputs that are computed together.
+const BLOCK: usize = 16;
 
 /// Adds the sum of `dy[i] * x[i stride]`, spread over the lanes.
 fn dot<E: Float>(sums: &mut [E; LANES], dy: &[E], x: &[E], stride: usize) {

@@ -75,8 +75,10 @@ fn fused<E: Float, const K: usize, const STRIDE: usize>(
         let x = &x[n * BLOCK * STRIDE..][..(BLOCK - 1) * STRIDE + K];
         let mut sums = *y;
         for (v, &w) in weights.iter().enumerate() {
-            for (l, sum) in sums.iter_mut().enumerate() {
-                *sum += w * x[l * STRIDE + v];
+            if STRIDE == 1 {
+                sums.iter_mut().zip(&x[v..v + BLOCK]).for_each(|(sum, &x)| *sum += w * x);
+            } else {
+                sums.iter_mut().zip(x[v..].iter().step_by(STRIDE)).for_each(|(sum, &x)| *sum += w * x);
             }
         }
         *y = sums;
@@ -185,8 +187,11 @@ fn fused_sums<E: Float, const K: usize, const STRIDE: usize>(
                 let x = &x[cols.at(j, 0)..][..(LANES - 1) * STRIDE + K];
                 let dy = &dy[j..][..LANES];
                 for (v, sums) in held.iter_mut().enumerate() {
-                    for (l, sum) in sums.iter_mut().enumerate() {
-                        *sum += dy[l] * x[l * STRIDE + v];
+                    let pairs = sums.iter_mut().zip(dy);
+                    if STRIDE == 1 {
+                        pairs.zip(&x[v..v + LANES]).for_each(|((sum, &dy), &x)| *sum += dy * x);
+                    } else {
+                        pairs.zip(x[v..].iter().step_by(STRIDE)).for_each(|((sum, &dy), &x)| *sum += dy * x);
                     }
                 }
             }

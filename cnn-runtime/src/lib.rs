@@ -26,6 +26,7 @@
 //! - [`train`]: trainings in folders of their own, that can be stopped and resumed.
 //! - [`blocks`]: blocks that many papers share, as words for one's own networks.
 //! - [`zoo`]: the classic networks, ready to be imported.
+//! - The feature `program` adds the program `cnn` (`docs/program.md`).
 
 mod architecture;
 pub mod blocks;
@@ -79,7 +80,8 @@ macro_rules! network {
 
 /// Blocks and networks for other macros to import, without types.
 ///
-/// A public network also becomes a constant of its name: its source, standing alone.
+/// A public network also becomes a constant of its name: its source, standing alone. The same text is what the name of
+/// any definition gives as a macro: `cnn_runtime::blocks::separable!()`.
 #[macro_export]
 macro_rules! define {
     ($($tokens:tt)*) => { $crate::__private::define! { [$crate] $($tokens)* } };

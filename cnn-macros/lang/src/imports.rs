@@ -33,7 +33,7 @@ pub fn imports(file: &File) -> Vec<Path> {
 /// Compiles text outside of rustc, which would have fetched what the text imports.
 ///
 /// `find` is asked once for each path of [`imports`]: `Ok(Some(source))` is the definition with everything it uses, itself
-/// last; `Ok(None)` leaves the path to the language, which reports an unknown network; an error is what to report
+/// last; `Ok(None)` that there is none, which is reported as an unknown name; an error is what to report
 /// instead, and what depends on the path is silent.
 pub fn compile_importing(source: &str, mut find: impl FnMut(&Path) -> Result<Option<String>, Diagnostic>) -> Program {
     let mut errors = Diagnostics::default();
@@ -59,7 +59,11 @@ pub fn compile_importing(source: &str, mut find: impl FnMut(&Path) -> Result<Opt
             && import.carried.is_none()
         {
             let path = import.path.to_string();
-            import.carried = brought.get(&path).cloned();
+            import.carried = Some(brought.get(&path).cloned().unwrap_or_else(|| {
+                // Without rustc nobody else would say so.
+                errors.push(Diagnostic::new(import.path.span(), format!("no definition `{path}` is known here")));
+                Vec::new()
+            }));
             by_path.remove(&path);
         }
     }

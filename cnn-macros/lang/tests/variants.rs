@@ -101,7 +101,7 @@ fn sizes_are_read_or_refused() {
 
 #[test]
 fn imports_are_found_reported_or_left() {
-    let source = "use lib::unit; use lib::unit as other; use lib::gone;\n\
+    let source = "use lib::unit; use lib::unit as other; use lib::gone; use unknown;\n\
                   N: 3x8x8 -> [4, 8, 8]; stem unit(4) -> other(4);\n\
                   G: 3x8x8 -> [4, 8, 8]; stem gone(4);\n\
                   P = lib::Net(2): 1x8x8;\n\
@@ -116,9 +116,12 @@ fn imports_are_found_reported_or_left() {
             _ => Ok(None),
         }
     });
-    assert_eq!(asked, ["lib::unit", "lib::gone", "lib::Net", "Mp"]);
+    assert_eq!(asked, ["lib::unit", "lib::gone", "unknown", "lib::Net", "Mp"]);
     let messages: Vec<&str> = program.errors.iter().map(|error| error.message.as_str()).collect();
-    assert_eq!(messages, ["nothing of that name", "no network `Mp` is defined here"]);
+    assert_eq!(
+        messages,
+        ["nothing of that name", "no definition `unknown` is known here", "no network `Mp` is defined here"]
+    );
     let sizes: Vec<Option<usize>> = program
         .networks
         .iter()

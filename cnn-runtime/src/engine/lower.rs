@@ -36,6 +36,10 @@ pub fn lower(graph: &Graph, mode: Mode) -> Result<Program, EngineError> {
         let value = lowering.node(index)?;
         lowering.values.push(value);
     }
+    let ids = [graph.output].into_iter().chain(graph.auxiliary.iter().map(|aux| aux.output));
+    for id in ids {
+        lowering.own(id);
+    }
     let Lowering { mut program, values, .. } = lowering;
     let output = |name: &str, id: NodeId| Named { name: name.into(), value: values[id.0] };
     program.outputs.push(output("logits", graph.output));
@@ -78,6 +82,15 @@ impl Lowering<'_> {
         match self.mode {
             Mode::Training => ValueId(index),
             Mode::Inference { .. } => self.constant(Recipe::Tensor(index), elements),
+        }
+    }
+
+    /// An output that is the input itself needs memory of its own to be read from.
+    fn own(&mut self, id: NodeId) {
+        let value = self.values[id.0];
+        if self.program.values[value.0].origin == Origin::Input {
+            let extent = self.program.extent(value);
+            self.values[id.0] = self.push(id.0, Operation::Copy, vec![value], extent);
         }
     }
 

@@ -35,7 +35,7 @@ fn check(plan: &Plan, input: usize, step: &Step) -> Result<(), String> {
             return Err(format!("output {k} is not in the arena"));
         }
         for (i, read) in reads.iter().enumerate() {
-            let replaced = target.start == Start::Input(i) && **read == target.operand;
+            let replaced = target.start == Start::Input(i) && same(read, &target.operand);
             if !replaced && meet(plan, read, &target.operand, spans) {
                 return Err(format!("output {k} meets input {i}"));
             }
@@ -65,7 +65,13 @@ fn check(plan: &Plan, input: usize, step: &Step) -> Result<(), String> {
     Ok(())
 }
 
-/// Numbers of an operand, and whether there are some for each sample.
+/// Whether two operands are the same numbers, whatever their sizes are called.
+fn same(a: &Operand, b: &Operand) -> bool {
+    let address = |operand: &Operand| (operand.source, operand.offset, operand.stride, elements(operand.extent));
+    address(a) == address(b)
+}
+
+/// How many samples an operand has.
 fn samples(plan: &Plan, operand: &Operand) -> usize {
     if matches!(operand.extent, Extent::Batch(_)) { plan.batch } else { 1 }
 }

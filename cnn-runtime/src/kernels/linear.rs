@@ -1,7 +1,7 @@
 //! Fully connected layer: `y[b, o] = bias[o] + sum over i of weight[o, i] x[b, i]`. Rosenblatt 1958,
 //! <https://doi.org/10.1037/h0042519>.
 
-use super::matmul::{Into, Mat, matmul};
+use super::matmul::{Mat, matmul};
 use super::{Float, Kernel, Needs, expect_inputs, expect_len, object};
 
 /// Inputs: x `[batch, inputs]`, weight `[outputs, inputs]` and, with `bias`, `[outputs]`. Output: `[batch, outputs]`.
@@ -30,17 +30,17 @@ impl Linear {
 
     /// `y += weight x`, without bias.
     pub fn forward_onto<E: Float>(&self, x: &[E], weight: &[E], y: &mut [E]) {
-        matmul(Into::Add, self.y(y), self.x(x), self.weight(weight).t(), true);
+        matmul(self.y(y), self.x(x), self.weight(weight).t(), true);
     }
 
     /// `dx += weight^T dy`
     pub fn input_grad<E: Float>(&self, weight: &[E], dy: &[E], dx: &mut [E]) {
-        matmul(Into::Add, self.x(dx), self.y(dy), self.weight(weight), true);
+        matmul(self.x(dx), self.y(dy), self.weight(weight), true);
     }
 
     /// `dweight += dy^T x`
     pub fn weight_grad<E: Float>(&self, x: &[E], dy: &[E], dweight: &mut [E]) {
-        matmul(Into::Add, self.weight(dweight), self.y(dy).t(), self.x(x), true);
+        matmul(self.weight(dweight), self.y(dy).t(), self.x(x), true);
     }
 
     fn x<S>(&self, x: S) -> Mat<S> {

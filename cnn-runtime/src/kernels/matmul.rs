@@ -34,15 +34,8 @@ impl<S> Mat<S> {
     }
 }
 
-/// Whether a product replaces what its destination holds or is added to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Into {
-    Replace,
-    Add,
-}
-
-/// `dst = a b` or `dst += a b`, on all threads if `parallel`.
-pub(super) fn matmul<E: Float>(into: Into, dst: Mat<&mut [E]>, a: Mat<&[E]>, b: Mat<&[E]>, parallel: bool) {
+/// `dst += a b`, on all threads if `parallel`.
+pub(super) fn matmul<E: Float>(dst: Mat<&mut [E]>, a: Mat<&[E]>, b: Mat<&[E]>, parallel: bool) {
     assert_eq!((a.rows, b.cols), (dst.rows, dst.cols), "matmul: output");
     assert_eq!(a.cols, b.rows, "matmul: inner size");
     assert!(dst.span() <= dst.data.len(), "matmul: dst is too short");
@@ -64,7 +57,7 @@ pub(super) fn matmul<E: Float>(into: Into, dst: Mat<&mut [E]>, a: Mat<&[E]>, b: 
             dst.data.as_mut_ptr(),
             dst.col_stride as isize,
             dst.row_stride as isize,
-            into == Into::Add,
+            true,
             a.data.as_ptr(),
             a.col_stride as isize,
             a.row_stride as isize,
@@ -89,23 +82,11 @@ mod tests {
     fn products_of_views() {
         let a = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]; // 2x3
         let b = [1.0, 0.0, 9.0, 0.0, 1.0, 9.0, 1.0, 1.0, 9.0]; // 3x2 in rows of 3
-        let mut c = [0.5; 4];
-        matmul(
-            Into::Replace,
-            Mat::new(&mut c[..], 2, 2, 2),
-            Mat::new(&a[..], 2, 3, 3),
-            Mat::new(&b[..], 3, 2, 3),
-            false,
-        );
+        let mut c = [0.0; 4];
+        matmul(Mat::new(&mut c[..], 2, 2, 2), Mat::new(&a[..], 2, 3, 3), Mat::new(&b[..], 3, 2, 3), false);
         assert_eq!(c, [4.0, 5.0, 10.0, 11.0]);
         // c += (b^T a^T)^T is the same again
-        matmul(
-            Into::Add,
-            Mat::new(&mut c[..], 2, 2, 2).t(),
-            Mat::new(&b[..], 3, 2, 3).t(),
-            Mat::new(&a[..], 2, 3, 3).t(),
-            true,
-        );
+        matmul(Mat::new(&mut c[..], 2, 2, 2).t(), Mat::new(&b[..], 3, 2, 3).t(), Mat::new(&a[..], 2, 3, 3).t(), true);
         assert_eq!(c, [8.0, 10.0, 20.0, 22.0]);
     }
 
@@ -113,25 +94,13 @@ mod tests {
     #[should_panic(expected = "matmul: b is too short")]
     fn short_slices_are_refused() {
         let (a, b, mut c) = ([0.0f32; 4], [0.0; 3], [0.0; 4]);
-        matmul(
-            Into::Replace,
-            Mat::new(&mut c[..], 2, 2, 2),
-            Mat::new(&a[..], 2, 2, 2),
-            Mat::new(&b[..], 2, 2, 2),
-            false,
-        );
+        matmul(Mat::new(&mut c[..], 2, 2, 2), Mat::new(&a[..], 2, 2, 2), Mat::new(&b[..], 2, 2, 2), false);
     }
 
     #[test]
     #[should_panic(expected = "overlaps itself")]
     fn overlapping_rows_are_refused() {
         let (a, b, mut c) = ([0.0f32; 4], [0.0; 4], [0.0; 4]);
-        matmul(
-            Into::Replace,
-            Mat::new(&mut c[..], 2, 2, 1),
-            Mat::new(&a[..], 2, 2, 2),
-            Mat::new(&b[..], 2, 2, 2),
-            false,
-        );
+        matmul(Mat::new(&mut c[..], 2, 2, 1), Mat::new(&a[..], 2, 2, 2), Mat::new(&b[..], 2, 2, 2), false);
     }
 }

@@ -1,8 +1,11 @@
 //! What a file may import without rustc: the zoo's networks and blocks, and the shared blocks.
 
-use cnn_lang::diag::Diagnostic;
+use std::sync::LazyLock;
+
+use cnn_lang::diag::{Diagnostic, Diagnostics};
 use cnn_lang::nearest;
 use cnn_lang::syntax::ast::{Item, Path};
+use cnn_lang::syntax::parse_str;
 use cnn_lang::{Program, compile_importing};
 
 use crate::{blocks, zoo};
@@ -12,9 +15,15 @@ pub(super) fn compile(source: &str) -> Program {
     compile_importing(source, find)
 }
 
-/// The name of a network in its source: `ResNet18`.
-pub(super) fn type_name(source: &str) -> Option<String> {
-    let file = cnn_lang::syntax::parse_str(source, &mut cnn_lang::diag::Diagnostics::default());
+/// The zoo's networks under their names in the language: `ResNet18`, and by which programs know them: `resnet18`.
+pub(super) static NETWORKS: LazyLock<Vec<(String, &str, &str)>> = LazyLock::new(|| {
+    let network = |&(name, source)| Some((defined(source)?, name, source));
+    zoo::ALL.iter().filter_map(network).collect()
+});
+
+/// The name of the network that a source ends with.
+fn defined(source: &str) -> Option<String> {
+    let file = parse_str(source, &mut Diagnostics::default());
     match file.items.last()? {
         Item::Network(network) => Some(network.name.name.clone()),
         Item::Instance(instance) => Some(instance.name.name.clone()),
@@ -31,12 +40,12 @@ fn find(path: &Path) -> Result<Option<String>, Diagnostic> {
             _ => &[],
         },
     };
-    let (known, name): (Vec<(String, &str)>, &str) = match inside {
-        ["zoo", name] | ["zoo", _, name] => (networks().chain(listed(zoo::BLOCKS)).collect(), name),
-        ["blocks", name] => (listed(blocks::ALL).collect(), name),
+    let (known, name): (Vec<(&str, &str)>, &str) = match inside {
+        ["zoo", name] | ["zoo", _, name] => (networks().chain(zoo::BLOCKS.iter().copied()).collect(), name),
+        ["blocks", name] => (blocks::ALL.to_vec(), name),
         _ if segments.len() == 1 => {
             // Without a path it is a definition of the file, unless it is merely named as one of the zoo's.
-            let Some((name, _)) = networks().find(|(name, _)| name == segments[0]) else { return Ok(None) };
+            let Some((name, _)) = networks().find(|(name, _)| *name == segments[0]) else { return Ok(None) };
             let diagnostic = Diagnostic::new(path.span(), format!("no network `{name}` is defined here"));
             return Err(diagnostic.help(format!("write `cnn_runtime::zoo::{name}`")));
         }
@@ -47,21 +56,17 @@ fn find(path: &Path) -> Result<Option<String>, Diagnostic> {
             return Err(Diagnostic::new(path.span(), message).help(help));
         }
     };
-    if let Some((_, source)) = known.iter().find(|(known, _)| known == name) {
+    if let Some((_, source)) = known.iter().find(|(known, _)| *known == name) {
         return Ok(Some((*source).to_owned()));
     }
     let diagnostic =
         Diagnostic::new(path.last().span, format!("no definition `{name}` in `cnn_runtime::{}`", inside[0]));
-    Err(match nearest(name, known.iter().map(|(known, _)| known.as_str())) {
+    Err(match nearest(name, known.iter().map(|(known, _)| *known)) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic.help("networks are listed by `cnn list`"),
     })
 }
 
-fn networks() -> impl Iterator<Item = (String, &'static str)> {
-    zoo::ALL.iter().filter_map(|(_, source)| Some((type_name(source)?, *source)))
-}
-
-fn listed(definitions: &'static [(&str, &str)]) -> impl Iterator<Item = (String, &'static str)> {
-    definitions.iter().map(|(name, source)| ((*name).to_owned(), *source))
+fn networks() -> impl Iterator<Item = (&'static str, &'static str)> {
+    NETWORKS.iter().map(|(name, _, source)| (name.as_str(), *source))
 }

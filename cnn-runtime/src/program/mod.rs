@@ -1,7 +1,7 @@
 //! The program `cnn`: networks of the zoo and of files on the command line. What each command prints is documented in
 //! `docs/program.md`.
 //!
-//! A file for each command; [`network`] is what they take, [`failure`] how they end, [`text`] how they print.
+//! A file for each command; `network` is what they take, `failure` how they end, `text` how they print.
 
 mod check;
 mod definitions;

@@ -7,7 +7,7 @@ use cnn_lang::graph::{Graph, Shape};
 use cnn_lang::syntax::ast::Arg;
 use cnn_lang::{Program, arguments, compile_str, nearest};
 
-use super::definitions::{compile, type_name};
+use super::definitions::{NETWORKS, compile};
 use super::failure::Failure;
 use crate::zoo;
 
@@ -118,8 +118,11 @@ fn plain(name: &str) -> String {
 fn in_zoo(name: &str) -> Option<(&'static str, &'static str)> {
     let wanted = plain(name);
     let by_name = zoo::ALL.iter().find(|(known, _)| plain(known) == wanted);
-    let by_type = || zoo::ALL.iter().find(|(_, source)| type_name(source).is_some_and(|name| plain(&name) == wanted));
-    by_name.or_else(by_type).copied()
+    let by_type = || {
+        let network = NETWORKS.iter().find(|(known, ..)| plain(known) == wanted)?;
+        Some((network.1, network.2))
+    };
+    by_name.copied().or_else(by_type)
 }
 
 /// The file, and the name of the network in it.

@@ -23,6 +23,11 @@ fn cases() -> Vec<Conv> {
         conv(3, [6, 4, 2], point(4, 1), point(3, 1), false),
         conv(3, [4, 4, 4], plain(4), plain(5), true),
         conv(1, [3, 6, 3], odd.0, odd.1, true),
+        conv(2, [2, 4, 2], axis(5, 5, 1, 2, 2, 1, false), axis(21, 5, 1, 2, 2, 1, false), true),
+        conv(2, [2, 2, 2], axis(6, 3, 2, 1, 1, 1, false), axis(19, 3, 2, 1, 1, 1, false), false),
+        conv(1, [2, 2, 2], axis(5, 5, 2, 2, 2, 1, false), axis(2, 7, 1, 3, 3, 1, false), false),
+        conv(1, [2, 2, 2], axis(4, 3, 1, 3, 0, 1, false), axis(3, 3, 1, 4, 4, 1, false), false),
+        conv(1, [2, 3, 1], axis(4, 3, 1, 3, 0, 1, false), axis(3, 3, 1, 4, 4, 1, false), false),
         conv(2, [2, 2, 2], beyond.0, beyond.1, false),
         conv(2, [2, 3, 1], beyond.0, beyond.1, true),
     ]
@@ -108,6 +113,33 @@ fn tiles_join() {
     let loss = dot(&dy, &y);
     assert!((dot(&grads[0], &inputs[0]) - loss).abs() < 1e-9 * loss.abs().max(1.0));
     assert!((dot(&grads[1], &inputs[1]) - loss).abs() < 1e-9 * loss.abs().max(1.0));
+}
+
+/// The passes on memory of the caller: whatever the workspace held, however many lanes it has, the same bits; added to
+/// what is there.
+#[test]
+fn lanes_and_workspace_do_not_show() {
+    let side = axis(28, 3, 1, 1, 1, 1, false);
+    for conv in [conv(3, [24, 40, 1], side, side, false), conv(3, [8, 8, 8], side, side, false)] {
+        let inputs = random_inputs(&conv);
+        let (x, weight, dy) = (&inputs[0], &inputs[1], random(9, len(&conv)));
+        let passes = |lanes: usize| {
+            let mut workspace = vec![f64::NAN; conv.workspace(lanes)];
+            let mut y = vec![1.0; len(&conv)];
+            let (mut dx, mut dw, mut db) = (vec![1.0; x.len()], vec![1.0; weight.len()], vec![1.0; conv.outputs]);
+            conv.forward_onto(x, weight, &mut y, &mut workspace);
+            conv.input_grad(weight, &dy, &mut dx, &mut workspace);
+            conv.weight_grad(x, &dy, &mut dw, &mut workspace);
+            conv.bias_grad(&dy, &mut db);
+            [y, dx, dw, db]
+        };
+        let one = passes(1);
+        assert!([2, 3, 7].into_iter().all(|lanes| passes(lanes) == one), "{conv:?}");
+        let expected = naive(&conv, &inputs);
+        assert!(one[0].iter().zip(&expected).all(|(y, e)| (y - 1.0 - e).abs() < 1e-12), "{conv:?}");
+        let sum: f64 = one[3].iter().map(|db| db - 1.0).sum();
+        assert!((sum - dy.iter().sum::<f64>()).abs() < 1e-9);
+    }
 }
 
 #[test]

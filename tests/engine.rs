@@ -21,7 +21,8 @@ fn off<E: Number>(found: &[E], expected: &[E]) -> f64 {
     assert_eq!(found.len(), expected.len());
     let largest = expected.iter().map(|x| x.double().abs()).fold(0.0, f64::max);
     let pairs = found.iter().zip(expected);
-    let difference = pairs.map(|(x, y)| (x.double() - y.double()).abs()).fold(0.0, |a, b| if b > a || b.is_nan() { b } else { a });
+    let difference =
+        pairs.map(|(x, y)| (x.double() - y.double()).abs()).fold(0.0, |a, b| if b > a || b.is_nan() { b } else { a });
     difference / largest.max(1e-3)
 }
 

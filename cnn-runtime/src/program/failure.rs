@@ -5,6 +5,10 @@ use std::path::Path;
 
 use cnn_lang::diag::Diagnostic;
 
+use crate::engine::EngineError;
+use crate::train::TrainError;
+use crate::weights::WeightsError;
+
 /// What went wrong, as one line and an exit status.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -17,6 +21,12 @@ pub(super) enum Failure {
     /// The machine's.
     #[error("{what}: {source}")]
     Machine { what: String, source: io::Error },
+    /// Something else than the user, told in full.
+    #[error("{0}")]
+    Failed(String),
+    /// Ctrl-C, when everything is saved.
+    #[error("interrupted")]
+    Interrupted,
     /// The reader of the output wants no more of it.
     #[error("the output was closed")]
     Closed,
@@ -64,16 +74,50 @@ impl Failure {
 
     /// What standard error gets behind `error: `.
     pub(super) fn line(&self) -> Option<String> {
-        let shown = !matches!(self, Failure::Closed);
+        let shown = !matches!(self, Failure::Closed | Failure::Interrupted);
         shown.then(|| self.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
     pub(super) fn status(&self) -> u8 {
         match self {
             Failure::Mistake { .. } | Failure::Shown(_) => 2,
-            Failure::Machine { .. } => 1,
+            Failure::Machine { .. } | Failure::Failed(_) => 1,
+            // What shells say of a process that SIGINT ended.
+            Failure::Interrupted => 130,
             Failure::Closed => 0,
         }
+    }
+}
+
+/// The library's errors are the user's mistakes, unless the system refused what it should give.
+fn told(error: &(dyn std::error::Error + 'static)) -> Failure {
+    let chain = std::iter::successors(Some(error), |&error| error.source());
+    let refused = chain.filter_map(|error| error.downcast_ref::<io::Error>()).next();
+    let wrong_name = |kind| {
+        use io::ErrorKind::*;
+        matches!(kind, NotFound | IsADirectory | NotADirectory | InvalidData | UnexpectedEof | InvalidFilename)
+    };
+    match refused {
+        Some(source) if !wrong_name(source.kind()) => Failure::Failed(error.to_string()),
+        _ => Failure::mistake(error.to_string()),
+    }
+}
+
+impl From<TrainError> for Failure {
+    fn from(error: TrainError) -> Failure {
+        told(&error)
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Failure {
+        told(&error)
+    }
+}
+
+impl From<WeightsError> for Failure {
+    fn from(error: WeightsError) -> Failure {
+        told(&error)
     }
 }
 

@@ -3,15 +3,20 @@
 //!
 //! A file for each command; `network` is what they take, `failure` how they end, `text` how they print.
 
+mod bench;
 mod check;
 mod definitions;
 mod dot;
+mod eval;
 mod failure;
 mod list;
 mod network;
+mod predict;
+mod progress;
 mod report;
 mod show;
 mod text;
+mod train;
 
 use std::ffi::OsString;
 use std::io::{BufWriter, IsTerminal, Write};
@@ -21,7 +26,7 @@ use clap::{Parser, Subcommand};
 
 use failure::Failure;
 
-/// Convolutional networks: list them, look at them, check one's own.
+/// Convolutional networks: list them, look at them, check one's own; train, evaluate, run and measure them.
 #[derive(Parser)]
 #[command(name = "cnn", version, subcommand_required = true, arg_required_else_help = false)]
 struct Program {
@@ -34,6 +39,10 @@ enum Command {
     List(list::List),
     Show(show::Show),
     Check(check::Check),
+    Train(Box<train::Train>),
+    Eval(eval::Eval),
+    Predict(predict::Predict),
+    Bench(bench::Bench),
 }
 
 /// Where a command writes.
@@ -56,7 +65,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Runs the program on `args`, whose first is its name, and gives its exit status: 0 done, 2 a mistake of the user's,
-/// 1 anything else that failed.
+/// 1 anything else that failed, 130 interrupted.
 fn run(args: impl IntoIterator<Item = OsString>, output: &mut Output<'_>) -> u8 {
     let done = command(args, output).and_then(|()| Ok(output.out.flush()?));
     let Err(failure) = done else { return 0 };
@@ -78,5 +87,9 @@ fn command(args: impl IntoIterator<Item = OsString>, output: &mut Output<'_>) ->
         Command::List(list) => list.run(output),
         Command::Show(show) => show.run(output),
         Command::Check(check) => check.run(output),
+        Command::Train(train) => train.run(output),
+        Command::Eval(eval) => eval.run(output),
+        Command::Predict(predict) => predict.run(output),
+        Command::Bench(bench) => bench.run(output),
     }
 }

@@ -30,6 +30,18 @@ pub(super) struct Network {
     pub(super) graph: Graph,
     /// Where it was published, as its documentation ends: `He et al. 2015`.
     pub(super) paper: Option<String>,
+    /// How to build it again.
+    pub(super) recipe: Recipe,
+}
+
+/// A network as text that stands alone.
+#[derive(Clone)]
+pub(super) struct Recipe {
+    pub(super) source: String,
+    /// Which definition of the source; the last where there is no name.
+    pub(super) definition: Option<String>,
+    pub(super) arguments: String,
+    pub(super) input: Option<Shape>,
 }
 
 /// The largest file that is read as a definition, in bytes: beyond it is no file of definitions.
@@ -41,11 +53,36 @@ impl NetworkArg {
     /// # Errors
     /// No such network, mistakes in its file, or a size or argument that it cannot be built with.
     pub(super) fn load(&self) -> Result<Network, Failure> {
-        let (place, given) = split(&self.net);
-        let args = arguments(given.unwrap_or_default())
-            .map_err(|errors| Failure::diagnostic(&format!("arguments `{}`", given.unwrap_or_default()), &errors[0]))?;
+        Wanted { net: &self.net, input: self.input }.load()
+    }
+
+    /// What was asked for, as it was written.
+    pub(super) fn net(&self) -> &str {
+        &self.net
+    }
+}
+
+/// The network of a name, at an input.
+pub(super) struct Wanted<'a> {
+    pub(super) net: &'a str,
+    pub(super) input: Option<Shape>,
+}
+
+impl Wanted<'_> {
+    /// As [`NetworkArg::load`].
+    pub(super) fn load(&self) -> Result<Network, Failure> {
+        let (place, given) = split(self.net);
+        let given = given.unwrap_or_default();
+        let args =
+            arguments(given).map_err(|errors| Failure::diagnostic(&format!("arguments `{given}`"), &errors[0]))?;
+        let recipe = |source: String, definition: Option<&String>| Recipe {
+            source,
+            definition: definition.cloned(),
+            arguments: given.to_owned(),
+            input: self.input,
+        };
         if let Some((name, source)) = in_zoo(place) {
-            return self.build(name.to_owned(), &compile_str(source), None, &args);
+            return self.build(name.to_owned(), &compile_str(source), recipe(source.to_owned(), None), &args);
         }
         let (file, wanted) = in_file(place)?;
         let source = read(Path::new(file))?;
@@ -66,25 +103,27 @@ impl NetworkArg {
                 None => return Err(Failure::mistake(format!("`{file}` defines no network"))),
             },
         };
-        self.build(name.clone(), &program, Some(&name), &args)
+        // Printed from the tree, what it imports is in the text.
+        let recipe = recipe(cnn_lang::syntax::print(&program.file), Some(&name));
+        self.build(name.clone(), &program, recipe, &args)
     }
 
-    fn build(&self, name: String, program: &Program, inside: Option<&str>, args: &[Arg]) -> Result<Network, Failure> {
+    fn build(&self, name: String, program: &Program, recipe: Recipe, args: &[Arg]) -> Result<Network, Failure> {
+        let inside = recipe.definition.as_deref();
         let place = match self.input {
             Some(input) => format!("{} at {input}", self.net),
-            None => self.net.clone(),
+            None => self.net.to_owned(),
         };
         let graph =
             program.variant(inside, args, self.input).map_err(|errors| Failure::diagnostic(&place, &errors[0]))?;
         let paper = program.network(inside).ok().and_then(|network| paper(&network.header.docs));
-        Ok(Network { name, graph, paper })
+        Ok(Network { name, graph, paper, recipe })
     }
 }
 
 /// Every network of the zoo as its definition stands.
 pub(super) fn all() -> Result<Vec<Network>, Failure> {
-    let load = |name: &str| NetworkArg { net: name.to_owned(), input: None }.load();
-    zoo::ALL.iter().map(|(name, _)| load(name)).collect()
+    zoo::ALL.iter().map(|(name, _)| Wanted { net: name, input: None }.load()).collect()
 }
 
 /// The text of a DSL file, without a byte order mark.

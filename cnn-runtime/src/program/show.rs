@@ -60,7 +60,7 @@ impl Show {
         if self.dot {
             return Ok(write!(output.out, "{}", dot(&network.graph))?);
         }
-        let Network { name, graph, paper } = network;
+        let Network { name, graph, paper, .. } = network;
         let paper = paper.map(|paper| format!(" ({paper})")).unwrap_or_default();
         writeln!(output.out, "{name}{paper}: {} -> {}\n", graph.input_shape(), graph.output_shape())?;
         Ok(write!(output.out, "{}", graph.table())?)

@@ -115,14 +115,22 @@ impl Run {
     /// # Errors
     /// If it cannot be built from the source.
     pub fn graph(&self) -> Result<Graph, TrainError> {
-        let Settings { network, definition, arguments, input, .. } = &self.settings;
+        let input = self.settings.input;
+        self.graph_at(input.map(|[channels, height, width]| Shape::map(channels, height, width)))
+    }
+
+    /// The network at another input; its definition's own where there is none.
+    ///
+    /// # Errors
+    /// As [`Run::graph`].
+    pub fn graph_at(&self, input: Option<Shape>) -> Result<Graph, TrainError> {
+        let Settings { network, definition, arguments, .. } = &self.settings;
         let failed = |errors: Vec<cnn_lang::diag::Diagnostic>| {
             let first = &errors[0];
             let help = first.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
             TrainError::Network { network: network.clone(), message: format!("{}{help}", first.message) }
         };
         let args = cnn_lang::arguments(arguments).map_err(failed)?;
-        let input = input.map(|[channels, height, width]| Shape::map(channels, height, width));
         cnn_lang::load_at(&self.source, definition.as_deref(), &args, input).map_err(failed)
     }
 
@@ -206,18 +214,14 @@ impl Run {
         let failed = |source| TrainError::Io { action: "create", path: self.dir.clone(), source };
         let parent = self.dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(parent).map_err(failed)?;
-        let unfinished = tempfile::Builder::new().prefix(".run-").tempdir_in(parent).map_err(failed)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".run-");
+        // Temporary folders are private; a run gets the permissions of any new folder.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+        let unfinished = builder.tempdir_in(parent).map_err(failed)?;
         write(&unfinished.path().join(SETTINGS), &pretty(&self.settings)).map_err(failed)?;
         write(&unfinished.path().join(SOURCE), self.source.as_bytes()).map_err(failed)?;
-        #[cfg(unix)]
-        {
-            // Temporary folders are private; a run gets the permissions of any new folder.
-            let plain = parent.join(format!("{}.mode", unfinished.path().display()));
-            fs::create_dir(&plain).map_err(failed)?;
-            let mode = fs::metadata(&plain).map(|metadata| metadata.permissions());
-            fs::remove_dir(&plain).map_err(failed)?;
-            fs::set_permissions(unfinished.path(), mode.map_err(failed)?).map_err(failed)?;
-        }
         // Takes the place of nothing or of an empty folder.
         match fs::rename(unfinished.path(), &self.dir) {
             Ok(()) => {

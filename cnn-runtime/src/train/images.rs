@@ -43,6 +43,14 @@ impl Images {
     /// # Errors
     /// If the network takes no images or has not an output for each class; if the data cannot be had.
     pub fn load(settings: &Settings, graph: &Graph) -> Result<Images, TrainError> {
+        Images::load_as(settings, graph, None)
+    }
+
+    /// The same, normalised by known numbers where they are given.
+    ///
+    /// # Errors
+    /// As [`Images::load`]; and if they are numbers for images of other channels.
+    pub fn load_as(settings: &Settings, graph: &Graph, known: Option<&Facts>) -> Result<Images, TrainError> {
         let network = &settings.network;
         let shape = match graph.input_shape() {
             Shape::Map { channels, height, width } => [channels, height, width],
@@ -59,8 +67,14 @@ impl Images {
             return Err(TrainError::NoImages { data, train: train.len(), test: test.len() });
         }
         classes(network, graph, &data, train.classes)?;
-        let (mean, mut std) = train.channel_statistics();
-        std.iter_mut().filter(|std| **std == 0.0).for_each(|std| *std = 1.0);
+        let (mean, std) = match known {
+            Some(Facts { mean, std, .. }) => (mean.clone(), std.clone()),
+            None => {
+                let (mean, mut std) = train.channel_statistics();
+                std.iter_mut().filter(|std| **std == 0.0).for_each(|std| *std = 1.0);
+                (mean, std)
+            }
+        };
         train.normalize(&mean, &std)?;
         test.normalize(&mean, &std)?;
         let facts = Facts { shape, classes: train.classes, train: train.len(), test: test.len(), mean, std };

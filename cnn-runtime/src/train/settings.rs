@@ -75,6 +75,13 @@ impl Settings {
         }
     }
 
+    /// How many digits with so many values each are drawn if nobody says it: 10,000 and 2,000, fewer where they would take
+    /// more than 512 MiB, but at least 1,000 and 200.
+    pub fn digits_for(values: usize) -> [usize; 2] {
+        let train = ((512 << 20) / values.saturating_mul(4).max(1)).clamp(1_000, 10_000);
+        [train, train / 5]
+    }
+
     /// Refuses numbers that make no sense.
     ///
     /// # Errors

@@ -1,0 +1,200 @@
+//! `cnn bench NET`: how fast a network runs or trains here, and what memory it takes.
+
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use cnn_lang::graph::Graph;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+
+use super::Output;
+use super::failure::Failure;
+use super::network::NetworkArg;
+use super::text::json;
+use crate::engine::{EngineError, Report, Session, SessionOptions, Targets, Trainer, TrainerOptions};
+use crate::weights::StateDict;
+
+/// Measures the time of a step and the memory that it takes, with random weights
+#[derive(Args)]
+pub(super) struct Bench {
+    #[command(flatten)]
+    network: NetworkArg,
+    /// Images of a step
+    #[arg(long, default_value_t = 1)]
+    batch: usize,
+    /// What is measured
+    #[arg(long, value_enum, default_value_t = Mode::Infer)]
+    mode: Mode,
+    /// Steps that are measured [default: as many as take three seconds, at least 5]
+    #[arg(long)]
+    repeat: Option<usize>,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    /// The forward pass
+    Infer,
+    /// Forward, backward, and a step of SGD with momentum
+    Train,
+}
+
+/// The output of `cnn bench --json`; times in milliseconds, memory in bytes.
+#[derive(Serialize)]
+struct Measured {
+    network: String,
+    mode: Mode,
+    batch: usize,
+    threads: usize,
+    steps: usize,
+    median_ms: f64,
+    p10_ms: f64,
+    p90_ms: f64,
+    min_ms: f64,
+    images_per_second: f64,
+    gmacs_per_second: f64,
+    plan_bytes: usize,
+    peak_resident_bytes: Option<u64>,
+}
+
+impl Bench {
+    pub(super) fn run(&self, output: &mut Output<'_>) -> Result<(), Failure> {
+        if self.repeat == Some(0) {
+            return Err(Failure::mistake("--repeat must be at least 1, got 0"));
+        }
+        let graph = self.network.load()?.graph;
+        let weights = StateDict::<f32>::init(&graph, 0)?;
+        let values = graph.input_shape().elements().checked_mul(self.batch);
+        let values = values.filter(|&values| values <= MOST_VALUES).ok_or_else(|| {
+            Failure::mistake(format!("{} images of {} are too many", self.batch, graph.input_shape()))
+                .help("a smaller --batch needs less memory")
+        })?;
+        let mut generator = ChaCha8Rng::seed_from_u64(0);
+        // A batch of 0 is the engine's to refuse.
+        let images: Vec<f32> = (0..values).map(|_| generator.gen_range(-1.0..1.0)).collect();
+        let (times, report) = match self.mode {
+            Mode::Infer => self.infer(&graph, &weights, &images)?,
+            Mode::Train => self.train(&graph, &weights, &images)?,
+        };
+        let measured = self.measured(&graph, times, &report);
+        match self.json {
+            true => json(output.out, &measured),
+            false => lines(&measured, &report, output),
+        }
+    }
+
+    fn infer(&self, graph: &Graph, weights: &StateDict<f32>, images: &[f32]) -> Result<(Vec<f64>, Report), Failure> {
+        let mut session = Session::new(graph, weights, SessionOptions { batch: self.batch, ..Default::default() })?;
+        let report = session.plan().report.clone();
+        let times = self.times(|| session.run(images).map(|_| ()))?;
+        Ok((times, report))
+    }
+
+    fn train(&self, graph: &Graph, weights: &StateDict<f32>, images: &[f32]) -> Result<(Vec<f64>, Report), Failure> {
+        let options = TrainerOptions { batch: self.batch, ..TrainerOptions::default() };
+        let mut trainer = Trainer::new(graph, weights, options)?;
+        let report = trainer.plan().report.clone();
+        let classes = graph.output_shape().elements();
+        let labels: Vec<usize> = (0..self.batch).map(|index| index % classes).collect();
+        // A rate at which weights stay what they are: no random network must diverge while it is measured.
+        let times = self.times(|| trainer.step(images, Targets::Labels(&labels), 1e-9).map(|_| ()))?;
+        Ok((times, report))
+    }
+
+    /// Seconds of each step, in rising order, after a warm-up.
+    fn times(&self, mut step: impl FnMut() -> Result<(), EngineError>) -> Result<Vec<f64>, Failure> {
+        let mut timed = || -> Result<f64, Failure> {
+            let began = Instant::now();
+            step()?;
+            Ok(began.elapsed().as_secs_f64())
+        };
+        let warm = Instant::now();
+        timed()?;
+        // Caches, page faults and clocks settle.
+        while warm.elapsed() < WARM_UP && self.repeat.is_none() {
+            timed()?;
+        }
+        let began = Instant::now();
+        let mut times = Vec::new();
+        while match self.repeat {
+            Some(repeat) => times.len() < repeat,
+            None => times.len() < 5 || (began.elapsed() < MEASURED && times.len() < 10_000),
+        } {
+            times.push(timed()?);
+        }
+        times.sort_by(f64::total_cmp);
+        Ok(times)
+    }
+
+    fn measured(&self, graph: &Graph, times: Vec<f64>, report: &Report) -> Measured {
+        let median = quantile(&times, 0.5);
+        let passes = if self.mode == Mode::Train { 3.0 } else { 1.0 };
+        let macs = graph.costs().macs as f64 * self.batch as f64 * passes;
+        Measured {
+            network: self.network.net().to_owned(),
+            mode: self.mode,
+            batch: self.batch,
+            threads: rayon::current_num_threads(),
+            steps: times.len(),
+            median_ms: 1e3 * median,
+            p10_ms: 1e3 * quantile(&times, 0.1),
+            p90_ms: 1e3 * quantile(&times, 0.9),
+            min_ms: 1e3 * times[0],
+            images_per_second: self.batch as f64 / median,
+            gmacs_per_second: macs / median / 1e9,
+            plan_bytes: report.total(),
+            peak_resident_bytes: peak_resident(),
+        }
+    }
+}
+
+const WARM_UP: Duration = Duration::from_millis(500);
+const MEASURED: Duration = Duration::from_secs(3);
+/// 64 GiB of images.
+const MOST_VALUES: usize = 1 << 34;
+
+/// Of sorted numbers, between its neighbours where it falls between them.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let at = share * (sorted.len() - 1) as f64;
+    let (low, high) = (sorted[at as usize], sorted[at.ceil() as usize]);
+    low + (high - low) * at.fract()
+}
+
+/// The most memory that the process held, where the system says so.
+fn peak_resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes << 10)
+}
+
+fn lines(measured: &Measured, report: &Report, output: &mut Output<'_>) -> Result<(), Failure> {
+    let Measured { network, batch, threads, steps, median_ms, p10_ms, p90_ms, min_ms, .. } = measured;
+    let what = if measured.mode == Mode::Train { "training" } else { "inference" };
+    writeln!(output.out, "{network}: {what}, batches of {batch}, {threads} threads, {steps} steps")?;
+    writeln!(output.out, "step: {median_ms:.3} ms (10 % below {p10_ms:.3}, 90 % below {p90_ms:.3}, best {min_ms:.3})")?;
+    writeln!(output.out, "images: {:.1} /s", measured.images_per_second)?;
+    writeln!(output.out, "multiply-adds: {:.2} G/s", measured.gmacs_per_second)?;
+    writeln!(output.out, "plan: {report}")?;
+    match measured.peak_resident_bytes {
+        Some(bytes) => writeln!(output.out, "peak resident: {:.1} MiB", bytes as f64 / f64::from(1 << 20))?,
+        None => writeln!(output.out, "peak resident: unknown on this system")?,
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_lie_between_neighbours() {
+        assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.5), 2.0);
+        assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.75), 3.0);
+        assert_eq!(quantile(&[7.0], 0.9), 7.0);
+    }
+}

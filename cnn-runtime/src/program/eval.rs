@@ -1,0 +1,108 @@
+//! `cnn eval NET` or `cnn eval RUN`: loss and accuracy on test images.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use cnn_lang::graph::Shape;
+use serde::Serialize;
+
+use super::Output;
+use super::failure::Failure;
+use super::network::{Network, Wanted};
+use super::text::json;
+use super::train::counts;
+use crate::data::Source;
+use crate::engine::{Session, SessionOptions};
+use crate::train::{Images, Run, Settings, evaluate};
+use crate::weights::StateDict;
+
+/// Evaluates weights on test images: mean cross-entropy, top-1 accuracy, top-5 beyond five classes
+#[derive(Args)]
+pub(super) struct Eval {
+    /// A network as in `cnn show`, or the folder of a run
+    #[arg(value_name = "NET|RUN")]
+    net: String,
+    /// Another input than the definition's: channels, height, width
+    #[arg(long, value_name = "CxHxW")]
+    input: Option<Shape>,
+    /// The weights, a safetensors file [default: the best of the run]
+    #[arg(long, value_name = "W.safetensors")]
+    weights: Option<PathBuf>,
+    /// Images: digits, mnist:DIR or fashion-mnist:DIR [default: the run's, or digits]
+    #[arg(long, value_name = "DATA")]
+    data: Option<Source>,
+    /// How many digits are drawn, to normalise by and to test on [default: the run's, or as in `cnn train`]
+    #[arg(long, value_name = "TRAIN:TEST", value_parser = counts)]
+    digits: Option<[usize; 2]>,
+    /// Images that run at a time
+    #[arg(long, default_value_t = 64)]
+    batch: usize,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The output of `cnn eval --json`.
+#[derive(Serialize)]
+struct Evaluated {
+    network: String,
+    weights: String,
+    data: String,
+    images: usize,
+    loss: f64,
+    accuracy: f64,
+    top5: Option<f64>,
+}
+
+impl Eval {
+    pub(super) fn run(&self, output: &mut Output<'_>) -> Result<(), Failure> {
+        let run = Run::is_at(Path::new(&self.net)).then(|| Run::open(Path::new(&self.net))).transpose()?;
+        let (graph, mut settings) = match &run {
+            Some(_) if self.input.is_some() => {
+                return Err(Failure::mistake("a run has its own input").help("leave --input out, or name its network"));
+            }
+            Some(run) => (run.graph()?, run.settings().clone()),
+            None => {
+                let Network { graph, .. } = Wanted { net: &self.net, input: self.input }.load()?;
+                let digits = Settings::digits_for(graph.input_shape().elements());
+                (graph, Settings { digits, ..Settings::new(&self.net) })
+            }
+        };
+        let weights = match (&self.weights, &run) {
+            (Some(weights), _) => weights.clone(),
+            (None, Some(run)) => run.weights(),
+            (None, None) => {
+                let failure = Failure::mistake(format!("no weights for {}", self.net));
+                return Err(failure.help("give --weights W.safetensors, or the folder of a run"));
+            }
+        };
+        let state = StateDict::<f32>::load(&graph, &weights)?;
+        let mut session = Session::new(&graph, &state, SessionOptions { batch: self.batch, ..Default::default() })?;
+        settings.data = self.data.clone().unwrap_or(settings.data);
+        settings.digits = self.digits.unwrap_or(settings.digits);
+        // A run's images are normalised as those that it was trained on, whatever they are.
+        let facts = run.as_ref().map(Run::facts).transpose()?.flatten();
+        let images = Images::load_as(&settings, &graph, facts.as_ref())?;
+        let evaluation = evaluate(&mut session, &images.test)?;
+        let evaluated = Evaluated {
+            network: settings.network,
+            weights: weights.display().to_string(),
+            data: settings.data.to_string(),
+            images: evaluation.images,
+            loss: evaluation.loss,
+            accuracy: evaluation.accuracy,
+            top5: evaluation.top5,
+        };
+        if self.json {
+            return json(output.out, &evaluated);
+        }
+        let Evaluated { images, loss, accuracy, top5, .. } = evaluated;
+        writeln!(output.out, "images: {images}")?;
+        writeln!(output.out, "loss: {loss:.4}")?;
+        writeln!(output.out, "accuracy: {:.2} %", 100.0 * accuracy)?;
+        if let Some(top5) = top5 {
+            writeln!(output.out, "top-5 accuracy: {:.2} %", 100.0 * top5)?;
+        }
+        Ok(())
+    }
+}

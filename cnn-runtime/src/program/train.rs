@@ -1,0 +1,253 @@
+//! `cnn train NET`: a run from its beginning, or from where it stands.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::{Args, ValueEnum};
+use cnn_lang::graph::Shape;
+use serde::Serialize;
+
+use super::Output;
+use super::failure::Failure;
+use super::network::{Network, Wanted};
+use super::progress::Progress;
+use super::text::json;
+use crate::data::Source;
+use crate::engine::{Clip, Optimizer};
+use crate::train::{Outcome, Run, Schedule, Settings, fit};
+
+/// Trains a network and keeps everything in a folder
+#[derive(Args)]
+pub(super) struct Train {
+    #[command(flatten)]
+    choices: Choices,
+    /// Goes on with the run in this folder, with its settings
+    #[arg(long, value_name = "DIR", conflicts_with = "Choices")]
+    resume: Option<PathBuf>,
+    /// Write JSON instead of lines
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a new run is.
+#[derive(Args)]
+struct Choices {
+    /// A network as in `cnn show`
+    #[arg(value_name = "NET", required_unless_present = "resume")]
+    net: Option<String>,
+    /// Another input than the definition's: channels, height, width
+    #[arg(long, value_name = "CxHxW")]
+    input: Option<Shape>,
+    /// Images: digits (drawn at the network's size), mnist:DIR or fashion-mnist:DIR [default: digits]
+    #[arg(long, value_name = "DATA")]
+    data: Option<Source>,
+    /// How many digits are drawn, to train on and to test on [default: 10000:2000, fewer if large]
+    #[arg(long, value_name = "TRAIN:TEST", value_parser = counts)]
+    digits: Option<[usize; 2]>,
+    /// Passes over the training images [default: 10]
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Images of a step [default: 64]
+    #[arg(long)]
+    batch: Option<usize>,
+    /// The optimizer [default: adamw]
+    #[arg(long)]
+    optimizer: Option<OptimizerArg>,
+    /// The learning rate at its highest [default: adamw 0.002, sgd 0.05, rmsprop 0.001]
+    #[arg(long, value_name = "RATE")]
+    lr: Option<f64>,
+    /// constant, step:EPOCHS:FACTOR or cosine:WARM_UP:FLOOR [default: cosine:0:0]
+    #[arg(long)]
+    schedule: Option<Schedule>,
+    /// Weight decay of weights, not of norms and biases [default: adamw 0.01, otherwise 0.0005]
+    #[arg(long)]
+    weight_decay: Option<f64>,
+    /// Label smoothing [default: 0]
+    #[arg(long)]
+    label_smoothing: Option<f64>,
+    /// Keeps a moving average of the weights with this decay, and evaluates it
+    #[arg(long, value_name = "DECAY")]
+    ema: Option<f64>,
+    /// Scales gradients down to this norm
+    #[arg(long, value_name = "NORM")]
+    clip_norm: Option<f64>,
+    /// Initial weights, order of images and dropout follow from it [default: 0]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The folder of the run [default: runs/NAME-N]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum OptimizerArg {
+    Sgd,
+    Adamw,
+    Rmsprop,
+}
+
+/// The output of `cnn train --json`.
+#[derive(Serialize)]
+struct Trained {
+    network: String,
+    run: String,
+    stopped: bool,
+    epochs: usize,
+    steps: u64,
+    test_loss: Option<f64>,
+    test_accuracy: Option<f64>,
+    best_epoch: Option<usize>,
+    best_accuracy: Option<f64>,
+    seconds: f64,
+    weights: String,
+}
+
+impl Train {
+    pub(super) fn run(&self, output: &mut Output<'_>) -> Result<(), Failure> {
+        let run = match &self.resume {
+            Some(dir) => Run::open(dir)?,
+            None => self.choices.begin()?,
+        };
+        let mut progress = Progress::new(run.settings(), output, self.json, interrupts()?);
+        let ended = fit(&run, &mut progress);
+        progress.end()?;
+        let ended = match (ended, run.checkpoint()) {
+            // Nothing was trained that a folder would keep.
+            (Err(error), Ok(None)) if self.resume.is_none() => {
+                let _ = std::fs::remove_dir_all(run.dir());
+                return Err(error.into());
+            }
+            (ended, _) => ended?,
+        };
+        let stopped = matches!(ended, Outcome::Stopped(_));
+        if self.json {
+            json(output.out, &trained(&run, stopped)?)?;
+        } else {
+            lines(&run, stopped, output)?;
+        }
+        output.out.flush()?;
+        if stopped { Err(Failure::Interrupted) } else { Ok(()) }
+    }
+}
+
+fn lines(run: &Run, stopped: bool, output: &mut Output<'_>) -> Result<(), Failure> {
+    let dir = shown(run.dir());
+    let Trained { steps, test_accuracy, best_epoch, best_accuracy, .. } = trained(run, stopped)?;
+    if stopped {
+        return Ok(writeln!(output.out, "stopped after {steps} steps; go on with: cnn train --resume {dir}")?);
+    }
+    let percent = |share: Option<f64>| format!("{:.2} %", 100.0 * share.unwrap_or_default());
+    let best = match (best_epoch, best_accuracy) {
+        (Some(epoch), best) if best > test_accuracy => format!(" (best: {} in epoch {epoch})", percent(best)),
+        _ => String::new(),
+    };
+    writeln!(output.out, "test accuracy: {}{best}", percent(test_accuracy))?;
+    writeln!(output.out, "run: {dir}")?;
+    let weights = shown(&run.weights());
+    let net = shown(Path::new(&run.settings().network));
+    let call = format!("cnn predict {net} --weights {weights} --input X.safetensors --output Y.safetensors");
+    Ok(writeln!(output.out, "predict: {call}")?)
+}
+
+/// As a shell takes it.
+fn shown(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/_-.:=+,@%".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+fn trained(run: &Run, stopped: bool) -> Result<Trained, Failure> {
+    let progress = run.checkpoint()?.map(|(progress, _)| progress).unwrap_or_default();
+    let last = progress.last.as_ref();
+    Ok(Trained {
+        network: run.settings().network.clone(),
+        run: run.dir().display().to_string(),
+        stopped,
+        epochs: progress.epochs,
+        steps: progress.steps,
+        test_loss: last.map(|last| last.test_loss()),
+        test_accuracy: last.map(|last| last.test_accuracy()),
+        best_epoch: progress.best.map(|best| best.epoch),
+        best_accuracy: progress.best.map(|best| best.accuracy),
+        seconds: progress.seconds,
+        weights: run.weights().display().to_string(),
+    })
+}
+
+/// Set by Ctrl-C; a second one ends the process at once.
+fn interrupts() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let seen = stop.clone();
+    let handler = move || {
+        if seen.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    };
+    ctrlc::set_handler(handler).map_err(|error| Failure::Failed(format!("cannot listen to Ctrl-C: {error}")))?;
+    Ok(stop)
+}
+
+impl Choices {
+    /// A new run in a new folder.
+    fn begin(&self) -> Result<Run, Failure> {
+        let net = self.net.as_deref().unwrap_or_default();
+        let Network { name, graph, recipe, .. } = Wanted { net, input: self.input }.load()?;
+        let settings = self.settings(net, graph.input_shape(), &recipe)?;
+        Ok(match &self.out {
+            Some(dir) => Run::create(dir, settings, &recipe.source)?,
+            None => Run::create_numbered(Path::new("runs"), &name, settings, &recipe.source)?,
+        })
+    }
+
+    fn settings(&self, net: &str, input: Shape, recipe: &super::network::Recipe) -> Result<Settings, Failure> {
+        let usual = Settings::new(net);
+        let (optimizer, rate, decay) = match self.optimizer {
+            None | Some(OptimizerArg::Adamw) => (Optimizer::ADAMW, 2e-3, 0.01),
+            Some(OptimizerArg::Sgd) => (Optimizer::SGD, 0.05, 5e-4),
+            Some(OptimizerArg::Rmsprop) => (Optimizer::RMSPROP, 1e-3, 5e-4),
+        };
+        // The run goes on from any folder.
+        let data = match self.data.clone().unwrap_or(usual.data.clone()) {
+            Source::Digits => Source::Digits,
+            Source::Mnist(dir) => Source::Mnist(std::path::absolute(dir)?),
+            Source::FashionMnist(dir) => Source::FashionMnist(std::path::absolute(dir)?),
+        };
+        Ok(Settings {
+            definition: recipe.definition.clone(),
+            arguments: recipe.arguments.clone(),
+            input: image(recipe.input)?,
+            data,
+            digits: self.digits.unwrap_or_else(|| Settings::digits_for(input.elements())),
+            epochs: self.epochs.unwrap_or(usual.epochs),
+            batch: self.batch.unwrap_or(usual.batch),
+            optimizer,
+            learning_rate: self.lr.unwrap_or(rate),
+            schedule: self.schedule.unwrap_or(usual.schedule),
+            weight_decay: self.weight_decay.unwrap_or(decay),
+            label_smoothing: self.label_smoothing.unwrap_or(usual.label_smoothing),
+            clip: self.clip_norm.map(Clip::Norm),
+            average: self.ema,
+            seed: self.seed.unwrap_or(usual.seed),
+            ..usual
+        })
+    }
+}
+
+/// Channels, height, width of an input that was asked for.
+fn image(input: Option<Shape>) -> Result<Option<[usize; 3]>, Failure> {
+    match input {
+        None => Ok(None),
+        Some(Shape::Map { channels, height, width }) => Ok(Some([channels, height, width])),
+        Some(Shape::Vector(length)) => {
+            let failure = Failure::mistake(format!("images are channels x height x width, got {length}"));
+            Err(failure.help("write --input 3x32x32"))
+        }
+    }
+}
+
+/// `10000:2000`
+pub(super) fn counts(text: &str) -> Result<[usize; 2], String> {
+    let pair = text.split_once(':').and_then(|(train, test)| Some([train.parse().ok()?, test.parse().ok()?]));
+    pair.ok_or_else(|| "expected two numbers as in 10000:2000".to_owned())
+}

@@ -64,8 +64,8 @@ impl Eval {
             Some(run) => (run.graph()?, run.settings().clone()),
             None => {
                 let Network { graph, .. } = Wanted { net: &self.net, input: self.input }.load()?;
-                let digits = Settings::digits_for(graph.input_shape().elements());
-                (graph, Settings { digits, ..Settings::new(&self.net) })
+                let settings = Settings::suggested(&self.net, &graph);
+                (graph, settings)
             }
         };
         let weights = match (&self.weights, &run) {

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -15,7 +16,9 @@ pub(super) struct Progress<'o, 'w> {
     settings: Settings,
     output: &'o mut Output<'w>,
     /// Standard output is for the result alone.
-    quiet: bool,
+    pub(super) quiet: bool,
+    /// The longest time between two checkpoints.
+    pub(super) checkpoint_every: Duration,
     stop: Arc<AtomicBool>,
     bar: ProgressBar,
     /// Why lines could not be written.
@@ -23,14 +26,15 @@ pub(super) struct Progress<'o, 'w> {
 }
 
 impl<'o, 'w> Progress<'o, 'w> {
-    pub(super) fn new(settings: &Settings, output: &'o mut Output<'w>, quiet: bool, stop: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(settings: &Settings, output: &'o mut Output<'w>, stop: Arc<AtomicBool>) -> Self {
         let bar = ProgressBar::no_length();
         if !std::io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
         let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len}  {msg}  {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
-        Progress { settings: settings.clone(), output, quiet, stop, bar, failed: None }
+        let checkpoint_every = Duration::from_secs(60);
+        Progress { settings: settings.clone(), output, quiet: false, checkpoint_every, stop, bar, failed: None }
     }
 
     /// Clears the bar.
@@ -92,5 +96,9 @@ impl Observer for Progress<'_, '_> {
 
     fn stop(&mut self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    fn checkpoint_every(&self) -> Duration {
+        self.checkpoint_every
     }
 }

@@ -60,7 +60,7 @@ fn panel(
         .y_desc(name)
         .x_labels((last as usize).min(10))
         .x_label_formatter(&|x| if x.fract().abs() < 1e-9 { format!("{x:.0}") } else { String::new() })
-        .light_line_style(WHITE)
+        .max_light_lines(0)
         .draw()?;
     for (points, (label, colour)) in lines.into_iter().zip([("training", TRAINING), ("test", TEST)]) {
         // A single epoch is a point.

@@ -1,5 +1,6 @@
 //! What a training is, in one file.
 
+use cnn_lang::graph::Graph;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::error::TrainError;
@@ -51,7 +52,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// AdamW with a rate that falls along half a cosine, on digits.
+    /// Ten epochs of AdamW on digits, with a rate that rises for half an epoch and falls along half a cosine.
     pub fn new(network: impl Into<String>) -> Settings {
         Settings {
             network: network.into(),
@@ -61,10 +62,10 @@ impl Settings {
             data: Source::Digits,
             digits: [10_000, 2_000],
             epochs: 10,
-            batch: 64,
+            batch: 32,
             optimizer: Optimizer::ADAMW,
-            learning_rate: 2e-3,
-            schedule: Schedule::Cosine { warm_up: 0.0, floor: 0.0 },
+            learning_rate: 1e-3,
+            schedule: Schedule::Cosine { warm_up: 0.5, floor: 0.0 },
             weight_decay: 0.01,
             decay_matrices_only: true,
             label_smoothing: 0.0,
@@ -75,11 +76,13 @@ impl Settings {
         }
     }
 
-    /// How many digits with so many values each are drawn if nobody says it: 10,000 and 2,000, fewer where they would take
-    /// more than 512 MiB, but at least 1,000 and 200.
-    pub fn digits_for(values: usize) -> [usize; 2] {
+    /// What suits a network that nobody has tried yet: a smaller rate from a million parameters on, fewer digits where
+    /// 10,000 and 2,000 would take more than 512 MiB, but at least 1,000 and 200.
+    pub fn suggested(network: impl Into<String>, graph: &Graph) -> Settings {
+        let values = graph.input_shape().elements();
         let train = ((512 << 20) / values.saturating_mul(4).max(1)).clamp(1_000, 10_000);
-        [train, train / 5]
+        let learning_rate = if graph.costs().params < 1_000_000 { 4e-3 } else { 1e-3 };
+        Settings { digits: [train, train / 5], learning_rate, ..Settings::new(network) }
     }
 
     /// Refuses numbers that make no sense.

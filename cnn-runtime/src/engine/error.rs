@@ -6,7 +6,9 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum EngineError {
     /// A user's module has no kernel here.
-    #[error("the engine has no kernel for `custom {module}` at `{place}`; run the network eagerly, or replace that layer")]
+    #[error(
+        "the engine has no kernel for `custom {module}` at `{place}`; run the network eagerly, or replace that layer"
+    )]
     Custom {
         /// Its Rust path.
         module: String,

@@ -95,9 +95,7 @@ impl Fusion<'_> {
         let mut operands = vec![inputs[0]];
         operands.push(self.constant(Recipe::Scaled { weight, scale }, self.elements(inputs[1])));
         operands.push(match inputs.get(2).filter(|_| has_bias).and_then(|&bias| self.recipe_of(bias)) {
-            Some(bias) => {
-                self.constant(Recipe::Shifted { bias, scale, shift: shift_recipe }, self.elements(shift))
-            }
+            Some(bias) => self.constant(Recipe::Shifted { bias, scale, shift: shift_recipe }, self.elements(shift)),
             None => shift,
         });
         if let Some(instruction) = &mut self.list[from] {

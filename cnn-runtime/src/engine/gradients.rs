@@ -69,7 +69,8 @@ impl<'a> Reverse<'a> {
     fn new(program: &'a mut Program, graph: &Graph, objective: &'a Objective) -> Reverse<'a> {
         let tensors = graph.tensors();
         let roles: Vec<Role> = tensors.iter().map(|(_, tensor)| tensor.role).collect();
-        let decays = tensors.iter().map(|(_, tensor)| !objective.decay_matrices_only || tensor.shape.len() > 1).collect();
+        let decays =
+            tensors.iter().map(|(_, tensor)| !objective.decay_matrices_only || tensor.shape.len() > 1).collect();
         let names = tensors.into_iter().map(|(name, _)| name).collect();
         let mut wanted: Vec<bool> = vec![false; program.values.len()];
         for (value, wanted) in program.values.iter().zip(&mut wanted) {
@@ -238,7 +239,9 @@ impl<'a> Reverse<'a> {
     }
 
     fn layer(&mut self, instruction: &Instruction, dy: ValueId) {
-        let Instruction { operation: Operation::Layer(layer), inputs, outputs, place, .. } = instruction else { return };
+        let Instruction { operation: Operation::Layer(layer), inputs, outputs, place, .. } = instruction else {
+            return;
+        };
         let wanted: Vec<usize> = (0..inputs.len()).filter(|&i| self.wanted[inputs[i].0]).collect();
         let needs = layers::kernel(layer, 1).needs();
         let parameters = inputs[layer.inputs.len()..].iter().map(|&id| self.program.shape(id).elements()).collect();
@@ -272,7 +275,9 @@ impl<'a> Reverse<'a> {
     fn updates(&mut self, instruction: &Instruction) {
         for &id in &instruction.inputs {
             let Origin::State(tensor) = self.program.values[id.0].origin else { continue };
-            let Some(gradient) = self.gradients[id.0].filter(|_| self.roles[tensor] == Role::Parameter) else { continue };
+            let Some(gradient) = self.gradients[id.0].filter(|_| self.roles[tensor] == Role::Parameter) else {
+                continue;
+            };
             if self.objective.gradient_norm || self.objective.keep_gradients {
                 self.waiting.push((tensor, gradient));
             } else {

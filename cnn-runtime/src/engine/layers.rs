@@ -15,9 +15,8 @@ pub fn kernel(layer: &Layer, batch: usize) -> Box<dyn DynKernel> {
     let [height, width] = size(input);
     let plane = height * width;
     let planes = batch * channels;
-    let window = |pool: &Pool| {
-        Axis::pair(size(input), size(*output), pool.kernel, pool.stride, pool.pad, pool.dilation)
-    };
+    let window =
+        |pool: &Pool| Axis::pair(size(input), size(*output), pool.kernel, pool.stride, pool.pad, pool.dilation);
     match op {
         Op::Gn { groups, eps } => Box::new(kernels::gn::Gn { channels, plane, groups: *groups, eps: *eps }),
         Op::Ln { eps } => Box::new(kernels::ln::Ln { channels, plane, eps: *eps }),

@@ -163,9 +163,16 @@ impl Lowering<'_> {
                     let mut reads = vec![inputs[0]];
                     reads.extend((0..first).map(|n| ValueId(self.first[index] + n)));
                     let y = self.program.computed(extent, Class::Activation);
-                    let [mean, inverse] = [(); 2].map(|()| self.program.computed(Extent::Fixed(channels), Class::Activation));
+                    let [mean, inverse] =
+                        [(); 2].map(|()| self.program.computed(Extent::Fixed(channels), Class::Activation));
                     let norm = BatchNorm { eps: *eps, momentum: *momentum, affine: *affine, activation: None };
-                    self.instruction(index, Operation::BatchNorm(norm), reads, vec![y, mean, inverse], statistics.to_vec());
+                    self.instruction(
+                        index,
+                        Operation::BatchNorm(norm),
+                        reads,
+                        vec![y, mean, inverse],
+                        statistics.to_vec(),
+                    );
                     y
                 }
             },
@@ -238,9 +245,7 @@ impl Lowering<'_> {
         let window = conv.kernel[0] * conv.kernel[1];
         let mut weight = self.tensor(index, 0, shape.weights());
         let form = match (&conv.connect, conv.std) {
-            (Some(table), _) => {
-                Some(WeightForm::Connected { table: table.clone(), inputs: from.channels(), window })
-            }
+            (Some(table), _) => Some(WeightForm::Connected { table: table.clone(), inputs: from.channels(), window }),
             (None, true) => Some(WeightForm::Standardized { filters: conv.out }),
             (None, false) => None,
         };

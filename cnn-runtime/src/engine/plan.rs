@@ -126,7 +126,8 @@ impl Plan {
         lifetimes.extend(with_scratch.iter().map(scratch_lifetime));
         let (offsets, arena) = memory::assign(&lifetimes);
 
-        let mut planner = Planner { program: &program, storage: &storage, layout, offsets: &offsets, constants: Vec::new() };
+        let mut planner =
+            Planner { program: &program, storage: &storage, layout, offsets: &offsets, constants: Vec::new() };
         let mut steps = Vec::new();
         for (index, instruction) in program.instructions.iter().enumerate() {
             let at = with_scratch.binary_search(&index).ok();
@@ -197,7 +198,8 @@ impl Planner<'_> {
             targets.push(Target { operand, start });
         }
         match operation {
-            Operation::Slice { .. } | Operation::Reshape if address(&inputs[0]).0 == address(&targets[0].operand).0 => {}
+            Operation::Slice { .. } | Operation::Reshape if address(&inputs[0]).0 == address(&targets[0].operand).0 => {
+            }
             Operation::Concat => self.concat(&inputs, targets[0].operand, place, steps),
             _ => {
                 let state = |id: &ValueId| match self.program.values[id.0].origin {
@@ -219,7 +221,14 @@ impl Planner<'_> {
             if (part.source, part.offset) != (there.source, there.offset) {
                 let outputs = vec![Target { operand: there, start: Start::Unset }];
                 let (changes, place) = (Vec::new(), place.to_owned());
-                steps.push(Step { operation: Operation::Copy, inputs: vec![part], outputs, changes, workspace: None, place });
+                steps.push(Step {
+                    operation: Operation::Copy,
+                    inputs: vec![part],
+                    outputs,
+                    changes,
+                    workspace: None,
+                    place,
+                });
             }
             offset += self.layout.sample_of(part.extent);
         }

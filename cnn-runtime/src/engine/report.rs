@@ -74,12 +74,7 @@ impl Report {
 }
 
 /// When how many numbers of a buffer are alive, as what: values that share memory count once.
-fn spans(
-    program: &Program,
-    storage: &Storage,
-    layout: Layout,
-    buffer: &Buffer,
-) -> Vec<(usize, usize, Class, usize)> {
+fn spans(program: &Program, storage: &Storage, layout: Layout, buffer: &Buffer) -> Vec<(usize, usize, Class, usize)> {
     let life = |&id: &super::program::ValueId| {
         let offset = storage.places[id.0].map_or(0, |place| place.offset);
         let elements = match program.extent(id) {
@@ -123,7 +118,12 @@ impl fmt::Display for Report {
         if self.optimizer > 0 {
             writeln!(f, "  optimizer   {:>12}", mebibytes(self.optimizer))?;
         }
-        writeln!(f, "  arena       {:>12}  {slack:.1} % above what is alive at `{}`:", mebibytes(self.arena), self.peak)?;
+        writeln!(
+            f,
+            "  arena       {:>12}  {slack:.1} % above what is alive at `{}`:",
+            mebibytes(self.arena),
+            self.peak
+        )?;
         writeln!(f, "  - activations {:>10}", mebibytes(self.activations))?;
         if self.gradients > 0 {
             writeln!(f, "  - gradients   {:>10}", mebibytes(self.gradients))?;

@@ -153,7 +153,8 @@ pub fn plan_inference<E>(
 fn constants<E: Number>(plan: &Plan, weights: &StateDict<E>) -> Vec<Vec<E>> {
     let tensors = weights.tensors();
     let tensor = |index: usize| tensors[index].data.iter().map(|&x| x.double()).collect();
-    let follow = |&(recipe, _): &(usize, usize)| plan.recipes.evaluate(recipe, &tensor).into_iter().map(E::of).collect();
+    let follow =
+        |&(recipe, _): &(usize, usize)| plan.recipes.evaluate(recipe, &tensor).into_iter().map(E::of).collect();
     plan.constants.iter().map(follow).collect()
 }
 

@@ -115,7 +115,9 @@ impl Storage {
         if let Some(place) = self.view(program, layout, instruction) {
             return place;
         }
-        if let Some(Home { root, offset }) = homes[output.value.0].filter(|home| !self.would_mix(instruction, home.root)) {
+        if let Some(Home { root, offset }) =
+            homes[output.value.0].filter(|home| !self.would_mix(instruction, home.root))
+        {
             // The first part to be computed brings the whole into being.
             let place = match self.places[root.0] {
                 Some(place) => place,
@@ -131,7 +133,8 @@ impl Storage {
             return place;
         }
         let overwritten = instruction.operation.overwrites().filter(|_| k == 0).map(|i| instruction.inputs[i]);
-        let over = output.onto.or(overwritten).filter(|&id| self.may_overwrite(program, layout, index, output.value, id));
+        let over =
+            output.onto.or(overwritten).filter(|&id| self.may_overwrite(program, layout, index, output.value, id));
         match over.and_then(|id| self.places[id.0]) {
             Some(place) => place,
             None => self.fresh(program, layout, output.value),

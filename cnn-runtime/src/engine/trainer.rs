@@ -132,7 +132,8 @@ impl<E: Number> Trainer<E> {
         let executor = backend.prepare(plan.clone(), Vec::new())?;
         let measures = vec![Measure::default(); shares.len()];
         let (graph, template) = (graph.clone(), weights.clone());
-        let mut trainer = Trainer { graph, options, plan, executor, shares, measures, template, steps: 0, uncounted: 0 };
+        let mut trainer =
+            Trainer { graph, options, plan, executor, shares, measures, template, steps: 0, uncounted: 0 };
         trainer.set_states();
         Ok(trainer)
     }

@@ -16,7 +16,9 @@ pub(super) fn verify(plan: &Plan, input: usize) -> Result<(), Flaw> {
         check(plan, input, step)
             .map_err(|flaw| Flaw(format!("step {index} ({} at {}): {flaw}", step.operation.name(), step.place)))?;
     }
-    plan.outputs.iter().try_for_each(|(name, operand)| inside(plan, input, operand).map_err(|e| Flaw(format!("{name}: {e}"))))
+    plan.outputs
+        .iter()
+        .try_for_each(|(name, operand)| inside(plan, input, operand).map_err(|e| Flaw(format!("{name}: {e}"))))
 }
 
 fn check(plan: &Plan, input: usize, step: &Step) -> Result<(), String> {
@@ -88,10 +90,10 @@ fn inside(plan: &Plan, input: usize, operand: &Operand) -> Result<(), String> {
         return Err(format!("{operand:?}: a sample reaches into the next"));
     }
     let fits = match operand.source {
-        Source::Arena(byte) => {
-            byte % ALIGNMENT == 0 && span(plan, operand).is_some_and(|(_, to)| to <= plan.arena)
+        Source::Arena(byte) => byte % ALIGNMENT == 0 && span(plan, operand).is_some_and(|(_, to)| to <= plan.arena),
+        Source::Input => {
+            matches!(operand.extent, Extent::Batch(_)) && operand.offset == 0 && len == input && operand.stride == input
         }
-        Source::Input => matches!(operand.extent, Extent::Batch(_)) && operand.offset == 0 && len == input && operand.stride == input,
         Source::Constant(index) => {
             operand.offset == 0 && plan.constants.get(index).is_some_and(|&(_, elements)| elements == len)
         }

@@ -289,9 +289,8 @@ impl<'a, E: Number> ViewMut<'a, E> {
             let (sample, index) = (i / runs, i % runs);
             let at = index * len;
             // SAFETY: as in `sample`; different `i` give different numbers.
-            let numbers = unsafe {
-                std::slice::from_raw_parts_mut(start.get().add(sample * stride + at), len.min(all - at))
-            };
+            let numbers =
+                unsafe { std::slice::from_raw_parts_mut(start.get().add(sample * stride + at), len.min(all - at)) };
             f(sample, index, numbers);
         };
         if all * samples <= GRAIN {

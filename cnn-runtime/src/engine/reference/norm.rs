@@ -51,10 +51,9 @@ pub(super) fn backward<E: Number>(access: &Access<E>, step: &Step, norm: &BatchN
         affine: dweight.as_mut().zip(dbias.as_mut()).map(|(dweight, dbias)| [dweight.all(), dbias.all()]),
         accumulate_affine: false,
     };
-    let affine = norm.affine.then(|| Affine {
-        weight: access.view(step.inputs[3]).all(),
-        bias: access.view(step.inputs[4]).all(),
-    });
+    let affine = norm
+        .affine
+        .then(|| Affine { weight: access.view(step.inputs[3]).all(), bias: access.view(step.inputs[4]).all() });
     kernel.backward(x.span(), Kept::Input(None), affine, mean.all(), inverse.all(), dy, to);
 }
 

@@ -57,7 +57,13 @@ pub(super) fn update<E: Number>(access: &Access<E>, step: &Step, rule: &Rule, de
     if let Some(Clip::Value(limit)) = rule.clip {
         let limit = E::of(limit);
         for g in gradient.iter_mut() {
-            *g = if *g > limit { limit } else if *g < -limit { -limit } else { *g };
+            *g = if *g > limit {
+                limit
+            } else if *g < -limit {
+                -limit
+            } else {
+                *g
+            };
         }
     }
     let gradient_scale = match (rule.clip, norm) {

@@ -1,6 +1,8 @@
 //! The engine gives the numbers of the eager arithmetic: on every layer, on networks of the zoo, on random graphs.
 
-use cnn_lang::graph::{Graph, Node, NodeId, Op, ScopeId, Shape};
+use std::cell::Cell;
+
+use cnn_lang::graph::{Graph, Node, NodeId, Op, Role, ScopeId, Shape};
 use cnn_runtime::engine::{
     Backend, Number, Optimizer, Reference, Session, SessionOptions, Targets, Trainer, TrainerOptions,
 };
@@ -50,7 +52,7 @@ where
 
 /// Every output a vector, so that there is a loss.
 fn flat(mut graph: Graph) -> Graph {
-    let mut flatten = |graph: &mut Graph, id: NodeId, auxiliary: bool| {
+    let flatten = |graph: &mut Graph, id: NodeId, auxiliary: bool| {
         let shape = Shape::Vector(graph.node(id).shape.elements());
         graph.nodes.push(Node { op: Op::Flatten, inputs: vec![id], shape, scope: ScopeId::ROOT, auxiliary });
         NodeId(graph.nodes.len() - 1)
@@ -64,33 +66,58 @@ fn flat(mut graph: Graph) -> Graph {
     graph
 }
 
-/// How far losses, gradients and running statistics of one step are off.
-fn training<E: Number>(graph: &Graph, batch: usize, planned: usize) -> Result<[f64; 3], String>
+/// What a step gives: loss, gradients in the order of the graph, running statistics.
+type Outcome = (f64, Vec<f64>, Vec<f64>);
+
+fn doubles<E: Number>(named: &[(String, Vec<E>)]) -> Vec<f64> {
+    named.iter().flat_map(|(_, values)| values.iter().map(|x| x.double())).collect()
+}
+
+fn step_of_the_oracle<E: Number>(graph: &Graph, batch: usize) -> Outcome {
+    let state = State::<E>::by_rule(graph, GAIN);
+    let (input, labels) = (input_by_rule::<E>(graph, batch), labels_for(graph, batch));
+    let loss = LossOptions { label_smoothing: 0.1, aux_weights: vec![0.3; graph.auxiliary.len()] };
+    let step = oracle::train(graph, &|name| state.get(name), &input, batch, &labels, &loss).unwrap();
+    (step.loss, doubles(&step.gradients), doubles(&step.running))
+}
+
+/// A step of the engine, planned for `planned` samples and run with `batch`.
+fn step_of_the_engine<E: Number>(graph: &Graph, batch: usize, planned: usize) -> Result<Outcome, String>
 where
     Reference: Backend<E>,
 {
     let state = State::<E>::by_rule(graph, GAIN);
     let (input, labels) = (input_by_rule::<E>(graph, batch), labels_for(graph, batch));
-    let aux_weights = vec![0.3; graph.auxiliary.len()];
-    let loss = LossOptions { label_smoothing: 0.1, aux_weights };
-    let expected = oracle::train(graph, &|name| state.get(name), &input, batch, &labels, &loss).unwrap();
     let options = TrainerOptions { batch: planned, label_smoothing: 0.1, keep_gradients: true, ..Default::default() };
     let mut trainer = Trainer::new(graph, &weights(graph, &state), options).map_err(|error| error.to_string())?;
     let report = trainer.step(&input, Targets::Labels(&labels), 0.01).unwrap();
     assert_eq!(trainer.allocated(), trainer.plan().report.total(), "bytes allocated and predicted");
 
-    let loss = (report.loss - expected.loss).abs() / expected.loss.abs().max(1e-3);
-    let found = trainer.gradients();
-    let (mut square, mut total) = (0.0, 0.0);
-    for (name, gradient) in &expected.gradients {
-        let zeros = vec![E::ZERO; gradient.len()];
-        let values = found.iter().find(|(known, _)| known == name).map_or(&zeros, |(_, values)| values);
-        square += values.iter().zip(gradient).map(|(x, y)| (x.double() - y.double()).powi(2)).sum::<f64>();
-        total += gradient.iter().map(|y| y.double().powi(2)).sum::<f64>();
+    let (found, after) = (trainer.gradients(), trainer.weights());
+    let (mut gradients, mut running) = (Vec::new(), Vec::new());
+    for (name, tensor) in graph.tensors() {
+        match tensor.role {
+            Role::Parameter => match found.iter().find(|(known, _)| *known == name) {
+                Some((_, values)) => gradients.extend(values.iter().map(|x| x.double())),
+                None => gradients.extend(vec![0.0; tensor.elements() as usize]),
+            },
+            Role::Buffer | Role::Counter => {
+                running.extend(after.get(&name).unwrap().data.iter().map(|x| x.double()));
+            }
+        }
     }
-    let after = trainer.weights();
-    let running = expected.running.iter().map(|(name, values)| off(&after.get(name).unwrap().data, values));
-    Ok([loss, square.sqrt() / total.sqrt().max(1e-2), running.fold(0.0, f64::max)])
+    Ok((report.loss, gradients, running))
+}
+
+/// How far a step is off, at worst.
+fn distance(found: &Outcome, exact: &Outcome) -> f64 {
+    let square = |x: f64| x * x;
+    let difference: f64 = found.1.iter().zip(&exact.1).map(|(x, y)| square(x - y)).sum();
+    let length: f64 = exact.1.iter().map(|&x| square(x)).sum();
+    let loss = (found.0 - exact.0).abs() / exact.0.abs().max(1e-3);
+    let gradients = difference.sqrt() / length.sqrt().max(1e-2);
+    let worst = [loss, gradients, off(&found.2, &exact.2)].into_iter();
+    worst.fold(0.0, |a, b| if b > a || b.is_nan() { b } else { a })
 }
 
 /// The worst of a check over random networks; the smallest network that fails is shown.
@@ -98,17 +125,16 @@ fn over_random_graphs(what: &str, tolerance: f64, check: impl Fn(&Graph) -> Resu
     let mut worst = 0.0f64;
     for seed in 0..SEEDS {
         let size = 1 + seed as usize % LARGEST;
-        let fails = |source: &str| {
-            let found = check(&cnn_lang::load(source, None).unwrap());
-            !found.is_ok_and(|off| off <= tolerance)
-        };
+        let measure = |source: &str| check(&cnn_lang::load(source, None).unwrap());
         let source = random_source(seed, size, Options::default());
-        if fails(&source) {
-            let least = smallest(seed, size, Options::default(), fails).unwrap_or(source);
-            let found = check(&cnn_lang::load(&least, None).unwrap());
-            panic!("{what}, seed {seed}: {found:?}, {tolerance:e} allowed\n{least}");
+        match measure(&source) {
+            Ok(off) if off <= tolerance => worst = worst.max(off),
+            found => {
+                let fails = |source: &str| !measure(source).is_ok_and(|off| off <= tolerance);
+                let least = smallest(seed, size, Options::default(), fails).unwrap_or(source);
+                panic!("{what}, seed {seed}: {found:?}, {tolerance:e} allowed\n{least}");
+            }
         }
-        worst = worst.max(check(&cnn_lang::load(&source, None).unwrap()).unwrap());
     }
     println!("{what}: {SEEDS} random networks, worst {worst:.1e} of the largest");
 }
@@ -123,17 +149,30 @@ fn random_graphs_infer_in_64_bits() {
     over_random_graphs("inference, f64", 1e-9, inference::<f64>);
 }
 
+/// Where a network makes rounding grow, the oracle in 32 bits says how far that goes: up to 20 times as far is allowed.
 #[test]
 fn random_graphs_train_in_32_bits() {
+    let ill_conditioned = Cell::new(0);
     over_random_graphs("training, f32", 1e-4, |graph| {
-        training::<f32>(&flat(graph.clone()), 4, 4).map(|worst| worst.into_iter().fold(0.0, f64::max))
+        let graph = flat(graph.clone());
+        let exact = step_of_the_oracle::<f64>(&graph, 4);
+        let found = distance(&step_of_the_engine::<f32>(&graph, 4, 4)?, &exact);
+        if found <= 1e-4 {
+            return Ok(found);
+        }
+        ill_conditioned.set(ill_conditioned.get() + 1);
+        let rounding = distance(&step_of_the_oracle::<f32>(&graph, 4), &exact);
+        Ok(if found <= 20.0 * rounding { 0.0 } else { found })
     });
+    println!("rounding grows beyond 1e-4 in {} of them", ill_conditioned.get());
+    assert!(ill_conditioned.get() <= SEEDS / 50);
 }
 
 #[test]
 fn random_graphs_train_in_64_bits() {
     over_random_graphs("training, f64", 1e-9, |graph| {
-        training::<f64>(&flat(graph.clone()), 3, 5).map(|worst| worst.into_iter().fold(0.0, f64::max))
+        let graph = flat(graph.clone());
+        Ok(distance(&step_of_the_engine::<f64>(&graph, 3, 5)?, &step_of_the_oracle::<f64>(&graph, 3)))
     });
 }
 
@@ -143,15 +182,15 @@ where
     Reference: Backend<E>,
 {
     let mut state = State::<E>::by_rule(graph, GAIN);
-    let options = TrainerOptions { batch: 4, weight_decay: 1e-4, ..Default::default() };
+    let options = TrainerOptions { batch: 2, weight_decay: 1e-4, ..Default::default() };
     assert_eq!(options.optimizer, Optimizer::Sgd { momentum: 0.9, nesterov: false });
     let mut trainer = Trainer::new(graph, &weights(graph, &state), options).unwrap();
     let mut sgd = Sgd::<E>::new(0.002, 0.9, 1e-4);
-    let (input, labels) = (input_by_rule::<E>(graph, 4), labels_for(graph, 4));
+    let (input, labels) = (input_by_rule::<E>(graph, 2), labels_for(graph, 2));
     let (mut worst, mut losses) = (0.0f64, Vec::new());
     for _ in 0..50 {
         let expected =
-            oracle::train(graph, &|name| state.get(name), &input, 4, &labels, &LossOptions::default()).unwrap();
+            oracle::train(graph, &|name| state.get(name), &input, 2, &labels, &LossOptions::default()).unwrap();
         let found = trainer.step(&input, Targets::Labels(&labels), 0.002).unwrap();
         worst = worst.max((found.loss - expected.loss).abs() / expected.loss.max(0.1));
         losses.push(found.loss);

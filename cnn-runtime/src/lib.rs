@@ -121,3 +121,8 @@ pub mod __private {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 mod readme {}
+
+/// The engine's document compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/engine.md")]
+mod engine_doc {}

@@ -25,6 +25,7 @@ mod report;
 mod session;
 mod storage;
 mod trainer;
+mod typed;
 mod verify;
 
 pub use backend::{Backend, Measure, Targets};
@@ -37,3 +38,4 @@ pub use report::Report;
 pub use session::{Session, SessionOptions, plan_inference};
 pub use storage::Layout;
 pub use trainer::{StepReport, Trainer, TrainerOptions, plan_training};
+pub use typed::{Compile, CompileError};

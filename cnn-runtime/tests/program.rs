@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use cnn_runtime::weights::{NamedTensor, write_tensors};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -35,6 +36,8 @@ fn folder() -> TempDir {
             fs::write(folder.path().join(name), &block.text).expect("a file");
         }
     }
+    let input = NamedTensor { name: "input".into(), shape: vec![2, 1, 28, 28], data: vec![0.5; 2 * 28 * 28] };
+    write_tensors(folder.path().join("images.safetensors"), &[input]).expect("a file");
     folder
 }
 
@@ -119,7 +122,7 @@ fn same_keys(place: &str, shown: &Value, real: &Value) {
 fn json_has_the_documented_keys() {
     let folder = folder();
     let documented: Vec<Block> = blocks().into_iter().filter(|block| block.info.starts_with("json cnn ")).collect();
-    assert_eq!(documented.len(), 2);
+    assert_eq!(documented.len(), 6);
     for block in documented {
         let line = block.info.trim_start_matches("json ");
         let output = run_line(folder.path(), line);

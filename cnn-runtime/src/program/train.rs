@@ -151,10 +151,8 @@ fn lines(run: &Run, stopped: bool, output: &mut Output<'_>) -> Result<(), Failur
     };
     writeln!(output.out, "test accuracy: {}{best}", percent(test_accuracy))?;
     writeln!(output.out, "run: {dir}")?;
-    let weights = shown(&run.weights());
-    let net = shown(Path::new(&run.settings().network));
-    let call = format!("cnn predict {net} --weights {weights} --input X.safetensors --output Y.safetensors");
-    Ok(writeln!(output.out, "predict: {call}")?)
+    let files = "--input X.safetensors --output Y.safetensors";
+    Ok(writeln!(output.out, "predict: cnn predict {dir} --normalize {files}")?)
 }
 
 /// As a shell takes it.

@@ -26,7 +26,7 @@ crate::define! {
           -> fc1: linear(1024) -> relu -> dropout(dropout) -> fc2: linear(classes)
     }
 
-    /// GoogLeNet, for inference.                               6.6 M parameters, 1.5 G multiply-adds
+    /// GoogLeNet, for inference. Szegedy et al. 2015.          6.6 M parameters, 1.5 G multiply-adds
     pub GoogLeNet(classes = 1000, auxiliary = false, dropout = 0.2, auxiliary_dropout = 0.7): 3x224x224 -> classes;
     stem conv1: basic_conv(64, 7, stride = 2)                                                 @ 64x112x112;
          maxpool1: maxpool(3, stride = 2, ceil = true)                                        @ 64x56x56;
@@ -51,6 +51,6 @@ crate::define! {
          };
          gap -> dropout(dropout) -> fc: linear(classes);
 
-    /// GoogLeNet with its auxiliary classifiers, for training. 13.0 M parameters, 1.5 G multiply-adds
+    /// GoogLeNet with its auxiliary classifiers, for training. Szegedy et al. 2015.   13.0 M parameters, 1.5 G multiply-adds
     pub GoogLeNetAux = GoogLeNet(auxiliary = true);
 }

@@ -46,12 +46,12 @@ fn figures(name: &str, graph: &Graph, record: Option<&Value>, parity: Option<&Va
     let found = graph.tensors();
     let expected: Vec<(&str, Vec<usize>)> =
         tensors.iter().map(|t| (t[0].as_str().unwrap_or(""), sizes(&t[1]))).collect();
-    let pairs = found.iter().zip(&expected).enumerate();
-    let differs = |(_, ((name, tensor), (expected, shape))): &(usize, (&(String, _), &(&str, Vec<usize>)))| {
-        let tensor: &cnn_lang::graph::TensorSpec = tensor;
+    let differs = |number: &usize| {
+        let ((name, tensor), (expected, shape)) = (&found[*number], &expected[*number]);
         name != expected || (tensor.role != Role::Counter && tensor.shape != *shape)
     };
-    if let Some((number, ((found, tensor), (expected, shape)))) = pairs.into_iter().find(differs) {
+    if let Some(number) = (0..found.len().min(expected.len())).find(differs) {
+        let ((found, tensor), (expected, shape)) = (&found[number], &expected[number]);
         errors.push(format!("{name}: tensor {number} is {found} {:?}, reference {expected} {shape:?}", tensor.shape));
     } else if found.len() != expected.len() {
         errors.push(format!("{name}: {} tensors, reference {}", found.len(), expected.len()));

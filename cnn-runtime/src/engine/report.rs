@@ -58,9 +58,9 @@ impl Report {
         }
         let mut report = Report { batch, weights, optimizer, arena, ..Report::default() };
         let mut now = [0i64; 2];
-        for moment in 0..moments {
-            now[0] += alive[moment][0];
-            now[1] += alive[moment][1];
+        for (moment, change) in alive[..moments].iter().enumerate() {
+            now[0] += change[0];
+            now[1] += change[1];
             let workspace = scratch.get(moment).copied().unwrap_or(0);
             let [activations, gradients] = now.map(|bytes| bytes as usize);
             if activations + gradients + workspace > report.live {

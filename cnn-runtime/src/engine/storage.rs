@@ -223,7 +223,7 @@ fn homes(program: &Program, layout: Layout) -> Vec<Option<Home>> {
             let shape = program.shape(part);
             let plane = shape.spatial().map_or(1, |[height, width]| height * width);
             let aligned = offset % (layout.channel_block * plane) == 0
-                && (shape.channels() % layout.channel_block == 0 || Some(&part) == instruction.inputs.last());
+                && (shape.channels().is_multiple_of(layout.channel_block) || Some(&part) == instruction.inputs.last());
             let computed = program.values[part.0].origin == Origin::Computed;
             if aligned && computed && homes[part.0].is_none() && !rooted[part.0] && !looks[part.0] {
                 homes[part.0] = Some(Home { root, offset });

@@ -112,3 +112,79 @@ fn meet(plan: &Plan, a: &Operand, b: &Operand, spans: bool) -> bool {
     }
     first.0 < second.1 && second.0 < first.1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::plan::Target;
+    use crate::engine::{Backend, Reference, SessionOptions, TrainerOptions, plan_inference, plan_training};
+
+    fn plans() -> [Plan; 2] {
+        let graph = cnn_lang::load(crate::zoo::ResNet20Cifar, None).unwrap();
+        let reference = Reference::default();
+        let backend: &dyn Backend<f32> = &reference;
+        let inference = plan_inference(backend, &graph, SessionOptions { batch: 2, auxiliary: false }).unwrap();
+        let training = plan_training(backend, &graph, &TrainerOptions { batch: 2, ..Default::default() }).unwrap().0;
+        [inference, training]
+    }
+
+    const INPUT: usize = 3 * 32 * 32;
+
+    #[test]
+    fn plans_are_sound() {
+        plans().iter().for_each(|plan| assert_eq!(verify(plan, INPUT), Ok(())));
+    }
+
+    /// Each kind of harm, done to each step that can suffer it, is found.
+    #[test]
+    fn harm_is_found() {
+        for plan in plans() {
+            let mut found = 0;
+            for index in 0..plan.steps.len() {
+                let mut harmed: Vec<Plan> = Vec::new();
+                let mut harm = |change: &dyn Fn(&mut Step) -> bool| {
+                    let mut plan = plan.clone();
+                    if change(&mut plan.steps[index]) {
+                        harmed.push(plan);
+                    }
+                };
+                harm(&|step| {
+                    let Some(input) =
+                        step.inputs.iter().find(|input| matches!(input.source, Source::Arena(_))).copied()
+                    else {
+                        return false;
+                    };
+                    step.outputs.first_mut().is_some_and(|output| {
+                        let kept = matches!(output.start, Start::Input(_));
+                        *output =
+                            Target { operand: Operand { extent: output.operand.extent, ..input }, start: Start::Unset };
+                        !kept
+                    })
+                });
+                harm(&|step| {
+                    step.outputs.first_mut().is_some_and(|output| {
+                        output.operand.source = Source::Arena(plan.arena);
+                        true
+                    })
+                });
+                harm(&|step| {
+                    step.workspace.as_mut().is_some_and(|(_, len)| {
+                        *len = plan.arena + 1;
+                        true
+                    })
+                });
+                harm(&|step| {
+                    let first = step.changes.first().copied();
+                    step.changes.extend(first);
+                    first.is_some()
+                });
+                for harmed in harmed {
+                    assert!(verify(&harmed, INPUT).is_err(), "step {index}: {:?}", harmed.steps[index]);
+                    found += 1;
+                }
+            }
+            println!("{found} plans with one harm each are refused");
+            assert!(found > 50);
+        }
+    }
+}

@@ -175,14 +175,12 @@ impl<'a, E: Number> Access<'a, E> {
     }
 
     /// A state to change. Of a step, each of its changes once.
-    #[expect(clippy::mut_from_ref, reason = "a step names each state that it changes once")]
     pub fn state(&self, index: usize) -> &'a mut [E] {
         // SAFETY: states lie apart; a step changes each of them once and reads it only through this slice.
         unsafe { std::slice::from_raw_parts_mut(self.states.add(self.state_at[index]), self.state_lens[index]) }
     }
 
     /// Scratch, if the step has any. Once for each step.
-    #[expect(clippy::mut_from_ref, reason = "a step asks for its workspace once")]
     pub fn workspace(&self, workspace: Option<(usize, usize)>) -> &'a mut [E] {
         let Some((byte, len)) = workspace else { return &mut [] };
         // SAFETY: `verify` has shown that it lies inside of the arena and meets no operand of the step.

@@ -1,0 +1,150 @@
+//! How a network is to be trained, and what is refused.
+
+use cnn_lang::graph::{Graph, Shape};
+
+use crate::engine::backend::{Backend, Targets};
+use crate::engine::error::EngineError;
+use crate::engine::fuse::fuse;
+use crate::engine::gradients::{Objective, differentiate};
+use crate::engine::lower::{Mode, lower};
+use crate::engine::optimizer::{Clip, Optimizer};
+use crate::engine::plan::Plan;
+
+/// How a network is to be trained.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainerOptions {
+    /// The most samples of a step; memory is planned for it.
+    pub batch: usize,
+    /// How parameters follow their gradients.
+    pub optimizer: Optimizer,
+    /// Weight decay.
+    pub weight_decay: f64,
+    /// Spares norms and biases from weight decay: only tensors of two dimensions or more decay.
+    pub decay_matrices_only: bool,
+    /// Keeps gradients small.
+    pub clip: Option<Clip>,
+    /// Label smoothing. Szegedy et al. 2016.
+    pub label_smoothing: f64,
+    /// The share of each auxiliary output in the loss; if there are none here, 0.3 each, as in GoogLeNet.
+    pub auxiliary_weights: Vec<f64>,
+    /// Decay of the moving average of parameters and running statistics, where one is kept.
+    pub average: Option<f64>,
+    /// Names the masks of dropout.
+    pub seed: u64,
+    /// Whether [`Trainer::gradients`] can be asked for. Without, a gradient's memory is used again once it is applied.
+    pub keep_gradients: bool,
+}
+
+impl Default for TrainerOptions {
+    /// SGD with momentum on batches of 32, no decay, no clipping, no smoothing, no average.
+    fn default() -> Self {
+        TrainerOptions {
+            batch: 32,
+            optimizer: Optimizer::SGD,
+            weight_decay: 0.0,
+            decay_matrices_only: false,
+            clip: None,
+            label_smoothing: 0.0,
+            auxiliary_weights: Vec::new(),
+            average: None,
+            seed: 0,
+            keep_gradients: false,
+        }
+    }
+}
+
+/// The plan of a training, without taking its memory, and the shares of the outputs in the loss.
+///
+/// # Errors
+/// If a layer has no kernel, an output is no vector, or a setting is out of its range.
+pub fn plan_training<E>(
+    backend: &dyn Backend<E>,
+    graph: &Graph,
+    options: &TrainerOptions,
+) -> Result<(Plan, Vec<f64>), EngineError> {
+    check(graph, options)?;
+    let mut shares = vec![1.0];
+    match options.auxiliary_weights.is_empty() {
+        true => shares.extend(graph.auxiliary.iter().map(|_| 0.3)),
+        false => shares.extend(&options.auxiliary_weights),
+    }
+    let mut program = lower(graph, Mode::Training)?;
+    fuse(&mut program, true);
+    let objective = Objective {
+        weights: shares.clone(),
+        smoothing: options.label_smoothing,
+        optimizer_states: options.optimizer.states(),
+        decay_matrices_only: options.decay_matrices_only,
+        averages: options.average.is_some(),
+        gradient_norm: matches!(options.clip, Some(Clip::Norm(_))),
+        keep_gradients: options.keep_gradients,
+    };
+    differentiate(&mut program, graph, &objective)?;
+    let workspace = |operation: &_, batch| backend.workspace(operation, batch);
+    Ok((Plan::new(program, backend.layout(), options.batch, &workspace)?, shares))
+}
+
+/// Refuses what makes no sense for the network.
+fn check(graph: &Graph, options: &TrainerOptions) -> Result<(), EngineError> {
+    if options.batch == 0 {
+        return Err(EngineError::EmptyBatch);
+    }
+    let auxiliary = graph.auxiliary.iter().map(|aux| (aux.name.as_str(), graph.node(aux.output).shape));
+    for (output, shape) in [("logits", graph.output_shape())].into_iter().chain(auxiliary) {
+        if !matches!(shape, Shape::Vector(_)) {
+            let (network, output) = (graph.name.clone(), output.to_owned());
+            return Err(EngineError::NotLogits { network, output, shape: shape.to_string() });
+        }
+    }
+    let (expected, got) = (graph.auxiliary.len(), options.auxiliary_weights.len());
+    if got != 0 && got != expected {
+        return Err(EngineError::AuxiliaryWeights { network: graph.name.clone(), expected, got });
+    }
+    let at_least_0 = |name, got: f64| match got >= 0.0 && got.is_finite() {
+        true => Ok(()),
+        false => Err(EngineError::Setting { name, expected: "at least 0", got }),
+    };
+    at_least_0("weight decay", options.weight_decay)?;
+    options.auxiliary_weights.iter().try_for_each(|&weight| at_least_0("weight of an auxiliary loss", weight))?;
+    let below_1 = |name, got: f64| match (0.0..1.0).contains(&got) {
+        true => Ok(()),
+        false => Err(EngineError::Setting { name, expected: "at least 0 and less than 1", got }),
+    };
+    below_1("label smoothing", options.label_smoothing)?;
+    below_1("decay of the moving average", options.average.unwrap_or(0.0))?;
+    if let Some(Clip::Norm(got) | Clip::Value(got)) = options.clip
+        && (got <= 0.0 || !got.is_finite())
+    {
+        return Err(EngineError::Setting { name: "gradient clipping", expected: "positive", got });
+    }
+    options.optimizer.check()
+}
+
+/// Refuses targets that are not those of the samples and classes.
+pub(super) fn check_targets<E>(targets: Targets<'_, E>, samples: usize, graph: &Graph) -> Result<(), EngineError> {
+    let classes = graph.output_shape().elements();
+    let auxiliary = graph.auxiliary.iter().map(|aux| (aux, graph.node(aux.output).shape.elements()));
+    let fewest = auxiliary.clone().map(|(_, classes)| classes).chain([classes]).min().unwrap_or(classes);
+    let count = |what, expected, got| match expected == got {
+        true => Ok(()),
+        false => Err(EngineError::Targets { samples, what, expected, got }),
+    };
+    match targets {
+        Targets::Labels(labels) => {
+            count("labels", samples, labels.len())?;
+            match labels.iter().position(|&label| label >= fewest) {
+                Some(sample) => Err(EngineError::Label { sample, label: labels[sample], classes: fewest }),
+                None => Ok(()),
+            }
+        }
+        Targets::Soft(rows) => {
+            for (aux, got) in auxiliary {
+                if got != classes {
+                    let (network, output) = (graph.name.clone(), aux.name.clone());
+                    return Err(EngineError::Classes { network, output, classes, got });
+                }
+            }
+            count("probabilities", samples * classes, rows.len())
+        }
+    }
+}

@@ -243,7 +243,7 @@ mod tests {
     fn gradients() {
         let (samples, classes) = (70, 5);
         let logits: Vec<f64> = random(1, samples * classes).iter().map(|x| 4.0 * x).collect();
-        let labels: Vec<u32> = (0..samples as u32).map(|i| i * 7 % 5).collect();
+        let labels: Vec<usize> = (0..samples).map(|i| i * 7 % 5).collect();
         let soft: Vec<f64> = random(2, samples * classes).iter().map(|x| x.abs()).collect();
         for targets in [Targets::Labels(&labels), Targets::Soft(&soft)] {
             let kernel = CrossEntropy { samples, classes, smoothing: 0.1 };

@@ -114,7 +114,7 @@ impl Constants {
                         Standardize { filters, eps: STANDARDIZATION_EPS }.forward(&[&weight], &mut formed);
                     }
                     WeightForm::Connected { table, inputs, window } => {
-                        Connect { table, inputs, window }.forward(&[&weight], &mut formed);
+                        Connect { table: table.into(), inputs, window }.forward(&[&weight], &mut formed);
                     }
                 }
                 formed

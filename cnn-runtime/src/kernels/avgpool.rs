@@ -1,6 +1,9 @@
 //! The mean under a sliding window. LeCun et al. 1998, <https://doi.org/10.1109/5.726791>.
 
-use super::window::{Axis, gather, row_taps, scatter};
+use std::ops::Range;
+
+use super::wide::wide;
+use super::window::{Axis, RUN, gather, row_taps, runs, scatter};
 use super::{Float, Kernel, Needs, expect_len, object, parallel};
 
 /// Input: `[planes, H, W]`. Output: `[planes, OH, OW]`, where ceil mode shows in OH and OW alone.
@@ -27,11 +30,48 @@ impl AvgPool {
         expect_len("avgpool: y", y, self.planes * self.rows.output * self.cols.output);
     }
 
-    /// What the sum of output (i, j) is multiplied by, for every j.
-    fn shares(&self, i: usize) -> impl Iterator<Item = f64> {
-        let (rows, cols, count_pad) = (self.rows, self.cols, self.count_pad);
-        let taps = move |axis: Axis, o| if count_pad { axis.taps_in_bounds(o) } else { axis.taps(o).len() };
-        (0..cols.output).map(move |j| 1.0 / (taps(rows, i) * taps(cols, j)).max(1) as f64)
+    /// What the sums of a run of outputs of row i are multiplied by.
+    fn shares(&self, i: usize, run: &Range<usize>) -> [f64; RUN] {
+        let taps = |axis: &Axis, o| if self.count_pad { axis.taps_in_bounds(o) } else { axis.taps(o).len() };
+        let share = |cols: usize| 1.0 / (taps(&self.rows, i) * cols).max(1) as f64;
+        let mut shares = [share(self.cols.kernel); RUN];
+        // of a window that is all inputs nothing has to be counted
+        let whole = self.cols.outputs(0).start..self.cols.outputs(self.cols.kernel - 1).end;
+        for j in run.clone().filter(|j| !whole.contains(j)) {
+            shares[j - run.start] = share(taps(&self.cols, j));
+        }
+        shares
+    }
+
+    #[inline(always)]
+    fn forward_plane<E: Float>(&self, x: &[E], y: &mut [E]) {
+        for (i, y) in y.chunks_exact_mut(self.cols.output).enumerate() {
+            for run in runs(self.cols.output) {
+                let mut sums = [0.0; RUN];
+                row_taps([&self.rows, &self.cols], i, &run, |outputs, from| {
+                    gather(&mut sums[outputs], &x[from..], self.cols.stride, |sum, x| *sum += x.double());
+                });
+                let shares = self.shares(i, &run);
+                for ((y, sum), share) in y[run].iter_mut().zip(&sums).zip(&shares) {
+                    *y = E::of(sum * share);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn backward_plane<E: Float>(&self, dy: &[E], dx: &mut [E]) {
+        for (i, dy) in dy.chunks_exact(self.cols.output).enumerate() {
+            for run in runs(self.cols.output) {
+                let mut parts = [E::ZERO; RUN];
+                for ((part, &dy), share) in parts.iter_mut().zip(&dy[run.clone()]).zip(self.shares(i, &run)) {
+                    *part = dy * E::of(share);
+                }
+                row_taps([&self.rows, &self.cols], i, &run, |outputs, from| {
+                    scatter(&mut dx[from..], &parts[outputs], self.cols.stride, |dx, &part| *dx += part);
+                });
+            }
+        }
     }
 }
 
@@ -43,17 +83,7 @@ impl Kernel for AvgPool {
         self.check(x.len(), y.len());
         let in_plane = self.rows.input * self.cols.input;
         parallel::rows(y, self.rows.output * self.cols.output, |plane, y| {
-            let x = &x[plane * in_plane..][..in_plane];
-            let mut sums = vec![0.0; self.cols.output];
-            for (i, y) in y.chunks_mut(self.cols.output).enumerate() {
-                sums.fill(0.0);
-                row_taps([&self.rows, &self.cols], i, |outputs, from| {
-                    gather(&mut sums[outputs], &x[from..], self.cols.stride, |sum, x| *sum += x.double());
-                });
-                for ((y, sum), share) in y.iter_mut().zip(&sums).zip(self.shares(i)) {
-                    *y = E::of(sum * share);
-                }
-            }
+            wide(|| self.forward_plane(&x[plane * in_plane..][..in_plane], y));
         });
     }
 
@@ -61,16 +91,7 @@ impl Kernel for AvgPool {
         self.check(grads[0].len(), dy.len());
         let out_plane = self.rows.output * self.cols.output;
         parallel::rows(grads[0], self.rows.input * self.cols.input, |plane, dx| {
-            let dy = &dy[plane * out_plane..][..out_plane];
-            let mut parts = vec![E::ZERO; self.cols.output];
-            for (i, dy) in dy.chunks(self.cols.output).enumerate() {
-                for ((part, &dy), share) in parts.iter_mut().zip(dy).zip(self.shares(i)) {
-                    *part = dy * E::of(share);
-                }
-                row_taps([&self.rows, &self.cols], i, |outputs, from| {
-                    scatter(&mut dx[from..], &parts[outputs], self.cols.stride, |dx, &part| *dx += part);
-                });
-            }
+            wide(|| self.backward_plane(&dy[plane * out_plane..][..out_plane], dx));
         });
     }
 }

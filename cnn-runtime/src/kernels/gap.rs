@@ -23,17 +23,21 @@ impl Kernel for Gap {
 
     fn forward<E: Float>(&self, inputs: &[&[E]], y: &mut [E]) {
         self.check(inputs[0].len(), y.len());
-        for (y, x) in y.iter_mut().zip(inputs[0].chunks(self.plane)) {
-            *y = E::of(parallel::sum(x) / self.plane as f64);
-        }
+        let means = |first: usize, y: &mut [E]| {
+            for (y, x) in y.iter_mut().zip(inputs[0][first * self.plane..].chunks(self.plane)) {
+                *y = E::of(parallel::sum(x) / self.plane as f64);
+            }
+        };
+        parallel::groups(y, self.plane, means);
     }
 
     fn backward<E: Float>(&self, _: &[&[E]], _: &[E], dy: &[E], grads: &mut [&mut [E]]) {
         self.check(grads[0].len(), dy.len());
         let share = E::of(1.0 / self.plane as f64);
-        for (dx, &dy) in grads[0].chunks_mut(self.plane).zip(dy) {
-            dx.iter_mut().for_each(|dx| *dx += dy * share);
-        }
+        parallel::rows(grads[0], self.plane, |plane, dx| {
+            let dy = dy[plane] * share;
+            dx.iter_mut().for_each(|dx| *dx += dy);
+        });
     }
 }
 

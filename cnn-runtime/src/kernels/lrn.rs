@@ -9,6 +9,8 @@
 
 use std::ops::Range;
 
+use super::wide::wide;
+use super::window::{RUN, runs};
 use super::{Float, Kernel, Needs, expect_len, object, parallel};
 
 /// Input and output: `[batch, channels, plane]`.
@@ -53,19 +55,62 @@ impl Lrn {
         i.saturating_sub((self.size - 1) / 2)..(i + self.size / 2 + 1).min(self.channels)
     }
 
-    /// The sum of these rows of `[channels, plane]`, each value by `f`.
-    fn sum(&self, rows: Range<usize>, mut f: impl FnMut(usize) -> f64) -> Vec<f64> {
-        let mut sum = vec![0.0; self.plane];
-        for row in rows {
-            sum.iter_mut().enumerate().for_each(|(p, sum)| *sum += f(row * self.plane + p));
+    /// `d` of a run of pixels of channel c of a sample.
+    #[inline(always)]
+    fn divisors<E: Float>(&self, x: &[E], c: usize, run: &Range<usize>) -> [f64; RUN] {
+        let mut sums = [0.0; RUN];
+        for row in self.window(c) {
+            let x = &x[row * self.plane..][run.clone()];
+            sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x.double() * x.double());
         }
-        sum
+        sums.map(|sum| self.k + self.alpha / self.size as f64 * sum)
     }
 
-    /// d of every value of a sample.
-    fn divisors<E: Float>(&self, x: &[E]) -> Vec<f64> {
-        let rows = (0..self.channels).flat_map(|c| self.sum(self.window(c), |i| x[i].double().powi(2)));
-        rows.map(|sum| self.k + self.alpha / self.size as f64 * sum).collect()
+    /// `d^-beta`; of the usual exponents as roots, which are faster.
+    #[inline(always)]
+    fn power(&self, d: f64) -> f64 {
+        if self.beta == 0.75 {
+            let root = d.sqrt();
+            1.0 / (root * root.sqrt())
+        } else if self.beta == 0.5 {
+            1.0 / d.sqrt()
+        } else {
+            d.powf(-self.beta)
+        }
+    }
+
+    #[inline(always)]
+    fn forward_channel<E: Float>(&self, x: &[E], c: usize, y: &mut [E]) {
+        for run in runs(self.plane) {
+            let d = self.divisors(x, c, &run);
+            let x = &x[c * self.plane..][run.clone()];
+            y[run].iter_mut().zip(x).zip(&d).for_each(|((y, x), &d)| *y = E::of(x.double() * self.power(d)));
+        }
+    }
+
+    #[inline(always)]
+    fn backward_channel<E: Float>(&self, x: &[E], dy: &[E], i: usize, dx: &mut [E]) {
+        let factor = 2.0 * self.alpha * self.beta / self.size as f64;
+        for run in runs(self.plane) {
+            let values = |t: &'_ [E], c: usize| -> [f64; RUN] {
+                let mut values = [0.0; RUN];
+                values.iter_mut().zip(&t[c * self.plane..][run.clone()]).for_each(|(to, x)| *to = x.double());
+                values
+            };
+            let (mut sums, mut direct) = ([0.0; RUN], [0.0; RUN]);
+            for c in self.divides(i) {
+                let (d, x, dy) = (self.divisors(x, c, &run), values(x, c), values(dy, c));
+                for p in 0..RUN {
+                    let power = self.power(d[p]);
+                    sums[p] += dy[p] * x[p] * power / d[p];
+                    direct[p] = if c == i { dy[p] * power } else { direct[p] };
+                }
+            }
+            let x = values(x, i);
+            for (p, dx) in dx[run.clone()].iter_mut().enumerate() {
+                *dx += E::of(direct[p] - factor * x[p] * sums[p]);
+            }
+        }
     }
 }
 
@@ -74,11 +119,10 @@ impl Kernel for Lrn {
 
     fn forward<E: Float>(&self, inputs: &[&[E]], y: &mut [E]) {
         self.check(inputs[0].len(), y.len());
-        parallel::rows(y, self.sample(), |b, y| {
-            let x = &inputs[0][b * self.sample()..][..y.len()];
-            for ((y, x), d) in y.iter_mut().zip(x).zip(self.divisors(x)) {
-                *y = E::of(x.double() * d.powf(-self.beta));
-            }
+        parallel::rows(y, self.plane, |row, y| {
+            let (b, c) = (row / self.channels, row % self.channels);
+            let x = &inputs[0][b * self.sample()..][..self.sample()];
+            wide(|| self.forward_channel(x, c, y));
         });
     }
 
@@ -86,20 +130,10 @@ impl Kernel for Lrn {
     /// window holds i.
     fn backward<E: Float>(&self, inputs: &[&[E]], _: &[E], dy: &[E], grads: &mut [&mut [E]]) {
         self.check(inputs[0].len(), dy.len());
-        let factor = 2.0 * self.alpha * self.beta / self.size as f64;
-        parallel::rows(grads[0], self.sample(), |b, dx| {
-            let from = b * self.sample();
-            let (x, dy) = (&inputs[0][from..][..dx.len()], &dy[from..][..dx.len()]);
-            let d = self.divisors(x);
-            let powers: Vec<f64> = d.iter().map(|d| d.powf(-self.beta)).collect();
-            let terms: Vec<f64> = (0..dx.len()).map(|i| dy[i].double() * x[i].double() * powers[i] / d[i]).collect();
-            for (c, dx) in dx.chunks_mut(self.plane.max(1)).enumerate() {
-                let sums = self.sum(self.divides(c), |i| terms[i]);
-                for (p, (dx, sum)) in dx.iter_mut().zip(sums).enumerate() {
-                    let i = c * self.plane + p;
-                    *dx += E::of(dy[i].double() * powers[i] - factor * x[i].double() * sum);
-                }
-            }
+        parallel::rows(grads[0], self.plane, |row, dx| {
+            let (from, c) = (row / self.channels * self.sample(), row % self.channels);
+            let (x, dy) = (&inputs[0][from..][..self.sample()], &dy[from..][..self.sample()]);
+            wide(|| self.backward_channel(x, dy, c, dx));
         });
     }
 }

@@ -1,7 +1,8 @@
 //! The largest value under a sliding window. Padding is minus infinity, never 0. Zhou & Chellappa 1988,
 //! <https://doi.org/10.1109/ICNN.1988.23914>; Krizhevsky et al. 2012.
 
-use super::window::{Axis, gather, row_taps};
+use super::wide::wide;
+use super::window::{Axis, RUN, gather, row_taps, runs};
 use super::{Float, Kernel, Needs, expect_len, object, parallel};
 
 /// Input: `[planes, H, W]`. Output: `[planes, OH, OW]`, where ceil mode shows in OH and OW alone.
@@ -32,6 +33,48 @@ fn wins<E: Float>(value: E, largest: E) -> bool {
     value > largest || value != value
 }
 
+impl MaxPool {
+    #[inline(always)]
+    fn forward_plane<E: Float>(&self, x: &[E], y: &mut [E]) {
+        for (i, y) in y.chunks_exact_mut(self.cols.output).enumerate() {
+            for run in runs(self.cols.output) {
+                let mut largest = [E::NEG_INFINITY; RUN];
+                row_taps([&self.rows, &self.cols], i, &run, |outputs, from| {
+                    gather(&mut largest[outputs], &x[from..], self.cols.stride, |y, &x| {
+                        *y = if wins(x, *y) { x } else { *y }
+                    });
+                });
+                y[run.clone()].copy_from_slice(&largest[..run.len()]);
+            }
+        }
+    }
+
+    fn backward_plane<E: Float>(&self, x: &[E], dy: &[E], dx: &mut [E]) {
+        for (i, dy) in dy.chunks_exact(self.cols.output).enumerate() {
+            for run in runs(self.cols.output) {
+                let mut largest = [E::NEG_INFINITY; RUN];
+                let mut places = [NOWHERE; RUN];
+                row_taps([&self.rows, &self.cols], i, &run, |outputs, from| {
+                    let so_far = largest[outputs.clone()].iter_mut().zip(&mut places[outputs]);
+                    for ((value, place), at) in so_far.zip((from..).step_by(self.cols.stride)) {
+                        let take = (*place == NOWHERE) | wins(x[at], *value);
+                        *value = if take { x[at] } else { *value };
+                        *place = if take { at } else { *place };
+                    }
+                });
+                for (&at, &dy) in places.iter().zip(&dy[run]) {
+                    if at != NOWHERE {
+                        dx[at] += dy;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// No place in a map.
+const NOWHERE: usize = usize::MAX;
+
 impl Kernel for MaxPool {
     const NEEDS: Needs = Needs::Inputs;
 
@@ -40,15 +83,7 @@ impl Kernel for MaxPool {
         self.check(x.len(), y.len());
         let in_plane = self.rows.input * self.cols.input;
         parallel::rows(y, self.rows.output * self.cols.output, |plane, y| {
-            let x = &x[plane * in_plane..][..in_plane];
-            y.fill(E::NEG_INFINITY);
-            for (i, y) in y.chunks_mut(self.cols.output).enumerate() {
-                row_taps([&self.rows, &self.cols], i, |outputs, from| {
-                    gather(&mut y[outputs], &x[from..], self.cols.stride, |y, &x| {
-                        *y = if wins(x, *y) { x } else { *y }
-                    });
-                });
-            }
+            wide(|| self.forward_plane(&x[plane * in_plane..][..in_plane], y));
         });
     }
 
@@ -59,23 +94,7 @@ impl Kernel for MaxPool {
         let in_plane = self.rows.input * self.cols.input;
         let out_plane = self.rows.output * self.cols.output;
         parallel::rows(grads[0], in_plane, |plane, dx| {
-            let x = &x[plane * in_plane..][..in_plane];
-            let dy = &dy[plane * out_plane..][..out_plane];
-            let mut largest = vec![(E::NEG_INFINITY, None); self.cols.output];
-            for (i, dy) in dy.chunks(self.cols.output).enumerate() {
-                largest.fill((E::NEG_INFINITY, None));
-                row_taps([&self.rows, &self.cols], i, |outputs, from| {
-                    let inputs = (from..).step_by(self.cols.stride);
-                    for ((value, at), input) in largest[outputs].iter_mut().zip(inputs) {
-                        if at.is_none() || wins(x[input], *value) {
-                            (*value, *at) = (x[input], Some(input));
-                        }
-                    }
-                });
-                for ((_, at), &dy) in largest.iter().zip(dy) {
-                    at.iter().for_each(|&at: &usize| dx[at] += dy);
-                }
-            }
+            self.backward_plane(&x[plane * in_plane..][..in_plane], &dy[plane * out_plane..][..out_plane], dx);
         });
     }
 }

@@ -12,10 +12,10 @@
 pub mod activation;
 pub mod elementwise;
 mod float;
-mod matmul;
 mod norm;
 mod parallel;
 mod product;
+mod wide;
 pub mod window;
 
 pub mod conv;

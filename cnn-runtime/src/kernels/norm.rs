@@ -1,6 +1,8 @@
 //! What `gn` and `ln` share: values are normalised in sets that lie within one sample,
 //! `y = (x - mean) / sqrt(var + eps) * weight + bias`, weight and bias for each channel.
 
+use super::wide::wide;
+use super::window::{RUN, runs};
 use super::{Float, expect_inputs, expect_len, parallel};
 
 /// Which values of `[batch, channels, plane]` are normalised together.
@@ -76,18 +78,63 @@ impl Sets {
 
     pub fn forward<E: Float>(&self, inputs: &[&[E]], y: &mut [E]) {
         self.check(inputs, y.len());
-        let moments = self.moments(inputs[0]);
-        parallel::rows(y, self.sample(), |b, y| {
-            let (x, moments) = (&inputs[0][b * self.sample()..][..y.len()], &moments[b * self.count..]);
-            let mut y = y.iter_mut();
-            self.each(x, |c, set, x| {
-                let Moments { mean, inverse } = moments[set];
-                let n = (x.double() - mean) * inverse;
-                if let Some(y) = y.next() {
-                    *y = E::of(n * inputs[1][c].double() + inputs[2][c].double());
-                }
+        let [x, weight, bias] = [0, 1, 2].map(|i| inputs[i]);
+        if self.along == 0 {
+            // a set is a run of channels
+            let len = self.channels_each * self.plane;
+            parallel::rows(y, len, |set, y| {
+                let first = set % self.count * self.channels_each;
+                self.run_of_channels(&x[set * len..][..len], &weight[first..], &bias[first..], y);
             });
-        });
+        } else {
+            parallel::rows(y, self.sample(), |b, y| {
+                wide(|| self.pixels(&x[b * self.sample()..][..self.sample()], weight, bias, y));
+            });
+        }
+    }
+
+    /// One set that is a run of channels.
+    fn run_of_channels<E: Float>(&self, x: &[E], weight: &[E], bias: &[E], y: &mut [E]) {
+        let mean = parallel::sum(x) / x.len() as f64;
+        let var = parallel::sum_of(x, x, |x, _| (x.double() - mean) * (x.double() - mean)) / x.len() as f64;
+        let inverse = 1.0 / (var + self.eps).sqrt();
+        let channels = y.chunks_mut(self.plane.max(1)).zip(x.chunks(self.plane.max(1)));
+        for ((y, x), (weight, bias)) in channels.zip(weight.iter().zip(bias)) {
+            let (weight, bias) = (weight.double() * inverse, bias.double());
+            wide(|| {
+                y.iter_mut().zip(x).for_each(|(y, x)| *y = E::of((x.double() - mean) * weight + bias));
+            });
+        }
+    }
+
+    /// A sample each of whose pixels is a set.
+    #[inline(always)]
+    fn pixels<E: Float>(&self, x: &[E], weight: &[E], bias: &[E], y: &mut [E]) {
+        let (plane, share) = (self.plane, 1.0 / self.channels as f64);
+        if plane == 1 {
+            return self.run_of_channels(x, weight, bias, y);
+        }
+        for run in runs(plane) {
+            let (mut means, mut vars) = ([0.0; RUN], [0.0; RUN]);
+            for x in x.chunks_exact(plane) {
+                means.iter_mut().zip(&x[run.clone()]).for_each(|(mean, x)| *mean += x.double() * share);
+            }
+            for x in x.chunks_exact(plane) {
+                let values = x[run.clone()].iter().zip(&means);
+                vars.iter_mut().zip(values).for_each(|(var, (x, mean))| {
+                    *var += (x.double() - mean) * (x.double() - mean) * share;
+                });
+            }
+            let inverses = vars.map(|var| 1.0 / (var + self.eps).sqrt());
+            let channels = y.chunks_exact_mut(plane).zip(x.chunks_exact(plane));
+            for ((y, x), (weight, bias)) in channels.zip(weight.iter().zip(bias)) {
+                let (weight, bias) = (weight.double(), bias.double());
+                let values = x[run.clone()].iter().zip(means.iter().zip(&inverses));
+                for (y, (x, (mean, inverse))) in y[run.clone()].iter_mut().zip(values) {
+                    *y = E::of((x.double() - mean) * inverse * weight + bias);
+                }
+            }
+        }
     }
 
     /// With N values to a set, n the normalised x and g = dy weight,

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use super::Float;
+use super::wide::wide;
 
 /// Below this many elements a loop is not worth waking a thread for.
 const GRAIN: usize = 1 << 14;
 
 /// `f(&mut y[i], x[i])` for every i.
 pub(super) fn zip<E: Float>(y: &mut [E], x: &[E], f: impl Fn(&mut E, E) + Sync) {
-    let part = |y: &mut [E], x: &[E]| y.iter_mut().zip(x).for_each(|(y, &x)| f(y, x));
+    let part = |y: &mut [E], x: &[E]| wide(|| y.iter_mut().zip(x).for_each(|(y, &x)| f(y, x)));
     if y.len() <= GRAIN {
         return part(y, x);
     }
@@ -22,7 +23,7 @@ pub(super) fn zip<E: Float>(y: &mut [E], x: &[E], f: impl Fn(&mut E, E) + Sync) 
 /// `f(&mut y[i], a[i], b[i])` for every i.
 pub(super) fn zip2<E: Float>(y: &mut [E], a: &[E], b: &[E], f: impl Fn(&mut E, E, E) + Sync) {
     let part = |y: &mut [E], a: &[E], b: &[E]| {
-        y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| f(y, a, b));
+        wide(|| y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| f(y, a, b)));
     };
     if y.len() <= GRAIN {
         return part(y, a, b);
@@ -32,16 +33,41 @@ pub(super) fn zip2<E: Float>(y: &mut [E], a: &[E], b: &[E], f: impl Fn(&mut E, E
 
 /// `f(i, part)` for the i-th run of `len` elements of `y`.
 pub(super) fn rows<E: Send>(y: &mut [E], len: usize, f: impl Fn(usize, &mut [E]) + Sync) {
+    let len = len.max(1);
     if y.len() <= GRAIN / 4 {
-        y.chunks_mut(len.max(1)).enumerate().for_each(|(i, y)| f(i, y));
+        y.chunks_mut(len).enumerate().for_each(|(i, y)| f(i, y));
     } else {
-        y.par_chunks_mut(len.max(1)).enumerate().for_each(|(i, y)| f(i, y));
+        y.par_chunks_mut(len).enumerate().with_min_len((GRAIN / 4).div_ceil(len)).for_each(|(i, y)| f(i, y));
     }
 }
 
-/// The sum in f64.
+/// `f(first, part)` for runs of elements of `y`, the first of them number `first`, each element made of `cost` others.
+pub(super) fn groups<E: Send>(y: &mut [E], cost: usize, f: impl Fn(usize, &mut [E]) + Sync) {
+    let len = (GRAIN / 2).div_ceil(cost.max(1));
+    if y.len() <= len {
+        f(0, y);
+    } else {
+        y.par_chunks_mut(len).enumerate().for_each(|(i, y)| f(i * len, y));
+    }
+}
+
+/// The sum in f64, of sixteen sums that need not wait for one another.
 pub(super) fn sum<E: Float>(x: &[E]) -> f64 {
-    x.iter().map(|x| x.double()).sum()
+    sum_of(x, x, |x, _| x.double())
+}
+
+/// The sum of `f(a[i], b[i])`, as [`sum`]'s.
+pub(super) fn sum_of<E: Float>(a: &[E], b: &[E], f: impl Fn(E, E) -> f64) -> f64 {
+    const LANES: usize = 16;
+    wide(|| {
+        let mut sums = [0.0; LANES];
+        let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+        for (a, b) in a.iter().zip(b) {
+            sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (&a, &b))| *sum += f(a, b));
+        }
+        sums.iter_mut().zip(a_rest.iter().zip(b_rest)).for_each(|(sum, (&a, &b))| *sum += f(a, b));
+        sums.iter().sum()
+    })
 }
 
 /// `f(i, part)` for the i-th run of `len` elements, each of them worth a thread's time.

@@ -1,6 +1,7 @@
 //! Softmax over the channels, of a vector or of every pixel of a map: `y[c] = e^x[c] / sum over i of e^x[i]`. Bridle
 //! 1990, <https://doi.org/10.1007/978-3-642-76153-9_28>.
 
+use super::window::{RUN, runs};
 use super::{Float, Kernel, Needs, expect_len, object, parallel};
 
 /// Input and output: `[batch, channels, plane]`.
@@ -32,19 +33,20 @@ impl Kernel for Softmax {
         let (sample, plane) = (self.channels * self.plane, self.plane.max(1));
         parallel::rows(y, sample, |b, y| {
             let x = &inputs[0][b * sample..][..y.len()];
-            let mut largest = vec![E::NEG_INFINITY; plane];
-            for x in x.chunks(plane) {
-                largest.iter_mut().zip(x).for_each(|(m, &x)| *m = if x > *m { x } else { *m });
-            }
-            let mut sums = vec![0.0; plane];
-            for (y, x) in y.chunks_mut(plane).zip(x.chunks(plane)) {
-                for (p, (y, &x)) in y.iter_mut().zip(x).enumerate() {
-                    *y = (x - largest[p]).exp();
-                    sums[p] += y.double();
+            for run in runs(plane) {
+                let (mut largest, mut sums) = ([E::NEG_INFINITY; RUN], [0.0; RUN]);
+                for x in x.chunks(plane) {
+                    largest.iter_mut().zip(&x[run.clone()]).for_each(|(m, &x)| *m = if x > *m { x } else { *m });
                 }
-            }
-            for y in y.chunks_mut(plane) {
-                y.iter_mut().zip(&sums).for_each(|(y, sum)| *y = *y / E::of(*sum));
+                for (y, x) in y.chunks_mut(plane).zip(x.chunks(plane)) {
+                    for (p, (y, &x)) in y[run.clone()].iter_mut().zip(&x[run.clone()]).enumerate() {
+                        *y = (x - largest[p]).exp();
+                        sums[p] += y.double();
+                    }
+                }
+                for y in y.chunks_mut(plane) {
+                    y[run.clone()].iter_mut().zip(&sums).for_each(|(y, sum)| *y = *y / E::of(*sum));
+                }
             }
         });
     }
@@ -55,12 +57,18 @@ impl Kernel for Softmax {
         let (sample, plane) = (self.channels * self.plane, self.plane.max(1));
         parallel::rows(grads[0], sample, |b, dx| {
             let (y, dy) = (&y[b * sample..][..dx.len()], &dy[b * sample..][..dx.len()]);
-            let mut sums = vec![0.0; plane];
-            for (y, dy) in y.chunks(plane).zip(dy.chunks(plane)) {
-                sums.iter_mut().zip(y.iter().zip(dy)).for_each(|(sum, (y, dy))| *sum += y.double() * dy.double());
-            }
-            for (i, (dx, (y, dy))) in dx.iter_mut().zip(y.iter().zip(dy)).enumerate() {
-                *dx += E::of(y.double() * (dy.double() - sums[i % plane]));
+            for run in runs(plane) {
+                let mut sums = [0.0; RUN];
+                for (y, dy) in y.chunks(plane).zip(dy.chunks(plane)) {
+                    let pairs = y[run.clone()].iter().zip(&dy[run.clone()]);
+                    sums.iter_mut().zip(pairs).for_each(|(sum, (y, dy))| *sum += y.double() * dy.double());
+                }
+                for ((dx, y), dy) in dx.chunks_mut(plane).zip(y.chunks(plane)).zip(dy.chunks(plane)) {
+                    let pairs = y[run.clone()].iter().zip(&dy[run.clone()]);
+                    for ((dx, (y, dy)), sum) in dx[run.clone()].iter_mut().zip(pairs).zip(&sums) {
+                        *dx += E::of(y.double() * (dy.double() - sum));
+                    }
+                }
             }
         });
     }

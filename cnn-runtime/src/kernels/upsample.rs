@@ -45,27 +45,29 @@ impl Upsample {
         expect_len("upsample: y", y, self.planes * self.output().iter().product::<usize>());
     }
 
-    fn axis(&self, axis: usize) -> Vec<Between> {
+    /// Output `o` along an axis.
+    fn between(&self, axis: usize, o: usize) -> Between {
         let (size, scale, out) = (self.input[axis], self.scale[axis], self.output()[axis]);
         let between = |at: f64| {
             let first = (at as usize).min(size - 1);
             (first, (first + 1).min(size - 1), at - first as f64)
         };
-        let one = |o: usize| match self.mode {
+        match self.mode {
             Mode::Nearest => (o / scale, o / scale, 0.0),
             Mode::Bilinear { align_corners: true } => between(o as f64 * (size - 1) as f64 / (out - 1).max(1) as f64),
             Mode::Bilinear { align_corners: false } => between(((o as f64 + 0.5) / scale as f64 - 0.5).max(0.0)),
-        };
-        (0..out).map(one).collect()
+        }
     }
 
     /// Calls `f(o, [(input, weight); 4])` for every output of a plane.
-    fn visit(&self, rows: &[Between], cols: &[Between], mut f: impl FnMut(usize, [(usize, f64); 4])) {
-        let width = self.input[1];
-        for (i, &(top, bottom, v)) in rows.iter().enumerate() {
-            for (j, &(left, right, u)) in cols.iter().enumerate() {
+    fn visit(&self, mut f: impl FnMut(usize, [(usize, f64); 4])) {
+        let (width, [rows, cols]) = (self.input[1], self.output());
+        for i in 0..rows {
+            let (top, bottom, v) = self.between(0, i);
+            for j in 0..cols {
+                let (left, right, u) = self.between(1, j);
                 f(
-                    i * cols.len() + j,
+                    i * cols + j,
                     [
                         (top * width + left, (1.0 - v) * (1.0 - u)),
                         (top * width + right, (1.0 - v) * u),
@@ -83,30 +85,28 @@ impl Kernel for Upsample {
 
     fn forward<E: Float>(&self, inputs: &[&[E]], y: &mut [E]) {
         self.check(inputs[0].len(), y.len());
-        let (rows, cols) = (self.axis(0), self.axis(1));
         let in_plane = self.input.iter().product::<usize>();
         parallel::rows(y, self.output().iter().product(), |plane, y| {
             let x = &inputs[0][plane * in_plane..][..in_plane];
             if self.mode == Mode::Nearest {
-                for (i, y) in y.chunks_mut(cols.len()).enumerate() {
-                    let x = &x[rows[i].0 * self.input[1]..];
+                for (i, y) in y.chunks_mut(self.output()[1]).enumerate() {
+                    let x = &x[i / self.scale[0] * self.input[1]..];
                     y.chunks_mut(self.scale[1]).zip(x).for_each(|(y, &x)| y.fill(x));
                 }
             } else {
                 let at = |(i, weight): (usize, f64)| x[i].double() * weight;
-                self.visit(&rows, &cols, |o, corners| y[o] = E::of(corners.map(at).iter().sum()));
+                self.visit(|o, corners| y[o] = E::of(corners.map(at).iter().sum()));
             }
         });
     }
 
     fn backward<E: Float>(&self, _: &[&[E]], _: &[E], dy: &[E], grads: &mut [&mut [E]]) {
         self.check(grads[0].len(), dy.len());
-        let (rows, cols) = (self.axis(0), self.axis(1));
         let out_plane = self.output().iter().product::<usize>();
         parallel::rows(grads[0], self.input.iter().product(), |plane, dx| {
             let dy = &dy[plane * out_plane..];
             let mut sums = vec![0.0; dx.len()];
-            self.visit(&rows, &cols, |o, corners| {
+            self.visit(|o, corners| {
                 corners.iter().for_each(|&(i, weight)| sums[i] += dy[o].double() * weight);
             });
             dx.iter_mut().zip(sums).for_each(|(dx, sum)| *dx += E::of(sum));

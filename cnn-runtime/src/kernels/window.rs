@@ -131,33 +131,56 @@ impl Axis {
 }
 
 /// `f(row[i], x[i stride])` along a row of outputs.
+#[inline(always)]
 pub(super) fn gather<A, B>(row: &mut [A], x: &[B], stride: usize, f: impl Fn(&mut A, &B)) {
-    if stride == 1 {
-        row.iter_mut().zip(x).for_each(|(row, x)| f(row, x));
-    } else {
-        row.iter_mut().zip(x.iter().step_by(stride)).for_each(|(row, x)| f(row, x));
+    match stride {
+        1 => row.iter_mut().zip(x).for_each(|(row, x)| f(row, x)),
+        // in pairs, which become vectors; the last output may have no second of its pair
+        2 => {
+            let Some((last, row)) = row.split_last_mut() else { return };
+            let at = 2 * row.len();
+            row.iter_mut().zip(x[..at].chunks_exact(2)).for_each(|(row, x)| f(row, &x[0]));
+            f(last, &x[at]);
+        }
+        _ => row.iter_mut().zip(x.iter().step_by(stride)).for_each(|(row, x)| f(row, x)),
     }
 }
 
 /// `f(x[i stride], row[i])` along a row of outputs.
+#[inline(always)]
 pub(super) fn scatter<A, B>(x: &mut [B], row: &[A], stride: usize, f: impl Fn(&mut B, &A)) {
-    if stride == 1 {
-        x.iter_mut().zip(row).for_each(|(x, row)| f(x, row));
-    } else {
-        x.iter_mut().step_by(stride).zip(row).for_each(|(x, row)| f(x, row));
+    match stride {
+        1 => x.iter_mut().zip(row).for_each(|(x, row)| f(x, row)),
+        2 => {
+            let Some((last, row)) = row.split_last() else { return };
+            let at = 2 * row.len();
+            x[..at].chunks_exact_mut(2).zip(row).for_each(|(x, row)| f(&mut x[0], row));
+            f(&mut x[at], last);
+        }
+        _ => x.iter_mut().step_by(stride).zip(row).for_each(|(x, row)| f(x, row)),
     }
 }
 
-/// Calls `f(outputs, from)` for every tap of the windows whose outputs are row i, window by window in order: these outputs
-/// of the row see every `cols.stride`-th input from number `from` of the plane on.
-pub(super) fn row_taps([rows, cols]: [&Axis; 2], i: usize, mut f: impl FnMut(Range<usize>, usize)) {
+/// Outputs of a row that are computed together, in buffers on the stack.
+pub(super) const RUN: usize = 64;
+
+/// A row of so many outputs in runs.
+pub(super) fn runs(outputs: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..outputs).step_by(RUN).map(move |start| start..(start + RUN).min(outputs))
+}
+
+/// Calls `f(outputs, from)` for every tap of the windows whose outputs are a run of row i, tap by tap in order: these
+/// outputs, counted from the start of the run, see every `cols.stride`-th input from number `from` of the plane on.
+#[inline(always)]
+pub(super) fn row_taps([rows, cols]: [&Axis; 2], i: usize, run: &Range<usize>, mut f: impl FnMut(Range<usize>, usize)) {
     for u in rows.taps(i) {
         let row = rows.at(i, u) * cols.input;
         for v in 0..cols.kernel {
-            let outputs = cols.outputs(v);
-            if !outputs.is_empty() {
+            let hit = cols.outputs(v);
+            let outputs = hit.start.max(run.start)..hit.end.min(run.end);
+            if outputs.start < outputs.end {
                 let from = row + cols.at(outputs.start, v);
-                f(outputs, from);
+                f(outputs.start - run.start..outputs.end - run.start, from);
             }
         }
     }

@@ -129,8 +129,8 @@ macro_rules! forms {
                 D: Eager<E>,
             {
                 let weight = flat(&$self.weight, tape)?;
-                let table = table.iter().map(|inputs| inputs.to_vec()).collect();
-                let connect = Connect { table, inputs: IN, window: KH * KW };
+                let table: Vec<_> = table.iter().map(|inputs| inputs.to_vec()).collect();
+                let connect = Connect { table: table.into(), inputs: IN, window: KH * KW };
                 let weight = apply(Box::new(connect), &[weight], OUT * IN * KH * KW, tape)?;
                 convolve::<B, C, H, W, OUT, OH, OW, E, D, T>(x, weight, $bias, [IN, KH, KW], args, tape)
             }

@@ -142,7 +142,7 @@ fn convolution(conv: &Conv, x: Shape, output: Shape, batch: usize) -> Action {
     let (inputs, bias) = (x.channels(), *bias);
     let kernel = kernels::conv::Conv { batch, inputs, outputs: *out, groups: *groups, rows, cols, bias };
     let weight: Box<dyn DynKernel> = match connect {
-        Some(table) => Box::new(Connect { table: table.clone(), inputs, window: rows.kernel * cols.kernel }),
+        Some(table) => Box::new(Connect { table: table.clone().into(), inputs, window: rows.kernel * cols.kernel }),
         None if *std => Box::new(Standardize { filters: *out, eps: STANDARDIZATION_EPS }),
         None => return apply(kernel),
     };

@@ -1,4 +1,5 @@
 use super::*;
+use crate::kernels::linear::Linear;
 
 fn shaped(shape: [usize; 3]) -> Digits {
     Digits { shape, ..Digits::default() }
@@ -145,31 +146,10 @@ fn gradient(data: &Dataset, error: &[f32]) -> Vec<f32> {
 
 /// `out += a b` for row-major matrices, `a` given transposed on request.
 fn product(out: &mut [f32], a: &[f32], b: &[f32], [m, k, n]: [usize; 3], transposed: bool) {
-    assert_eq!([out.len(), a.len(), b.len()], [m * n, m * k, k * n]);
-    let (row, column) = if transposed { (1, m as isize) } else { (k as isize, 1) };
-    let n_ = n as isize;
-    // SAFETY: the lengths are checked above and the strides stay inside them.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            out.as_mut_ptr(),
-            1,
-            n_,
-            true,
-            a.as_ptr(),
-            column,
-            row,
-            b.as_ptr(),
-            1,
-            n_,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
+    let layer = |batch, outputs| Linear { batch, inputs: n, outputs, bias: false };
+    let mut workspace = vec![0.0; layer(1, 1).workspace(1)];
+    match transposed {
+        true => layer(k, m).weight_grad(b, a, out, &mut workspace),
+        false => layer(m, k).input_grad(b, a, out, &mut workspace),
     }
 }

@@ -3,13 +3,12 @@
 use super::executor::LayerKernel;
 use super::forward::{MOST_INPUTS, connect, of_sample, plane, sum};
 use super::memory::{Access, View, ViewMut};
-use super::{Number, conv as conv_kernel};
+use super::{Number, conv as conv_kernel, linear as linear_kernel};
 use crate::engine::operation::{Activation, ConvShape, LayerGradient, LinearShape, WeightForm};
 use crate::engine::plan::{Start, Step};
 use crate::kernels::Kernel;
 use crate::kernels::activation::Kept;
 use crate::kernels::conv::weight::{STANDARDIZATION_EPS, Standardize};
-use crate::kernels::linear::Linear;
 
 pub(super) fn conv_input<E: Number>(access: &Access<E>, step: &Step, shape: &ConvShape) {
     let (weight, dy) = (access.view(step.inputs[0]).all(), access.view(step.inputs[1]));
@@ -40,12 +39,12 @@ pub(super) fn conv_weight<E: Number>(access: &Access<E>, step: &Step, shape: &Co
 pub(super) fn linear_input<E: Number>(access: &Access<E>, step: &Step, shape: &LinearShape) {
     let (weight, dy) = (access.view(step.inputs[0]).all(), access.view(step.inputs[1]));
     let mut dx = sum(access, &step.outputs[0]);
-    let kernel = |batch| Linear { batch, inputs: shape.inputs, outputs: shape.outputs, bias: false };
+    let workspace = access.workspace(step.workspace);
     if dx.is_dense() && dy.is_dense() {
-        kernel(dy.samples).input_grad(weight, dy.all(), dx.all());
+        linear_kernel(shape, dy.samples).input_grad(weight, dy.all(), dx.all(), workspace);
     } else {
         for sample in 0..dy.samples {
-            kernel(1).input_grad(weight, dy.sample(sample), dx.sample(sample));
+            linear_kernel(shape, 1).input_grad(weight, dy.sample(sample), dx.sample(sample), workspace);
         }
     }
 }
@@ -53,12 +52,12 @@ pub(super) fn linear_input<E: Number>(access: &Access<E>, step: &Step, shape: &L
 pub(super) fn linear_weight<E: Number>(access: &Access<E>, step: &Step, shape: &LinearShape) {
     let (x, dy) = (access.view(step.inputs[0]), access.view(step.inputs[1]));
     let mut dweight = sum(access, &step.outputs[0]);
-    let kernel = |batch| Linear { batch, inputs: shape.inputs, outputs: shape.outputs, bias: false };
+    let workspace = access.workspace(step.workspace);
     if x.is_dense() && dy.is_dense() {
-        kernel(dy.samples).weight_grad(x.all(), dy.all(), dweight.all());
+        linear_kernel(shape, dy.samples).weight_grad(x.all(), dy.all(), dweight.all(), workspace);
     } else {
         for sample in 0..dy.samples {
-            kernel(1).weight_grad(x.sample(sample), dy.sample(sample), dweight.all());
+            linear_kernel(shape, 1).weight_grad(x.sample(sample), dy.sample(sample), dweight.all(), workspace);
         }
     }
 }

@@ -4,7 +4,7 @@ use cnn_lang::graph::Shape;
 
 use super::executor::LayerKernel;
 use super::memory::{Access, View, ViewMut};
-use super::{Number, conv as conv_kernel};
+use super::{Number, conv as conv_kernel, linear as linear_kernel};
 use crate::engine::operation::{Activation, ConvShape, LinearShape, WeightForm};
 use crate::engine::plan::{Start, Step, Target};
 use crate::engine::session::shape;
@@ -12,7 +12,6 @@ use crate::kernels::Kernel;
 use crate::kernels::conv::weight::{Connect, STANDARDIZATION_EPS, Standardize};
 use crate::kernels::drop_path::DropPath;
 use crate::kernels::dropout::Dropout;
-use crate::kernels::linear::Linear;
 
 /// Height times width of what a step writes.
 pub(super) fn plane(target: &Target) -> usize {
@@ -73,12 +72,12 @@ pub(super) fn linear<E: Number>(access: &Access<E>, step: &Step, shape: &LinearS
     let (x, weight) = (access.view(step.inputs[0]), access.view(step.inputs[1]).all());
     let bias = step.inputs.get(2).map(|&bias| access.view(bias).all());
     let mut y = biased(access, &step.outputs[0], bias);
-    let kernel = |batch| Linear { batch, inputs: shape.inputs, outputs: shape.outputs, bias: false };
+    let workspace = access.workspace(step.workspace);
     if x.is_dense() && y.is_dense() {
-        kernel(x.samples).forward_onto(x.all(), weight, y.all());
+        linear_kernel(shape, x.samples).forward_onto(x.all(), weight, y.all(), workspace);
     } else {
         for sample in 0..x.samples {
-            kernel(1).forward_onto(x.sample(sample), weight, y.sample(sample));
+            linear_kernel(shape, 1).forward_onto(x.sample(sample), weight, y.sample(sample), workspace);
         }
     }
     apply(activation, &mut y);
@@ -230,6 +229,6 @@ pub(super) fn weight<E: Number>(access: &Access<E>, step: &Step, form: &WeightFo
     }
 }
 
-pub(super) fn connect(table: &[Vec<usize>], inputs: usize, window: usize) -> Connect {
-    Connect { table: table.to_vec(), inputs, window }
+pub(super) fn connect(table: &[Vec<usize>], inputs: usize, window: usize) -> Connect<'_> {
+    Connect { table: table.into(), inputs, window }
 }

@@ -14,13 +14,14 @@ use memory::Tensors;
 
 use super::backend::{Backend, Executor};
 use super::error::EngineError;
-use super::operation::{ConvShape, Operation};
+use super::operation::{ConvShape, LinearShape, Operation};
 use super::plan::Plan;
 use super::program::Extent;
 use super::session::elements;
 use super::storage::Layout;
 use crate::kernels::Float;
 use crate::kernels::conv::Conv;
+use crate::kernels::linear::Linear;
 use crate::weights::Element;
 
 /// A type of numbers that the engine runs in: f32 or f64.
@@ -46,6 +47,11 @@ fn conv(shape: &ConvShape, batch: usize) -> Conv {
     Conv { batch, inputs, outputs, groups, rows, cols, bias: false }
 }
 
+/// The kernel of a fully connected layer for so many samples.
+fn linear(shape: &LinearShape, batch: usize) -> Linear {
+    Linear { batch, inputs: shape.inputs, outputs: shape.outputs, bias: false }
+}
+
 impl<E: Number> Backend<E> for Reference {
     fn layout(&self) -> Layout {
         Layout { element: size_of::<E>(), channel_block: 1 }
@@ -58,6 +64,10 @@ impl<E: Number> Backend<E> for Reference {
             | Operation::ConvWeightGradient(shape) => {
                 let samples = [1, batch].map(|batch| conv(shape, batch).workspace(self.lanes));
                 samples[0].max(samples[1])
+            }
+            Operation::Linear { shape, .. } => linear(shape, batch).forward_workspace(self.lanes),
+            Operation::LinearInputGradient(shape) | Operation::LinearWeightGradient(shape) => {
+                linear(shape, batch).workspace(self.lanes)
             }
             // Kernels write all gradients; those that nobody wants go here.
             Operation::LayerGradient(gradient) => {

@@ -226,5 +226,6 @@ fn short_samples_are_refused() {
     let bn = BnAct { batch: 2, channels: 2, plane: 2, eps: 1e-5, activation: None };
     let saved = Saved { mean: &mut [0.0; 2], inverse: &mut [0.0; 2] };
     let (x, mut y) = ([0.0; 7], [0.0; 8]);
-    bn.forward(Samples { data: &x, stride: 4 }, Residual::None, None, None, saved, Samples { data: &mut y, stride: 4 });
+    let y = Samples { data: &mut y[..], stride: 4 };
+    bn.forward(Samples { data: &x, stride: 4 }, Residual::None, None, None, saved, y);
 }

@@ -1,5 +1,8 @@
 //! What `conv` does to its weight before use: standardisation, and a table of connections.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use crate::kernels::{Float, Kernel, Needs, expect_len, object};
 
 /// What keeps the division of [`Standardize`] finite in every network: the BiT reference's.
@@ -58,20 +61,21 @@ object!(Standardize);
 
 /// The weight where the table connects, zero elsewhere. LeCun et al. 1998, table I.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Connect {
-    /// For each output channel the input channels that it sees.
-    pub table: Vec<Vec<usize>>,
+pub struct Connect<'a> {
+    /// For each output channel the input channels that it sees; one that is named twice is connected once.
+    pub table: Cow<'a, [Vec<usize>]>,
     /// Input channels.
     pub inputs: usize,
     /// Height times width of the window.
     pub window: usize,
 }
 
-impl Connect {
+impl Connect<'_> {
     /// The elements of the weight that the table connects.
-    fn connected(&self) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
+    fn connected(&self) -> impl Iterator<Item = Range<usize>> + '_ {
         self.table.iter().enumerate().flat_map(move |(out, inputs)| {
-            inputs.iter().map(move |input| {
+            let first = move |&(at, input): &(usize, &usize)| !inputs[..at].contains(input);
+            inputs.iter().enumerate().filter(first).map(move |(_, input)| {
                 let start = (out * self.inputs + input) * self.window;
                 start..start + self.window
             })
@@ -79,7 +83,7 @@ impl Connect {
     }
 }
 
-impl Kernel for Connect {
+impl Kernel for Connect<'_> {
     const NEEDS: Needs = Needs::Nothing;
 
     fn forward<E: Float>(&self, inputs: &[&[E]], y: &mut [E]) {
@@ -92,17 +96,13 @@ impl Kernel for Connect {
 
     /// `dw = dy` where the table connects.
     fn backward<E: Float>(&self, _: &[&[E]], _: &[E], dy: &[E], grads: &mut [&mut [E]]) {
-        // A channel that a row names twice is connected once.
-        let mut seen = vec![false; dy.len() / self.window.max(1)];
         for part in self.connected() {
-            if !std::mem::replace(&mut seen[part.start / self.window.max(1)], true) {
-                grads[0][part.clone()].iter_mut().zip(&dy[part]).for_each(|(dw, dy)| *dw += *dy);
-            }
+            grads[0][part.clone()].iter_mut().zip(&dy[part]).for_each(|(dw, dy)| *dw += *dy);
         }
     }
 }
 
-object!(Connect);
+object!(Connect<'_>);
 
 #[cfg(test)]
 mod tests {
@@ -125,13 +125,13 @@ mod tests {
     fn gradients() {
         check_gradients(&Standardize { filters: 4, eps: 1e-5 }, &randoms(&[4 * 18]), 4 * 18);
         let table = vec![vec![0, 2], vec![1], vec![0, 1, 2], vec![2, 2]];
-        check_gradients(&Connect { table, inputs: 3, window: 4 }, &randoms(&[4 * 3 * 4]), 4 * 3 * 4);
+        check_gradients(&Connect { table: table.into(), inputs: 3, window: 4 }, &randoms(&[4 * 3 * 4]), 4 * 3 * 4);
     }
 
     #[test]
     fn only_connected_weights_stay() {
         let mut y = [9.0f32; 8];
-        let connect = Connect { table: vec![vec![1], vec![0]], inputs: 2, window: 2 };
+        let connect = Connect { table: vec![vec![1], vec![0]].into(), inputs: 2, window: 2 };
         connect.forward(&[&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]], &mut y);
         assert_eq!(y, [0.0, 0.0, 3.0, 4.0, 5.0, 6.0, 0.0, 0.0]);
     }

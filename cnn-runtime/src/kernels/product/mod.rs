@@ -2,10 +2,12 @@
 //! (a convolution's columns straight from its input), and blocks of the result are handed to whoever adds them up.
 //! Nothing is allocated and no thread is forked here. Goto & van de Geijn 2008, <https://doi.org/10.1145/1356052.1356053>.
 
+mod dense;
 mod tile;
 
 use std::ops::Range;
 
+pub(super) use dense::{Matrix, dense};
 pub use tile::Tile;
 pub(super) use tile::{BLOCK, f32_tiles, f64_tiles};
 

@@ -12,9 +12,17 @@
 //! | [`alexnet`] | `AlexNet` | Krizhevsky 2014 |
 //! | [`vgg`] | `VGG11`, `VGG13`, `VGG16`, `VGG19`, each with `BN` behind it too | Simonyan & Zisserman 2015 |
 //! | [`googlenet`] | `GoogLeNet`, `GoogLeNetAux` with auxiliary classifiers | Szegedy et al. 2015 |
-//! | [`resnet`] | `ResNet18`, `ResNet34`, `ResNet50`, `ResNet101`, `ResNet152` | He et al. 2015 |
-//! | [`resnet_cifar`] | `ResNet20Cifar`, `ResNet32Cifar`, `ResNet44Cifar`, `ResNet56Cifar`, `ResNet110Cifar`, `ResNet1001Cifar` | He et al. 2015, 2016 |
-//! | [`densenet`] | `DenseNet121`, `DenseNet161`, `DenseNet169`, `DenseNet201` | Huang et al. 2017 |
+//! | [`highway`] | `HighwayCNN` | Srivastava et al. 2015 |
+//! | [`resnet`] | `ResNet18`, `ResNet34`, `ResNet50`, `ResNet101`, `ResNet152`; `Plain18`, `Plain34` without shortcuts | He et al. 2015 |
+//! | [`resnet_cifar`] | `ResNet20Cifar`, `ResNet32Cifar`, `ResNet44Cifar`, `ResNet56Cifar`, `ResNet110Cifar`, `ResNet1202Cifar`; `Plain20Cifar`, `Plain56Cifar` | He et al. 2015 |
+//! | [`identity_mappings`] | `ResNet110Cifar` and `ResNet164Cifar` with `BnAfterAdd`, `ReluBeforeAdd`, `ReluOnlyPreact` or `FullPreact` behind it, `ResNet164CifarOriginal`, `ResNet1001Cifar` | He et al. 2016 |
+//! | [`stochastic_depth`] | `ResNet110CifarStochasticDepth` | Huang et al. 2016 |
+//! | [`lesion`] | `ResNet56CifarLesion`, `ResNet56CifarLesionDownsample` | Veit et al. 2016 |
+//! | [`wide_resnet`] | `WRN28_10`, `WRN16_4`, `WideResNet50_2`, `WideResNet101_2` | Zagoruyko & Komodakis 2016 |
+//! | [`resnext`] | `ResNeXt50_32x4d`, `ResNeXt101_32x8d`, `ResNeXt101_64x4d`; `ResNeXtBlockA`, `ResNeXtBlockB`, `ResNeXtBlockC` | Xie et al. 2017 |
+//! | [`resnet_d2l`] | `ResNet18D2L` | Zhang et al. 2023 |
+//! | [`densenet`] | `DenseNet121`, `DenseNet161`, `DenseNet169`, `DenseNet201`, `DenseNet264`, `DenseNetK16` | Huang et al. 2017 |
+//! | [`densenet_cifar`] | `DenseNet40K12`, `DenseNet100K12`, `DenseNetBC100K12`, `DenseNetBC250K24`, `DenseNetBC190K40` | Huang et al. 2017 |
 //! | [`mobilenet_v3`] | `MobileNetV3Large`, `MobileNetV3Small` | Howard et al. 2019 |
 //! | [`efficientnet`] | `EfficientNetB0` | Tan & Le 2019 |
 //! | [`regnet`] | `RegNetX400MF` | Radosavovic et al. 2020 |
@@ -27,11 +35,27 @@ pub mod vgg;
 
 pub mod googlenet;
 
+pub mod highway;
+
 pub mod resnet;
 
 pub mod resnet_cifar;
 
+pub mod identity_mappings;
+
+pub mod stochastic_depth;
+
+pub mod lesion;
+
+pub mod wide_resnet;
+
+pub mod resnext;
+
+pub mod resnet_d2l;
+
 pub mod densenet;
+
+pub mod densenet_cifar;
 
 pub mod mobilenet_v3;
 
@@ -41,14 +65,22 @@ pub mod regnet;
 
 pub use alexnet::*;
 pub use densenet::*;
+pub use densenet_cifar::*;
 pub use efficientnet::*;
 pub use googlenet::*;
+pub use highway::*;
+pub use identity_mappings::*;
 pub use lenet::*;
+pub use lesion::*;
 pub use mobilenet_v3::*;
 pub use regnet::*;
 pub use resnet::*;
 pub use resnet_cifar::*;
+pub use resnet_d2l::*;
+pub use resnext::*;
+pub use stochastic_depth::*;
 pub use vgg::*;
+pub use wide_resnet::*;
 
 /// Every network: the name by which programs know it, and its source, which stands alone.
 pub const ALL: &[(&str, &str)] = &[
@@ -64,21 +96,57 @@ pub const ALL: &[(&str, &str)] = &[
     ("vgg19_bn", VGG19BN),
     ("googlenet", GoogLeNet),
     ("googlenet_aux", GoogLeNetAux),
+    ("highway_cnn", HighwayCNN),
     ("resnet18", ResNet18),
     ("resnet34", ResNet34),
     ("resnet50", ResNet50),
     ("resnet101", ResNet101),
     ("resnet152", ResNet152),
+    ("plain18_imagenet", Plain18),
+    ("plain34_imagenet", Plain34),
     ("resnet20_cifar", ResNet20Cifar),
     ("resnet32_cifar", ResNet32Cifar),
     ("resnet44_cifar", ResNet44Cifar),
     ("resnet56_cifar", ResNet56Cifar),
     ("resnet110_cifar", ResNet110Cifar),
+    ("resnet1202_cifar", ResNet1202Cifar),
+    ("plain20_cifar", Plain20Cifar),
+    ("plain56_cifar", Plain56Cifar),
+    ("resnet110_cifar_bn_after_add", ResNet110CifarBnAfterAdd),
+    ("resnet110_cifar_relu_before_add", ResNet110CifarReluBeforeAdd),
+    ("resnet110_cifar_relu_only_preact", ResNet110CifarReluOnlyPreact),
+    ("resnet110_cifar_full_preact", ResNet110CifarFullPreact),
+    ("resnet164_cifar_original", ResNet164CifarOriginal),
+    ("resnet164_cifar_bn_after_add", ResNet164CifarBnAfterAdd),
+    ("resnet164_cifar_relu_before_add", ResNet164CifarReluBeforeAdd),
+    ("resnet164_cifar_relu_only_preact", ResNet164CifarReluOnlyPreact),
+    ("resnet164_cifar_full_preact", ResNet164CifarFullPreact),
     ("resnet1001_cifar_full_preact", ResNet1001Cifar),
+    ("resnet110_cifar_stochdepth_test", ResNet110CifarStochasticDepth),
+    ("resnet56_cifar_lesion", ResNet56CifarLesion),
+    ("resnet56_cifar_lesion_downsample", ResNet56CifarLesionDownsample),
+    ("wrn_28_10", WRN28_10),
+    ("wrn_16_4", WRN16_4),
+    ("wide_resnet50_2", WideResNet50_2),
+    ("wide_resnet101_2", WideResNet101_2),
+    ("resnext50_32x4d", ResNeXt50_32x4d),
+    ("resnext101_32x8d", ResNeXt101_32x8d),
+    ("resnext101_64x4d", ResNeXt101_64x4d),
+    ("resnext_block_a", ResNeXtBlockA),
+    ("resnext_block_b", ResNeXtBlockB),
+    ("resnext_block_c", ResNeXtBlockC),
+    ("resnet18_d2l", ResNet18D2L),
     ("densenet121", DenseNet121),
     ("densenet161", DenseNet161),
     ("densenet169", DenseNet169),
     ("densenet201", DenseNet201),
+    ("densenet264", DenseNet264),
+    ("densenet_k16", DenseNetK16),
+    ("densenet_40_k12", DenseNet40K12),
+    ("densenet_100_k12", DenseNet100K12),
+    ("densenet_bc_100_k12", DenseNetBC100K12),
+    ("densenet_bc_250_k24", DenseNetBC250K24),
+    ("densenet_bc_190_k40", DenseNetBC190K40),
     ("mobilenet_v3_large", MobileNetV3Large),
     ("mobilenet_v3_small", MobileNetV3Small),
     ("efficientnet_b0", EfficientNetB0),
@@ -87,6 +155,7 @@ pub const ALL: &[(&str, &str)] = &[
 
 /// Every block that the papers' files export: its name, and its source, which stands alone.
 pub const BLOCKS: &[(&str, &str)] = &[
+    ("highway", highway::highway!()),
     ("basic", resnet::basic!()),
     ("bottleneck", resnet::bottleneck!()),
     ("dense_layer", densenet::dense_layer!()),

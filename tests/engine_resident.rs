@@ -20,8 +20,13 @@ const TOLERANCE: f64 = 0.05;
 
 #[test]
 fn the_process_grows_by_what_was_planned() {
-    let cases =
-        ["train resnet18 8", "train densenet121 4", "train mobilenet_v3_small 16", "infer resnet18 8", "infer resnet50 8"];
+    let cases = [
+        "train resnet18 8",
+        "train densenet121 4",
+        "train mobilenet_v3_small 16",
+        "infer resnet18 8",
+        "infer resnet50 8",
+    ];
     for case in cases {
         let program = std::env::current_exe().unwrap();
         let output = Command::new(program)

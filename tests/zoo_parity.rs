@@ -38,8 +38,8 @@ fn googlenet_with_auxiliary_classifiers() {
 
     let Inference { logits: expected, max_abs, torch_f32_error, .. } = &fixture.inference;
     check("googlenet_aux", &logits, expected, *max_abs, *torch_f32_error);
-    assert_eq!(fixture.auxiliary.len(), 2);
-    for (found, expected) in [aux1, aux2].iter().zip(&fixture.auxiliary) {
+    assert_eq!(fixture.inference.auxiliary.len(), 2);
+    for (found, expected) in [aux1, aux2].iter().zip(&fixture.inference.auxiliary) {
         check(&expected.name, found, &expected.logits, expected.max_abs, *torch_f32_error);
     }
 }

@@ -5,6 +5,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+/// Networks whose training is recorded.
+pub const TRAINED: [&str; 7] =
+    ["lenet5", "resnet20_cifar", "resnet18", "densenet121", "googlenet_aux", "mobilenet_v3_small", "efficientnet_b0"];
+
 /// One network.
 #[derive(Debug, Deserialize)]
 pub struct Fixture {
@@ -29,6 +33,20 @@ pub struct Inference {
     pub max_abs: f64,
     /// PyTorch's own error in 32 bits, relative to `max_abs`.
     pub torch_f32_error: f64,
+    /// What auxiliary classifiers say, in the order of the network's text.
+    #[serde(default)]
+    pub auxiliary: Vec<Auxiliary>,
+}
+
+/// An auxiliary output.
+#[derive(Debug, Deserialize)]
+pub struct Auxiliary {
+    /// The label of the classifier.
+    pub name: String,
+    /// A row for each sample.
+    pub logits: Vec<Vec<f64>>,
+    /// The largest magnitude among them.
+    pub max_abs: f64,
 }
 
 /// A step with batch statistics, and trajectories of three.
@@ -38,8 +56,10 @@ pub struct Training {
     pub input_shape: Vec<usize>,
     /// One class for each sample.
     pub labels: Vec<usize>,
-    /// Mean cross-entropy before any step.
+    /// What is minimised, before any step: mean cross-entropy, and 0.3 times that of each auxiliary output.
     pub loss: f64,
+    /// Mean cross-entropies of `main` and of auxiliary outputs by name, where there are any.
+    pub loss_parts: BTreeMap<String, f64>,
     /// Length of all gradients together.
     pub total_grad_norm: f64,
     /// PyTorch's own error of a gradient's length in 32 bits, relative to `total_grad_norm`.
@@ -63,6 +83,8 @@ pub struct Trajectory {
     pub torch_f32_losses: Vec<f64>,
     /// Length of each parameter after three steps.
     pub param_l2: BTreeMap<String, f64>,
+    /// Lengths of running statistics after the fourth forward pass.
+    pub running_stats: BTreeMap<String, f64>,
 }
 
 /// What a network computes in inference: fixtures/inference/NAME.json, written by parity/inference.py.
@@ -72,20 +94,6 @@ pub struct Logits {
     pub gain: f64,
     /// Inference on two samples.
     pub inference: Inference,
-    /// What auxiliary classifiers say of them, in the order of the network's text.
-    #[serde(default)]
-    pub auxiliary: Vec<Auxiliary>,
-}
-
-/// An auxiliary output.
-#[derive(Debug, Deserialize)]
-pub struct Auxiliary {
-    /// The label of the classifier.
-    pub name: String,
-    /// A row for each sample.
-    pub logits: Vec<Vec<f64>>,
-    /// The largest magnitude among them.
-    pub max_abs: f64,
 }
 
 impl Logits {
@@ -122,7 +130,7 @@ mod tests {
 
     #[test]
     fn fixtures_hold_together() {
-        for name in ["lenet5", "resnet20_cifar"] {
+        for name in TRAINED {
             let fixture = Fixture::load(name);
             assert_eq!(fixture.name, name);
             let training = &fixture.training;

@@ -11,17 +11,21 @@ import json
 import pathlib
 import sys
 
-NAMES = ["lenet5", "resnet20_cifar"]
+NAMES = """lenet5 resnet20_cifar resnet18 densenet121 googlenet_aux mobilenet_v3_small efficientnet_b0""".split()
 
 
 def inference(parity, resolution):
     case = next(case for case in parity["cases"] if case["case"] == resolution)
-    return {
+    found = {
         "input_shape": case["input_shape"],
         "logits": case["logits"],
         "max_abs": case["max_abs"],
         "torch_f32_error": case["torch_f32_max_err_over_max_abs"],
     }
+    if outputs := case.get("aux_logits", {}):
+        one = lambda name, output: {"name": name, "logits": output["values"], "max_abs": output["max_abs"]}
+        found["auxiliary"] = [one(name, output) for name, output in outputs.items()]
+    return found
 
 
 def trajectory(one):
@@ -30,6 +34,7 @@ def trajectory(one):
         "losses": one["losses"],
         "torch_f32_losses": one["torch_f32_losses"],
         "param_l2": dict(one["param_l2_after_3_steps"]),
+        "running_stats": dict(one["running_stats_after_all_4_forwards"]),
     }
 
 
@@ -39,6 +44,7 @@ def training(train):
         "input_shape": train["input_shape"],
         "labels": train["labels"],
         "loss": train["loss_step0"],
+        "loss_parts": train["loss_parts_step0"],
         "total_grad_norm": train["total_grad_norm"],
         "torch_f32_grad_error": train["torch_f32"]["max_err_of_a_grad_norm_over_total_norm"],
         "grads": {name: numbers for name, *numbers in train["grads"]},

@@ -58,7 +58,7 @@ pub struct Trainer<E: Number = f32> {
     /// Of the loss: the logits' share, then the auxiliary ones'.
     shares: Vec<f64>,
     measures: Vec<Measure>,
-    /// The tensors as they were given: names and sizes, and counters of batches.
+    /// Names and sizes of the tensors, and the counters of batches as they were given; all else is in the executor.
     template: StateDict<E>,
     /// Steps since the beginning.
     steps: u64,
@@ -91,19 +91,19 @@ impl<E: Number> Trainer<E> {
         let plan = Arc::new(plan);
         let executor = backend.prepare(plan.clone(), Vec::new())?;
         let measures = vec![Measure::default(); shares.len()];
-        let (graph, template) = (graph.clone(), weights.clone());
+        let (graph, template) = (graph.clone(), weights.counters());
         let mut trainer =
             Trainer { graph, options, plan, executor, shares, measures, template, steps: 0, uncounted: 0 };
-        trainer.set_states();
+        trainer.set_states(weights);
         Ok(trainer)
     }
 
-    /// Parameters as in the template; optimizer and averages at their beginning.
-    fn set_states(&mut self) {
+    /// Parameters as given; optimizer and averages at their beginning.
+    fn set_states(&mut self, weights: &StateDict<E>) {
         for (index, state) in self.plan.states.iter().enumerate() {
             match state.content {
                 Content::Tensor(tensor) | Content::Average(tensor) => {
-                    self.executor.set_state(index, &self.template.tensors()[tensor].data);
+                    self.executor.set_state(index, &weights.tensors()[tensor].data);
                 }
                 Content::Optimizer(_, k) => {
                     let values = vec![E::of(self.options.optimizer.initial_state(k)); state.elements];
@@ -154,36 +154,28 @@ impl<E: Number> Trainer<E> {
 
     /// Parameters and running statistics.
     pub fn weights(&self) -> StateDict<E> {
-        self.collect(|content| match content {
-            Content::Tensor(tensor) => Some(tensor),
-            Content::Optimizer(..) | Content::Average(_) => None,
-        })
-    }
-
-    /// Their moving averages, where [`TrainerOptions::average`] asks for them.
-    pub fn averages(&self) -> Option<StateDict<E>> {
-        self.options.average?;
-        Some(self.collect(|content| match content {
-            Content::Average(tensor) => Some(tensor),
-            Content::Optimizer(..) | Content::Tensor(_) => None,
-        }))
-    }
-
-    fn collect(&self, pick: impl Fn(Content) -> Option<usize>) -> StateDict<E> {
         let mut weights = self.template.clone();
         for (index, state) in self.plan.states.iter().enumerate() {
-            if let Some(tensor) = pick(state.content)
-                && self.template.role(tensor) != Some(Role::Counter)
-            {
-                weights.tensor_mut(tensor).copy_from_slice(&self.executor.state(index));
-            }
-        }
-        for index in 0..weights.tensors().len() {
-            if weights.role(index) == Some(Role::Counter) {
-                weights.tensor_mut(index).iter_mut().for_each(|count| *count += E::of(self.uncounted as f64));
+            let Content::Tensor(tensor) = state.content else { continue };
+            if weights.role(tensor) == Some(Role::Counter) {
+                weights.tensor_mut(tensor).iter_mut().for_each(|count| *count += E::of(self.uncounted as f64));
+            } else {
+                *weights.tensor_mut(tensor) = self.executor.state(index);
             }
         }
         weights
+    }
+
+    /// Their moving averages, where [`TrainerOptions::average`] asks for them. What takes no part in the loss is as it was.
+    pub fn averages(&self) -> Option<StateDict<E>> {
+        self.options.average?;
+        let mut averages = self.weights();
+        for (index, state) in self.plan.states.iter().enumerate() {
+            if let Content::Average(tensor) = state.content {
+                *averages.tensor_mut(tensor) = self.executor.state(index);
+            }
+        }
+        Some(averages)
     }
 
     /// Gradients of the last step by parameter, where [`TrainerOptions::keep_gradients`] asks for them; parameters that take

@@ -201,9 +201,26 @@ impl<E> StateDict<E> {
         Some(&mut self.tensors[at].data)
     }
 
-    /// The values of tensor number `index`, to change; panics beyond the last.
-    pub(crate) fn tensor_mut(&mut self, index: usize) -> &mut [E] {
+    /// The values of tensor number `index`, to replace; panics beyond the last.
+    pub(crate) fn tensor_mut(&mut self, index: usize) -> &mut Vec<E> {
         &mut self.tensors[index].data
+    }
+
+    /// The same tensors with the counters' values alone: the rest are in another's care.
+    pub(crate) fn counters(&self) -> Self
+    where
+        E: Clone,
+    {
+        let keep = |(tensor, role): (&NamedTensor<E>, &Role)| {
+            let data = if *role == Role::Counter { tensor.data.clone() } else { Vec::new() };
+            NamedTensor { name: tensor.name.clone(), shape: tensor.shape.clone(), data }
+        };
+        StateDict {
+            network: self.network.clone(),
+            tensors: self.tensors.iter().zip(&self.roles).map(keep).collect(),
+            roles: self.roles.clone(),
+            index: self.index.clone(),
+        }
     }
 
     /// What tensor number `index` is for; `None` beyond the last.

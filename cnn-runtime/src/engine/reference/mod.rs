@@ -25,8 +25,27 @@ use crate::kernels::linear::Linear;
 use crate::weights::Element;
 
 /// A type of numbers that the engine runs in: f32 or f64.
-pub trait Number: Float + Element {}
-impl<E: Float + Element> Number for E {}
+pub trait Number: Float + Element {
+    /// A machine of the portable back end.
+    #[doc(hidden)]
+    fn machine(plan: Arc<Plan>, constants: Vec<Vec<Self>>) -> Result<Box<dyn Executor<Self>>, EngineError>;
+}
+
+/// Not one implementation for all: this one is compiled here, with this crate's optimisations. A generic one would be
+/// compiled where it is used, unoptimised in a debug build.
+macro_rules! number {
+    ($type:ident) => {
+        impl Number for $type {
+            fn machine(plan: Arc<Plan>, constants: Vec<Vec<Self>>) -> Result<Box<dyn Executor<Self>>, EngineError> {
+                let constants = Tensors::of("the weights of a session", constants)?;
+                Ok(Box::new(Machine::new(plan, Arc::new(constants))?))
+            }
+        }
+    };
+}
+
+number!(f32);
+number!(f64);
 
 /// The back end of [`kernels`](crate::kernels): channels one behind the other, every processor, clarity over speed.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +100,6 @@ impl<E: Number> Backend<E> for Reference {
     }
 
     fn prepare(&self, plan: Arc<Plan>, constants: Vec<Vec<E>>) -> Result<Box<dyn Executor<E>>, EngineError> {
-        let constants = Tensors::of("the weights of a session", constants)?;
-        Ok(Box::new(Machine::new(plan, Arc::new(constants))?))
+        E::machine(plan, constants)
     }
 }

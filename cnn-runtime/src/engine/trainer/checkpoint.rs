@@ -49,7 +49,9 @@ impl<E: Number> Trainer<E> {
         self.uncounted = 0;
         for (index, (state, values)) in self.plan.states.iter().zip(&values).enumerate() {
             self.executor.set_state(index, values);
-            if let Content::Tensor(tensor) = state.content {
+            if let Content::Tensor(tensor) = state.content
+                && self.template.role(tensor) == Some(Role::Counter)
+            {
                 self.template.tensor_mut(tensor).copy_from_slice(values);
             }
         }

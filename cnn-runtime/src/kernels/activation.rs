@@ -11,6 +11,7 @@ use super::relu6::Relu6;
 use super::sigmoid::Sigmoid;
 use super::silu::Silu;
 use super::tanh::Tanh;
+use super::wide::wide;
 use super::{Float, expect_len};
 
 /// A function of single values.
@@ -182,7 +183,7 @@ impl Activation {
 
     /// Applies the function in place, on this thread.
     pub fn apply<E: Float>(&self, values: &mut [E]) {
-        with_function!(Some(*self), |f| values.iter_mut().for_each(|x| *x = f.value(*x)));
+        with_function!(Some(*self), |f| wide(|| values.iter_mut().for_each(|x| *x = f.value(*x))));
     }
 
     /// Multiplies `dy` by the slope, on this thread: the gradient with respect to what went in.
@@ -195,8 +196,8 @@ impl Activation {
         with_function!(Some(*self), |f| {
             let pairs = dy.iter_mut().zip(values);
             match kept {
-                Kept::Input => pairs.for_each(|(dy, &x)| *dy *= f.slope(x)),
-                Kept::Output => pairs.for_each(|(dy, &y)| *dy *= f.slope_at_value(y)),
+                Kept::Input => wide(|| pairs.for_each(|(dy, &x)| *dy *= f.slope(x))),
+                Kept::Output => wide(|| pairs.for_each(|(dy, &y)| *dy *= f.slope_at_value(y))),
             }
         });
     }

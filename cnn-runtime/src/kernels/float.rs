@@ -2,6 +2,7 @@ use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use super::DynKernel;
+use super::exp;
 use super::product::{self, Tile};
 
 /// An element type of the kernels: f32 or f64.
@@ -53,7 +54,7 @@ pub trait Float:
 }
 
 macro_rules! float {
-    ($type:ident, $erfc:path, $tiles:path, $forward:ident, $backward:ident) => {
+    ($type:ident, $exp:path, $tanh:path, $erfc:path, $tiles:path, $forward:ident, $backward:ident) => {
         impl Float for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -65,14 +66,16 @@ macro_rules! float {
             fn double(self) -> f64 {
                 f64::from(self)
             }
+            #[inline(always)]
             fn exp(self) -> Self {
-                $type::exp(self)
+                $exp(self)
             }
             fn sqrt(self) -> Self {
                 $type::sqrt(self)
             }
+            #[inline(always)]
             fn tanh(self) -> Self {
-                $type::tanh(self)
+                $tanh(self)
             }
             fn erfc(self) -> Self {
                 $erfc(self)
@@ -97,5 +100,5 @@ macro_rules! float {
     };
 }
 
-float!(f32, libm::erfcf, product::f32_tiles, forward_f32, backward_f32);
-float!(f64, libm::erfc, product::f64_tiles, forward_f64, backward_f64);
+float!(f32, exp::exp, exp::tanh, libm::erfcf, product::f32_tiles, forward_f32, backward_f32);
+float!(f64, f64::exp, f64::tanh, libm::erfc, product::f64_tiles, forward_f64, backward_f64);

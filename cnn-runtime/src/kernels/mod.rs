@@ -11,6 +11,7 @@
 
 pub mod activation;
 pub mod elementwise;
+mod exp;
 mod float;
 mod norm;
 mod parallel;
@@ -67,6 +68,7 @@ pub mod zero;
 pub(crate) mod testing;
 
 pub use float::Float;
+pub(crate) use parallel::{sum, sum_of};
 
 /// A differentiable operation `y = f(inputs)`; which inputs there are, in which order, its descriptor says.
 pub trait Kernel {

@@ -52,12 +52,12 @@ pub(super) fn groups<E: Send>(y: &mut [E], cost: usize, f: impl Fn(usize, &mut [
 }
 
 /// The sum in f64, of sixteen sums that need not wait for one another.
-pub(super) fn sum<E: Float>(x: &[E]) -> f64 {
+pub(crate) fn sum<E: Float>(x: &[E]) -> f64 {
     sum_of(x, x, |x, _| x.double())
 }
 
 /// The sum of `f(a[i], b[i])`, as [`sum`]'s.
-pub(super) fn sum_of<E: Float>(a: &[E], b: &[E], f: impl Fn(E, E) -> f64) -> f64 {
+pub(crate) fn sum_of<E: Float>(a: &[E], b: &[E], f: impl Fn(E, E) -> f64) -> f64 {
     const LANES: usize = 16;
     wide(|| {
         let mut sums = [0.0; LANES];

@@ -6,9 +6,9 @@ use super::memory::{Access, View, ViewMut};
 use super::{Number, conv as conv_kernel, linear as linear_kernel};
 use crate::engine::operation::{Activation, ConvShape, LayerGradient, LinearShape, WeightForm};
 use crate::engine::plan::{Start, Step};
-use crate::kernels::Kernel;
 use crate::kernels::activation::Kept;
 use crate::kernels::conv::weight::{STANDARDIZATION_EPS, Standardize};
+use crate::kernels::{Kernel, sum as channel_sum, sum_of};
 
 pub(super) fn conv_input<E: Number>(access: &Access<E>, step: &Step, shape: &ConvShape) {
     let (weight, dy) = (access.view(step.inputs[0]).all(), access.view(step.inputs[1]));
@@ -67,7 +67,7 @@ pub(super) fn bias<E: Number>(access: &Access<E>, step: &Step) {
     let mut dbias = sum(access, &step.outputs[0]);
     let plane = dy.len / dbias.len().max(1);
     dbias.each(1, |_, channel, dbias| {
-        let channel = |sample| dy.plane(sample, channel, plane).iter().map(|dy| dy.double()).sum::<f64>();
+        let channel = |sample| channel_sum(dy.plane(sample, channel, plane));
         dbias[0] += E::of((0..dy.samples).map(channel).sum());
     });
 }
@@ -88,8 +88,8 @@ pub(super) fn gate<E: Number>(access: &Access<E>, step: &Step) {
     let mut dgate = sum(access, &step.outputs[0]);
     let plane = x.len / dgate.len().max(1);
     dgate.each(1, |sample, c, dgate| {
-        let products = x.plane(sample, c, plane).iter().zip(dy.plane(sample, c, plane));
-        dgate[0] += E::of(products.map(|(x, dy)| x.double() * dy.double()).sum());
+        let (x, dy) = (x.plane(sample, c, plane), dy.plane(sample, c, plane));
+        dgate[0] += E::of(sum_of(x, dy, |x, dy| x.double() * dy.double()));
     });
 }
 

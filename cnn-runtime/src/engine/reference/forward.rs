@@ -97,7 +97,8 @@ pub(super) fn affine<E: Number>(access: &Access<E>, step: &Step, activation: Opt
     if target.start == Start::Input(0) {
         let mut y = access.view_mut(target.operand);
         y.each(plane, |_, c, y| {
-            y.iter_mut().for_each(|y| *y = *y * scale[c] + shift[c]);
+            let (scale, shift) = (scale[c], shift[c]);
+            y.iter_mut().for_each(|y| *y = *y * scale + shift);
             activation.iter().for_each(|activation| activation.apply(y));
         });
         return;
@@ -107,10 +108,11 @@ pub(super) fn affine<E: Number>(access: &Access<E>, step: &Step, activation: Opt
     let mut y = if onto { sum(access, target) } else { access.view_mut(target.operand) };
     y.each(plane, |sample, c, y| {
         let x = x.plane(sample, c, plane);
+        let (scale, shift) = (scale[c], shift[c]);
         if onto {
-            y.iter_mut().zip(x).for_each(|(y, &x)| *y += x * scale[c] + shift[c]);
+            y.iter_mut().zip(x).for_each(|(y, &x)| *y += x * scale + shift);
         } else {
-            y.iter_mut().zip(x).for_each(|(y, &x)| *y = x * scale[c] + shift[c]);
+            y.iter_mut().zip(x).for_each(|(y, &x)| *y = x * scale + shift);
         }
         activation.iter().for_each(|activation| activation.apply(y));
     });

@@ -1,6 +1,7 @@
 use super::{Affine, BnAct, Channel, LANES, RUN, Samples, add_up, add_up2, put};
 use crate::kernels::activation::{Function, with_function};
 use crate::kernels::parallel::Shared;
+use crate::kernels::wide::wide;
 use crate::kernels::{Float, expect_len};
 
 /// How the slope of the activation is found.
@@ -132,8 +133,10 @@ impl<E: Float> Task<'_, E> {
         let (mut sums, mut dots) = ([0.0; LANES], [0.0; LANES]);
         // dx keeps dz between the two passes, unless it is needed for what is there already
         self.for_runs(f, true, |x, dz, dx| {
-            add_up(&mut sums, dz, E::double);
-            add_up2(&mut dots, x, dz, |x, dz| (x - self.channel.mean).double() * dz.double());
+            wide(|| {
+                add_up(&mut sums, dz, E::double);
+                add_up2(&mut dots, x, dz, |x, dz| (x - self.channel.mean).double() * dz.double());
+            });
             if !self.accumulate_dx {
                 dx.copy_from_slice(dz);
             }
@@ -154,7 +157,7 @@ impl<E: Float> Task<'_, E> {
             for (from, to) in self.bn.planes(self.c, self.x.stride).zip(self.bn.planes(self.c, self.dx.stride)) {
                 // SAFETY: this task alone has the channel, and samples do not overlap.
                 let dx = unsafe { self.dx.data.part(to, self.bn.plane) };
-                dx.iter_mut().zip(&self.x.data[from..]).for_each(|(dx, &x)| *dx = value(x, *dx));
+                wide(|| dx.iter_mut().zip(&self.x.data[from..]).for_each(|(dx, &x)| *dx = value(x, *dx)));
             }
         }
         (sum, dot)
@@ -176,7 +179,7 @@ impl<E: Float> Task<'_, E> {
                     Some(dy) => dz.copy_from_slice(&dy.data[at(dy.stride)..][..len]),
                     None => dz.copy_from_slice(dx),
                 }
-                self.chain(f, x, dz, at);
+                wide(|| self.chain(f, x, dz, at));
                 if let (true, Some(dresidual)) = (first, self.dresidual) {
                     // SAFETY: as for dx
                     let to = unsafe { dresidual.data.part(at(dresidual.stride), len) };
@@ -192,6 +195,7 @@ impl<E: Float> Task<'_, E> {
     }
 
     /// Multiplies dz by the slope of the activation.
+    #[inline(always)]
     fn chain(&self, f: &impl Function, x: &[E], dz: &mut [E], at: impl Fn(usize) -> usize) {
         let channel = self.channel;
         let pairs = dz.iter_mut().zip(x);

@@ -1,6 +1,7 @@
 use super::{Affine, BnAct, Channel, LANES, Samples, add_up, put};
 use crate::kernels::activation::{Function, with_function};
 use crate::kernels::parallel::Shared;
+use crate::kernels::wide::wide;
 use crate::kernels::{Float, expect_len};
 
 /// Statistics that inference uses, moved towards those of the batch: `running = (1 - momentum) running + momentum batch`,
@@ -89,7 +90,7 @@ impl BnAct {
                         Addend::At(&data[at..at + self.plane])
                     }
                 };
-                with_function!(self.activation, |f| plane(&f, channel, x, residual, y));
+                with_function!(self.activation, |f| wide(|| plane(&f, channel, x, residual, y)));
             }
         });
     }
@@ -98,13 +99,15 @@ impl BnAct {
     fn statistics<E: Float>(&self, x: Samples<&[E]>, channel: usize) -> (E, E) {
         let planes = || self.planes(channel, x.stride).map(|at| &x.data[at..at + self.plane]);
         let mut sums = [0.0; LANES];
-        planes().for_each(|x| add_up(&mut sums, x, E::double));
+        planes().for_each(|x| wide(|| add_up(&mut sums, x, E::double)));
         let mean = sums.iter().sum::<f64>() / self.count();
         let mut squares = [0.0; LANES];
         planes().for_each(|x| {
-            add_up(&mut squares, x, |x| {
-                let off = x.double() - mean;
-                off * off
+            wide(|| {
+                add_up(&mut squares, x, |x| {
+                    let off = x.double() - mean;
+                    off * off
+                });
             });
         });
         (E::of(mean), E::of(squares.iter().sum::<f64>() / self.count()))
@@ -119,6 +122,7 @@ enum Addend<'a, E> {
 }
 
 /// One channel of one sample.
+#[inline(always)]
 fn plane<E: Float>(f: &impl Function, channel: Channel<E>, x: &[E], residual: Addend<E>, y: &mut [E]) {
     let pairs = y.iter_mut().zip(x);
     match residual {

@@ -126,6 +126,7 @@ impl<E: Float> Channel<E> {
 const LANES: usize = 8;
 
 /// `sums[i % LANES] += f(x[i])`
+#[inline(always)]
 fn add_up<E: Float>(sums: &mut [f64; LANES], x: &[E], f: impl Fn(E) -> f64) {
     let (runs, rest) = x.as_chunks::<LANES>();
     for run in runs {
@@ -135,6 +136,7 @@ fn add_up<E: Float>(sums: &mut [f64; LANES], x: &[E], f: impl Fn(E) -> f64) {
 }
 
 /// `sums[i % LANES] += f(a[i], b[i])`
+#[inline(always)]
 fn add_up2<E: Float>(sums: &mut [f64; LANES], a: &[E], b: &[E], f: impl Fn(E, E) -> f64) {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     for (a, b) in a.iter().zip(b) {

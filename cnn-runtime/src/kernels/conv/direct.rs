@@ -1,102 +1,85 @@
 //! Depthwise convolution by loops: every output channel sees one input channel, number `o / out_group`.
 
-use std::ops::Range;
-
 use super::Conv;
+use super::strip::{BLOCK, MOST_TAPS, SPACE, Strip};
+use crate::kernels::wide::wide;
 use crate::kernels::window::{Axis, gather, scatter};
 use crate::kernels::{Float, parallel};
 
-/// The windows of one channel, slid over a map.
-struct Window<'a> {
-    rows: &'a Axis,
-    cols: &'a Axis,
+/// The expression with `$copy` bound to zeros on the stack, this many of them: small maps shall not pay for large ones.
+macro_rules! with_space {
+    ($len:expr, |$copy:ident| $body:expr) => {
+        match $len {
+            len @ ..=512 => {
+                let $copy = &mut [E::ZERO; 512][..len];
+                $body
+            }
+            len @ ..=1536 => {
+                let $copy = &mut [E::ZERO; 1536][..len];
+                $body
+            }
+            len => {
+                let $copy = &mut [E::ZERO; SPACE][..len];
+                $body
+            }
+        }
+    };
 }
 
-impl Window<'_> {
-    /// `y += weight * x` for one map, a row of outputs at a time so that it stays near; the weight's taps in reverse order
-    /// if `turned`.
-    fn correlate<E: Float>(&self, x: &[E], weight: &[E], turned: bool, y: &mut [E]) {
-        for (i, y) in y.chunks_exact_mut(self.cols.output).enumerate() {
-            for u in self.rows.taps(i) {
-                let line = &x[self.rows.at(i, u) * self.cols.input..][..self.cols.input];
-                let len = self.cols.kernel;
-                match turned {
-                    false => self.line(line, |v| weight[u * len + v], y),
-                    true => self.line(line, |v| weight[weight.len() - 1 - u * len - v], y),
+/// `y += weight * x` for one map; the weight's taps in reverse order if `turned`.
+fn correlate<E: Float>([rows, cols]: [&Axis; 2], x: &[E], weight: &[E], turned: bool, y: &mut [E]) {
+    let at = |tap: usize| weight[if turned { weight.len() - 1 - tap } else { tap }];
+    match Strip::new(rows, cols) {
+        Some(strip) => {
+            let mut weights = [E::ZERO; MOST_TAPS];
+            let weights = &mut weights[..weight.len()];
+            weights.iter_mut().enumerate().for_each(|(tap, to)| *to = at(tap));
+            with_space!(strip.len(), |copy| wide(|| by_blocks(&strip, x, weights, copy, y, cols.output)));
+        }
+        None => by_taps([rows, cols], x, at, y),
+    }
+}
+
+/// All taps of a block of outputs at once.
+#[inline(always)]
+fn by_blocks<E: Float>(strip: &Strip, x: &[E], weights: &[E], copy: &mut [E], y: &mut [E], width: usize) {
+    for (n, y) in y.chunks_mut(strip.outputs * width).enumerate() {
+        strip.fill(x, n * strip.outputs, copy);
+        for (i, y) in y.chunks_exact_mut(width).enumerate() {
+            for (n, y) in y.chunks_mut(BLOCK).enumerate() {
+                let mut sums = [E::ZERO; BLOCK];
+                for (tap, &w) in weights.iter().enumerate() {
+                    let x = strip.block(copy, tap, i, n * BLOCK);
+                    sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += w * x);
+                }
+                y.iter_mut().zip(&sums).for_each(|(y, &sum)| *y += sum);
+            }
+        }
+    }
+}
+
+/// Tap by tap along each row of outputs, for windows and maps of any size.
+fn by_taps<E: Float>([rows, cols]: [&Axis; 2], x: &[E], weight: impl Fn(usize) -> E, y: &mut [E]) {
+    for (i, y) in y.chunks_exact_mut(cols.output).enumerate() {
+        for u in rows.taps(i) {
+            let line = &x[rows.at(i, u) * cols.input..][..cols.input];
+            for v in 0..cols.kernel {
+                let (hit, w) = (cols.outputs(v), weight(u * cols.kernel + v));
+                if !hit.is_empty() {
+                    let x = &line[cols.at(hit.start, v)..];
+                    gather(&mut y[hit], x, cols.stride, |y, &x| *y += w * x);
                 }
             }
-        }
-    }
-
-    /// One row of the window along one row of inputs.
-    fn line<E: Float>(&self, x: &[E], weight: impl Fn(usize) -> E + Copy, y: &mut [E]) {
-        match (self.cols.kernel, self.cols.stride, self.cols.dilation) {
-            (3, 1, 1) => fused::<E, 3, 1>(self.cols, x, weight, y),
-            (3, 2, 1) => fused::<E, 3, 2>(self.cols, x, weight, y),
-            (5, 1, 1) => fused::<E, 5, 1>(self.cols, x, weight, y),
-            (5, 2, 1) => fused::<E, 5, 2>(self.cols, x, weight, y),
-            (7, 1, 1) => fused::<E, 7, 1>(self.cols, x, weight, y),
-            _ => (0..self.cols.kernel).for_each(|v| tap(self.cols, self.cols.outputs(v), x, v, weight(v), y)),
-        }
-    }
-}
-
-/// `y[j] += w * x[..]` for the outputs that lie within `outputs`.
-fn tap<E: Float>(cols: &Axis, outputs: Range<usize>, x: &[E], v: usize, w: E, y: &mut [E]) {
-    if !outputs.is_empty() {
-        let x = &x[cols.at(outputs.start, v)..];
-        gather(&mut y[outputs], x, cols.stride, |y, &x| *y += w * x);
-    }
-}
-
-/// All taps of a row at once where all of them lie on inputs, one by one at the edges.
-fn fused<E: Float, const K: usize, const STRIDE: usize>(
-    cols: &Axis,
-    x: &[E],
-    weight: impl Fn(usize) -> E,
-    y: &mut [E],
-) {
-    let weights: [E; K] = std::array::from_fn(weight);
-    let start = cols.outputs(0).start;
-    let inner = start..cols.outputs(K - 1).end.max(start);
-    for (v, &w) in weights.iter().enumerate() {
-        let hit = cols.outputs(v);
-        tap(cols, hit.start..hit.end.min(inner.start), x, v, w, y);
-        tap(cols, hit.start.max(inner.end)..hit.end, x, v, w, y);
-    }
-    if inner.is_empty() {
-        return;
-    }
-    let x = &x[cols.at(inner.start, 0)..];
-    let inner = &mut y[inner];
-    // blocks of outputs that stay in registers while the taps pass
-    let (blocks, rest) = inner.as_chunks_mut::<BLOCK>();
-    for (n, y) in blocks.iter_mut().enumerate() {
-        let x = &x[n * BLOCK * STRIDE..][..(BLOCK - 1) * STRIDE + K];
-        let mut sums = *y;
-        for (v, &w) in weights.iter().enumerate() {
-            if STRIDE == 1 {
-                sums.iter_mut().zip(&x[v..v + BLOCK]).for_each(|(sum, &x)| *sum += w * x);
-            } else {
-                sums.iter_mut().zip(x[v..].iter().step_by(STRIDE)).for_each(|(sum, &x)| *sum += w * x);
-            }
-        }
-        *y = sums;
-    }
-    for (j, y) in (blocks.len() * BLOCK..).zip(rest) {
-        for (&w, &x) in weights.iter().zip(&x[j * STRIDE..]) {
-            *y += w * x;
         }
     }
 }
 
 /// `y += weight * x`
 pub(super) fn forward<E: Float>(conv: &Conv, x: &[E], weight: &[E], y: &mut [E]) {
-    let window = Window { rows: &conv.rows, cols: &conv.cols };
     parallel::rows(y, conv.out_plane(), |plane, y| {
         let (b, o) = (plane / conv.outputs, plane % conv.outputs);
         let weight = &weight[o * conv.taps()..][..conv.taps()];
-        window.correlate(input_plane(conv, x, b, o), weight, false, y);
+        correlate([&conv.rows, &conv.cols], input_plane(conv, x, b, o), weight, false, y);
     });
 }
 
@@ -109,7 +92,7 @@ pub(super) fn input_grad<E: Float>(conv: &Conv, weight: &[E], dy: &[E], dx: &mut
             let dy = &dy[(b * conv.outputs + o) * conv.out_plane()..][..conv.out_plane()];
             let weight = &weight[o * conv.taps()..][..conv.taps()];
             match &turned {
-                Some((rows, cols)) => Window { rows, cols }.correlate(dy, weight, true, dx),
+                Some((rows, cols)) => correlate([rows, cols], dy, weight, true, dx),
                 None => scatter_back(conv, weight, dy, dx),
             }
         }
@@ -134,18 +117,53 @@ fn scatter_back<E: Float>(conv: &Conv, weight: &[E], dy: &[E], dx: &mut [E]) {
 
 /// `dweight += sum over b, i, j of dy * x`
 pub(super) fn weight_grad<E: Float>(conv: &Conv, x: &[E], dy: &[E], dweight: &mut [E]) {
-    parallel::channels(dweight, conv.taps(), |o, dweight| {
-        for (u, dweight) in dweight.chunks_exact_mut(conv.cols.kernel).enumerate() {
-            match (conv.cols.kernel, conv.cols.stride, conv.cols.dilation) {
-                (3, 1, 1) => fused_sums::<E, 3, 1>(conv, x, dy, o, u, dweight),
-                (3, 2, 1) => fused_sums::<E, 3, 2>(conv, x, dy, o, u, dweight),
-                (5, 1, 1) => fused_sums::<E, 5, 1>(conv, x, dy, o, u, dweight),
-                (5, 2, 1) => fused_sums::<E, 5, 2>(conv, x, dy, o, u, dweight),
-                (7, 1, 1) => fused_sums::<E, 7, 1>(conv, x, dy, o, u, dweight),
-                _ => dweight.iter_mut().enumerate().for_each(|(v, dw)| *dw += tap_sum(conv, x, dy, o, u, v)),
+    let strip = Strip::new(&conv.rows, &conv.cols);
+    parallel::channels(dweight, conv.taps(), |o, dweight| match &strip {
+        Some(strip) => with_space!(strip.len(), |copy| wide(|| sums_by_blocks(conv, strip, x, dy, o, copy, dweight))),
+        None => {
+            for (tap, dw) in dweight.iter_mut().enumerate() {
+                *dw += tap_sum(conv, x, dy, o, tap / conv.cols.kernel, tap % conv.cols.kernel);
             }
         }
     });
+}
+
+/// The gradients of one channel's weights, all taps at once for a block of outputs.
+#[inline(always)]
+fn sums_by_blocks<E: Float>(
+    conv: &Conv,
+    strip: &Strip,
+    x: &[E],
+    dy: &[E],
+    o: usize,
+    copy: &mut [E],
+    dweight: &mut [E],
+) {
+    let width = conv.cols.output;
+    let mut totals = [0.0; MOST_TAPS];
+    for b in 0..conv.batch {
+        let mut sums = [[E::ZERO; BLOCK]; MOST_TAPS];
+        let sums = &mut sums[..dweight.len()];
+        let x = input_plane(conv, x, b, o);
+        let dy = &dy[(b * conv.outputs + o) * conv.out_plane()..][..conv.out_plane()];
+        for (n, dy) in dy.chunks(strip.outputs * width).enumerate() {
+            strip.fill(x, n * strip.outputs, copy);
+            for (i, dy) in dy.chunks_exact(width).enumerate() {
+                for (n, dy) in dy.chunks(BLOCK).enumerate() {
+                    let mut block = [E::ZERO; BLOCK];
+                    block[..dy.len()].copy_from_slice(dy);
+                    for (tap, sums) in sums.iter_mut().enumerate() {
+                        let x = strip.block(copy, tap, i, n * BLOCK);
+                        sums.iter_mut().zip(block.iter().zip(x)).for_each(|(sum, (&dy, &x))| *sum += dy * x);
+                    }
+                }
+            }
+        }
+        for (total, sums) in totals.iter_mut().zip(&*sums) {
+            *total += sums.iter().map(|sum| sum.double()).sum::<f64>();
+        }
+    }
+    dweight.iter_mut().zip(totals).for_each(|(dw, total)| *dw += E::of(total));
 }
 
 /// The gradient of one weight.
@@ -165,51 +183,6 @@ fn tap_sum<E: Float>(conv: &Conv, x: &[E], dy: &[E], o: usize, u: usize, v: usiz
     E::of(sum)
 }
 
-/// The gradients of one row of the window: x and dy are read once for all its taps.
-fn fused_sums<E: Float, const K: usize, const STRIDE: usize>(
-    conv: &Conv,
-    x: &[E],
-    dy: &[E],
-    o: usize,
-    u: usize,
-    dweight: &mut [E],
-) {
-    let cols = &conv.cols;
-    let start = cols.outputs(0).start;
-    let inner = start..cols.outputs(K - 1).end.max(start);
-    let whole = inner.start + inner.len() / LANES * LANES;
-    let mut totals = [0.0; K];
-    for b in 0..conv.batch {
-        let mut sums = [[E::ZERO; LANES]; K];
-        lines(conv, x, dy, b, o, u, |x, dy| {
-            let mut held = sums; // in registers
-            for j in (inner.start..whole).step_by(LANES) {
-                let x = &x[cols.at(j, 0)..][..(LANES - 1) * STRIDE + K];
-                let dy = &dy[j..][..LANES];
-                for (v, sums) in held.iter_mut().enumerate() {
-                    let pairs = sums.iter_mut().zip(dy);
-                    if STRIDE == 1 {
-                        pairs.zip(&x[v..v + LANES]).for_each(|((sum, &dy), &x)| *sum += dy * x);
-                    } else {
-                        pairs.zip(x[v..].iter().step_by(STRIDE)).for_each(|((sum, &dy), &x)| *sum += dy * x);
-                    }
-                }
-            }
-            sums = held;
-            for (v, sums) in sums.iter_mut().enumerate() {
-                let hit = cols.outputs(v);
-                for part in [hit.start..hit.end.min(inner.start), hit.start.max(whole)..hit.end] {
-                    for j in part {
-                        sums[j % LANES] += dy[j] * x[cols.at(j, v)];
-                    }
-                }
-            }
-        });
-        totals.iter_mut().zip(&sums).for_each(|(total, sums)| *total += parallel::sum(sums));
-    }
-    dweight.iter_mut().zip(totals).for_each(|(dw, total)| *dw += E::of(total));
-}
-
 /// `f(row of x, row of dy)` for every row of outputs of a map that row `u` of the window meets.
 fn lines<E: Float>(conv: &Conv, x: &[E], dy: &[E], b: usize, o: usize, u: usize, mut f: impl FnMut(&[E], &[E])) {
     let x = input_plane(conv, x, b, o);
@@ -222,9 +195,6 @@ fn lines<E: Float>(conv: &Conv, x: &[E], dy: &[E], b: usize, o: usize, u: usize,
 
 /// Sums that need not wait for one another.
 const LANES: usize = 8;
-
-/// Outputs that are computed together.
-const BLOCK: usize = 16;
 
 /// Adds the sum of `dy[i] * x[i stride]`, spread over the lanes.
 fn dot<E: Float>(sums: &mut [E; LANES], dy: &[E], x: &[E], stride: usize) {

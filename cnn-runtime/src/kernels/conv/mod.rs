@@ -14,6 +14,7 @@ mod direct;
 mod im2col;
 #[cfg(test)]
 mod speed;
+mod strip;
 #[cfg(test)]
 mod tests;
 pub mod weight;

@@ -31,9 +31,10 @@ impl<E: Number> Block<E> {
         let slack = ALIGNMENT / size_of::<E>();
         let failed = || EngineError::Memory { what, bytes: len.saturating_mul(size_of::<E>()) };
         let padded = if len == 0 { 0 } else { len.checked_add(slack).ok_or_else(failed)? };
-        let mut numbers: Vec<E> = Vec::new();
-        numbers.try_reserve_exact(padded).map_err(|_| failed())?;
-        numbers.resize(padded, E::ZERO);
+        // Asked for first, because `vec!` knows no failure; taken as zeros by `vec!`, which leaves pages untouched until they
+        // are used.
+        Vec::<E>::new().try_reserve_exact(padded).map_err(|_| failed())?;
+        let numbers = vec![E::ZERO; padded];
         let first = numbers.as_ptr().align_offset(ALIGNMENT).min(padded - len);
         Ok(Block { numbers, first, len })
     }

@@ -60,7 +60,7 @@ pub mod hrnet;
 
 pub mod convnext;
 
-//pub mod scaling;
+pub mod scaling;
 
 pub use alexnet::*;
 pub use convnext::*;

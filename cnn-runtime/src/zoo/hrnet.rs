@@ -8,7 +8,7 @@ crate::define! {
     use crate::zoo::resnet::basic;
     use crate::zoo::resnet::bottleneck;
 
-    /// HRNet-W18-C; `widths` from the highest resolution to the lowest. Wang et al. 2020. 21.3 M parameters, 4.3 G multiply-adds
+    /// HRNet-W18-C; `widths` from the highest resolution to the lowest. Wang et al. 2020.   21.3 M parameters, 4.3 G multiply-adds
     pub HRNetW18(classes = 1000, widths = [18, 36, 72, 144], modules = [1, 4, 3], units = 4): 3x224x224 -> classes;
     stem conv1: conv(64, 3, stride = 2, pad = 1, bias = false) -> bn1: bn -> relu                            @ 64x112x112;
          conv2: conv(64, 3, stride = 2, pad = 1, bias = false) -> bn2: bn -> relu                            @ 64x56x56;

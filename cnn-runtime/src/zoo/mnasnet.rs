@@ -25,7 +25,7 @@ crate::define! {
         mbconv(expand, kernel, stride, out) -> mbconv(expand, kernel, 1, out) * (layers - 1)
     }
 
-    /// MnasNet-B1; `width` multiplies the channels. Tan et al. 2019. 4.4 M parameters, 0.31 G multiply-adds
+    /// MnasNet-B1; `width` multiplies the channels. Tan et al. 2019.   4.4 M parameters, 0.31 G multiply-adds
     pub MnasNetB1(classes = 1000, width = 1.0, dropout = 0.2): 3x224x224 -> classes;
     stem layers: {
          conv(divisible(32 * width, 8), 3, stride = 2, pad = 1, bias = false) -> bn(momentum = 0.0003) -> relu   @ 32x112x112
@@ -66,7 +66,7 @@ crate::define! {
          conv_head: conv(1280, 1, bias = false) -> bn2: bn -> relu    @ 1280x7x7;
     head gap -> dropout(dropout) -> classifier: linear(classes);
 
-    /// MnasNet-B1 with timm's names and its momentum of 0.1.   4.4 M parameters, 0.31 G multiply-adds
+    /// MnasNet-B1 with timm's names and its momentum of 0.1. Tan et al. 2019.   4.4 M parameters, 0.31 G multiply-adds
     pub MnasNetB1Timm(classes = 1000, dropout = 0.2): 3x224x224 -> classes;
     stem conv_stem: conv(32, 3, stride = 2, pad = 1, bias = false) -> bn1: bn -> relu    @ 32x112x112;
     body blocks: {

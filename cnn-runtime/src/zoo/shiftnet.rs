@@ -29,7 +29,7 @@ crate::define! {
         csc(out, 2, first, kernel) -> csc(out, 1, rest, kernel) * (modules - 1)
     }
 
-    /// ShiftNet-A; `channels` leave the first convolution. Wu et al. 2018. 4.2 M parameters, 1.4 G multiply-adds
+    /// ShiftNet-A; `channels` leave the first convolution. Wu et al. 2018.   4.2 M parameters, 1.4 G multiply-adds
     pub ShiftNetA(classes = 1000, channels = 32): 3x224x224 -> classes;
     stem conv1: conv(channels, 7, stride = 2, pad = 3, bias = false)                   @ 32x112x112;
     //                channels       expansion   kernel modules

@@ -1,6 +1,6 @@
 //! ConvNeXt. Liu et al., "A ConvNet for the 2020s", 2022, table 9.
 //!
-//! As in torchvision, with one difference of names: the layer scale is `layer_scale.weight` of shape [C] here, and stands behind
+//! As in torchvision, with one difference of names: the layer scale is `layer_scale.weight`, a vector, here, and stands behind
 //! its block's other tensors.
 
 crate::define! {

@@ -12,7 +12,8 @@ import sys
 
 NAMES = """lenet5 alexnet vgg11 vgg16 googlenet googlenet_aux resnet18 resnet50 resnet101 resnet152
 resnet20_cifar resnet32_cifar resnet56_cifar resnet110_cifar resnet1001_cifar_full_preact
-densenet121 densenet161 densenet201 mobilenet_v3_small efficientnet_b0 regnet_x_400mf""".split()
+densenet121 densenet161 densenet201 shiftnet_a mnasnet_b1 mnasnet_b1_timm mobilenet_v3_small efficientnet_b0
+tf_efficientnet_b0 regnet_x_400mf regnet_y_400mf hrnet_w18""".split()
 
 
 def main():

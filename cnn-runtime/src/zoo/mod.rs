@@ -23,9 +23,17 @@
 //! | [`resnet_d2l`] | `ResNet18D2L` | Zhang et al. 2023 |
 //! | [`densenet`] | `DenseNet121`, `DenseNet161`, `DenseNet169`, `DenseNet201`, `DenseNet264`, `DenseNetK16` | Huang et al. 2017 |
 //! | [`densenet_cifar`] | `DenseNet40K12`, `DenseNet100K12`, `DenseNetBC100K12`, `DenseNetBC250K24`, `DenseNetBC190K40` | Huang et al. 2017 |
+//! | [`shiftnet`] | `ShiftNetA`, `ShiftNetB` | Wu et al. 2018 |
+//! | [`nasnet`] | `NASNetALarge` | Zoph et al. 2018 |
+//! | [`mnasnet`] | `MnasNetA1`, `MnasNetB1`; `MnasNetB1Timm` under timm's names | Tan et al. 2019 |
 //! | [`mobilenet_v3`] | `MobileNetV3Large`, `MobileNetV3Small` | Howard et al. 2019 |
-//! | [`efficientnet`] | `EfficientNetB0` | Tan & Le 2019 |
-//! | [`regnet`] | `RegNetX400MF` | Radosavovic et al. 2020 |
+//! | [`efficientnet`] | `EfficientNetB0` to `EfficientNetB7` | Tan & Le 2019 |
+//! | [`efficientnet_tf`] | `TfEfficientNetB0`, `EfficientNetL2`: TensorFlow's padding, timm's names | Tan & Le 2019, Xie et al. 2020 |
+//! | [`regnet`] | `RegNetX400MF` to `RegNetX32GF`, `RegNetY400MF` to `RegNetY128GF` | Radosavovic et al. 2020 |
+//! | [`hrnet`] | `HRNetW18` | Wang et al. 2020 |
+//! | [`convnext`] | `ConvNeXtTiny` | Liu et al. 2022 |
+//!
+//! [`scaling`] computes arguments: EfficientNet's compound scaling, also under limits, and RegNet's widths and depths.
 
 pub mod lenet;
 
@@ -56,6 +64,14 @@ pub mod resnet_d2l;
 pub mod densenet;
 
 pub mod densenet_cifar;
+pub mod shiftnet;
+
+pub mod nasnet;
+
+// Above mnasnet, which imports a block of it.
+pub mod efficientnet_tf;
+
+pub mod mnasnet;
 
 pub mod mobilenet_v3;
 
@@ -63,21 +79,33 @@ pub mod efficientnet;
 
 pub mod regnet;
 
+pub mod hrnet;
+
+pub mod convnext;
+
+pub mod scaling;
+
 pub use alexnet::*;
+pub use convnext::*;
 pub use densenet::*;
 pub use densenet_cifar::*;
 pub use efficientnet::*;
+pub use efficientnet_tf::*;
 pub use googlenet::*;
 pub use highway::*;
+pub use hrnet::*;
 pub use identity_mappings::*;
 pub use lenet::*;
 pub use lesion::*;
+pub use mnasnet::*;
 pub use mobilenet_v3::*;
+pub use nasnet::*;
 pub use regnet::*;
 pub use resnet::*;
 pub use resnet_cifar::*;
 pub use resnet_d2l::*;
 pub use resnext::*;
+pub use shiftnet::*;
 pub use stochastic_depth::*;
 pub use vgg::*;
 pub use wide_resnet::*;
@@ -147,10 +175,41 @@ pub const ALL: &[(&str, &str)] = &[
     ("densenet_bc_100_k12", DenseNetBC100K12),
     ("densenet_bc_250_k24", DenseNetBC250K24),
     ("densenet_bc_190_k40", DenseNetBC190K40),
+    ("shiftnet_a", ShiftNetA),
+    ("shiftnet_b", ShiftNetB),
+    ("nasnet_a_large", NASNetALarge),
+    ("mnasnet_a1", MnasNetA1),
+    ("mnasnet_b1", MnasNetB1),
+    ("mnasnet_b1_timm", MnasNetB1Timm),
     ("mobilenet_v3_large", MobileNetV3Large),
     ("mobilenet_v3_small", MobileNetV3Small),
     ("efficientnet_b0", EfficientNetB0),
+    ("efficientnet_b1", EfficientNetB1),
+    ("efficientnet_b2", EfficientNetB2),
+    ("efficientnet_b3", EfficientNetB3),
+    ("efficientnet_b4", EfficientNetB4),
+    ("efficientnet_b5", EfficientNetB5),
+    ("efficientnet_b6", EfficientNetB6),
+    ("efficientnet_b7", EfficientNetB7),
+    ("efficientnet_l2", EfficientNetL2),
+    ("tf_efficientnet_b0", TfEfficientNetB0),
     ("regnet_x_400mf", RegNetX400MF),
+    ("regnet_x_800mf", RegNetX800MF),
+    ("regnet_x_1_6gf", RegNetX1600MF),
+    ("regnet_x_3_2gf", RegNetX3200MF),
+    ("regnet_x_8gf", RegNetX8GF),
+    ("regnet_x_16gf", RegNetX16GF),
+    ("regnet_x_32gf", RegNetX32GF),
+    ("regnet_y_400mf", RegNetY400MF),
+    ("regnet_y_800mf", RegNetY800MF),
+    ("regnet_y_1_6gf", RegNetY1600MF),
+    ("regnet_y_3_2gf", RegNetY3200MF),
+    ("regnet_y_8gf", RegNetY8GF),
+    ("regnet_y_16gf", RegNetY16GF),
+    ("regnet_y_32gf", RegNetY32GF),
+    ("regnet_y_128gf", RegNetY128GF),
+    ("hrnet_w18", HRNetW18),
+    ("convnext_tiny", ConvNeXtTiny),
 ];
 
 /// Every block that the papers' files export: its name, and its source, which stands alone.
@@ -163,5 +222,7 @@ pub const BLOCKS: &[(&str, &str)] = &[
     ("transition", densenet::transition!()),
     ("vgg", vgg::vgg!()),
     ("vgg_head", vgg::vgg_head!()),
+    ("csc", shiftnet::csc!()),
     ("x_block", regnet::x_block!()),
+    ("convnext_block", convnext::convnext_block!()),
 ];

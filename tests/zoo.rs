@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cnn_lang::graph::Graph;
+use cnn_lang::graph::{Graph, Shape};
 use cnn_runtime::{Architecture, zoo};
 
 /// Name; learned numbers; running statistics and counters; multiply-adds of convolutions and linear layers for one sample.
@@ -24,46 +24,48 @@ const REFERENCE: &[(&str, u64, u64, u64)] = &[
     ("googlenet",                       6_624_904,  14_617,  1_498_376_192),
     // Its auxiliary classifiers' multiply-adds stand apart.
     ("googlenet_aux",                  13_004_888,  15_131,  1_498_376_192),
-    ("highway_cnn",                         167_690,       0,     75_202_880),
+    ("highway_cnn",                       167_690,       0,     75_202_880),
     ("resnet18",                       11_689_512,   9_620,  1_814_073_344),
     ("resnet34",                       21_797_672,  17_060,  3_663_761_408),
     ("resnet50",                       25_557_032,  53_173,  4_089_184_256),
     ("resnet101",                      44_549_160, 105_448,  7_801_405_440),
     ("resnet152",                      60_192_808, 151_579, 11_513_626_624),
-    ("plain18_imagenet",                 11_515_688,   7_825,  1_794_805_760),
-    ("plain34_imagenet",                 21_623_848,  15_265,  3_644_493_824),
+    ("plain18_imagenet",               11_515_688,   7_825,  1_794_805_760),
+    ("plain34_imagenet",               21_623_848,  15_265,  3_644_493_824),
     ("resnet20_cifar",                    269_722,   1_395,     40_551_040),
     ("resnet32_cifar",                    464_154,   2_303,     68_862_592),
     ("resnet44_cifar",                    658_586,   3_211,     97_174_144),
     ("resnet56_cifar",                    853_018,   4_119,    125_485_696),
     ("resnet110_cifar",                 1_727_962,   8_205,    252_887_680),
-    ("resnet1202_cifar",                 19_421_274,  90_833,  2_829_238_912),
-    ("plain20_cifar",                       269_722,   1_395,     40_551_040),
-    ("plain56_cifar",                       853_018,   4_119,    125_485_696),
-    ("resnet110_cifar_bn_after_add",      1_727_962,   8_205,    252_887_680),
-    ("resnet110_cifar_relu_before_add",   1_727_962,   8_205,    252_887_680),
-    ("resnet110_cifar_relu_only_preact",   1_727_962,   8_205,    252_887_680),
-    ("resnet110_cifar_full_preact",       1_727_962,   8_205,    252_887_680),
-    ("resnet164_cifar_original",          1_704_154,  25_286,    247_646_720),
-    ("resnet164_cifar_bn_after_add",      1_703_258,  24_387,    247_646_720),
-    ("resnet164_cifar_relu_before_add",   1_704_154,  25_286,    247_646_720),
-    ("resnet164_cifar_relu_only_preact",   1_704_154,  25_286,    247_646_720),
-    ("resnet164_cifar_full_preact",       1_703_258,  24_387,    247_646_720),
+    ("resnet1202_cifar",               19_421_274,  90_833,  2_829_238_912),
+    ("plain20_cifar",                     269_722,   1_395,     40_551_040),
+    ("plain56_cifar",                     853_018,   4_119,    125_485_696),
+    ("resnet110_cifar_bn_after_add",    1_727_962,   8_205,    252_887_680),
+    ("resnet110_cifar_relu_before_add", 1_727_962,   8_205,    252_887_680),
+    ("resnet110_cifar_relu_only_preact",1_727_962,   8_205,    252_887_680),
+    ("resnet110_cifar_full_preact",     1_727_962,   8_205,    252_887_680),
+    ("resnet164_cifar_original",        1_704_154,  25_286,    247_646_720),
+    ("resnet164_cifar_bn_after_add",    1_703_258,  24_387,    247_646_720),
+    ("resnet164_cifar_relu_before_add", 1_704_154,  25_286,    247_646_720),
+    ("resnet164_cifar_relu_only_preact",1_704_154,  25_286,    247_646_720),
+    ("resnet164_cifar_full_preact",     1_703_258,  24_387,    247_646_720),
     ("resnet1001_cifar_full_preact",   10_327_706, 150_216,  1_490_995_712),
-    ("resnet110_cifar_stochdepth_test",   1_727_962,   8_205,    252_887_680),
-    ("resnet56_cifar_lesion",               853_018,   4_119,    111_329_920),
-    ("resnet56_cifar_lesion_downsample",     853_018,   4_119,    121_946_752),
-    ("wrn_28_10",                        36_479_194,  17_977,  5_243_328_768),
-    ("wrn_16_4",                          2_748_890,   3_629,    392_612_352),
-    ("wide_resnet50_2",                  68_883_240,  68_277, 11_398_021_120),
-    ("wide_resnet101_2",                126_886_696, 137_960, 22_753_050_624),
-    ("resnext50_32x4d",                  25_028_904,  68_277,  4_230_479_872),
-    ("resnext101_32x8d",                 88_791_336, 202_984, 16_414_015_488),
-    ("resnext101_64x4d",                 83_455_272, 202_984, 15_460_270_080),
-    ("resnext_block_a",                      71_168,   1_027,      2_525_184),
-    ("resnext_block_b",                      71_168,   1_027,      2_525_184),
-    ("resnext_block_c",                      71_168,   1_027,      2_525_184),
-    ("resnet18_d2l",                     11_178_378,   7_825,  1_734_890_496),
+    ("resnet110_cifar_stochdepth_test", 1_727_962,   8_205,    252_887_680),
+    ("resnet56_cifar_lesion",             853_018,   4_119,    111_329_920),
+    ("resnet56_cifar_lesion_downsample",  853_018,   4_119,    121_946_752),
+    ("wrn_28_10",                      36_479_194,  17_977,  5_243_328_768),
+    ("wrn_16_4",                        2_748_890,   3_629,    392_612_352),
+    ("wide_resnet50_2",                68_883_240,  68_277, 11_398_021_120),
+    ("wide_resnet101_2",              126_886_696, 137_960, 22_753_050_624),
+    ("resnext50_32x4d",                25_028_904,  68_277,  4_230_479_872),
+    ("resnext101_32x8d",               88_791_336, 202_984, 16_414_015_488),
+    ("resnext101_64x4d",               83_455_272, 202_984, 15_460_270_080),
+    // Its paths, and those of form b, normalise by themselves: a counter for each.
+    // Every path of the forms a and b normalises by itself: a counter for each.
+    ("resnext_block_a",                    71_168,   1_089,      2_525_184),
+    ("resnext_block_b",                    71_168,   1_089,      2_525_184),
+    ("resnext_block_c",                    71_168,   1_027,      2_525_184),
+    ("resnet18_d2l",                   11_178_378,   7_825,  1_734_890_496),
     ("densenet121",                     7_978_856,  83_769,  2_834_161_664),
     ("densenet161",                    28_681_000, 220_097,  7_727_907_072),
     ("densenet169",                    14_149_480, 158_569,  3_359_843_328),
@@ -173,16 +175,21 @@ fn names_equal_the_state_dict() {
     assert!(compared >= 12, "{} is incomplete: {compared} networks", folder.display());
 }
 
-/// Another head changes the last layer alone: every network takes `classes`.
+/// Another head changes the last layer alone: every network takes `classes`, but for single blocks, which deliver a map.
 #[test]
 fn every_network_takes_classes() {
+    let mut changed_heads = 0;
     for &(name, source) in zoo::ALL {
         let original = load(name, source);
+        if matches!(original.output_shape(), Shape::Map { .. }) {
+            continue;
+        }
         let changed = load(name, &format!("{source}\nOther = {}(classes = 7);", original.name));
         assert_eq!(changed.output_shape().elements(), 7, "{name}");
         assert_eq!(changed.tensors().len(), original.tensors().len(), "{name}");
+        changed_heads += 1;
     }
-    println!("{} networks with 7 classes", zoo::ALL.len());
+    println!("{changed_heads} networks with 7 classes");
 }
 
 cnn_runtime::network! {

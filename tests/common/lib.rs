@@ -6,5 +6,6 @@ pub mod fixture;
 pub mod gradients;
 pub mod layers;
 pub mod oracle;
+pub mod parts;
 pub mod random_graph;
 pub mod rule;

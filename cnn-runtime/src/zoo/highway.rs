@@ -15,7 +15,7 @@ crate::define! {
           }
     }
 
-    /// Three stages of highway layers. After Srivastava et al. 2015.  0.17 M parameters, 0.075 G multiply-adds
+    /// Three stages of highway layers. Srivastava et al. 2015.  0.17 M parameters, 0.075 G multiply-adds
     pub HighwayCNN(classes = 10, width = 32, layers = 3): 3x32x32 -> classes;
     stem conv1: conv(width, 3, pad = 1) -> relu                                               @ 32x32x32;
     body stage1: { highway * layers -> maxpool(2) }                                           @ 32x16x16;

@@ -25,7 +25,7 @@ crate::define! {
             { if bottleneck {
                 conv1: conv(width, 1, bias = false)                     -> bn1: bn -> relu
                 -> conv2: conv(width, 3, stride, pad = 1, bias = false) -> bn2: bn -> relu
-                -> conv3: conv(out, 1, bias = false)
+                -> conv3: conv(out, 1, bias = false)                    -> bn3: identity // its place among the tensors
             } else {
                 conv1: conv(width, 3, stride, pad = 1, bias = false) -> bn1: bn -> relu
                 -> conv2: conv(width, 3, pad = 1, bias = false)

@@ -30,7 +30,7 @@ crate::define! {
         }
     }
 
-    /// ResNet-56 without a unit of each stage. After Veit et al. 2016.  0.85 M parameters, 0.111 G multiply-adds
+    /// ResNet-56 without a unit of each stage. Veit et al. 2016.  0.85 M parameters, 0.111 G multiply-adds
     ///
     /// `cut` lists each stage's deleted units.
     pub ResNet56CifarLesion(classes = 10, n = 9, cut = [[3], [5], [2]]): 3x32x32 -> classes;
@@ -40,6 +40,6 @@ crate::define! {
          layer3: stage(64, 2, n, cut[2])                                                      @ 64x8x8;
     head gap -> fc: linear(classes);
 
-    /// ResNet-56 without the first unit that halves the map. After Veit et al. 2016.  0.85 M parameters, 0.122 G multiply-adds
+    /// ResNet-56 without the first unit that halves the map. Veit et al. 2016.  0.85 M parameters, 0.122 G multiply-adds
     pub ResNet56CifarLesionDownsample = ResNet56CifarLesion(cut = [[], [0], []]);
 }

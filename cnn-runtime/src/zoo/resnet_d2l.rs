@@ -5,9 +5,13 @@
 crate::define! {
     /// The residual unit of two convolutions.
     block residual(out, stride = 1) {
+        let projects = stride != 1 || in.channels != out;
         add {
-            { conv1: conv(out, 3, stride, pad = 1) -> bn1: bn -> relu -> conv2: conv(out, 3, pad = 1) -> bn2: bn };
-            { if stride != 1 || in.channels != out { conv3: conv(out, 1, stride) } };
+            { conv1: conv(out, 3, stride, pad = 1)
+              // The book lists all convolutions before the normalisations: their places among the tensors.
+              -> conv2: identity -> if projects { conv3: identity }
+              -> bn1: bn -> relu -> conv2: conv(out, 3, pad = 1) -> bn2: bn };
+            { if projects { conv3: conv(out, 1, stride) } };
         } -> relu
     }
 

@@ -32,8 +32,8 @@ crate::define! {
     /// WRN-16-4. Zagoruyko & Komodakis 2016.                   2.7 M parameters, 0.39 G multiply-adds
     pub WRN16_4 = WRN28_10(depth = 16, k = 4);
 
-    /// WRN-50-2-bottleneck. Zagoruyko & Komodakis 2016, table 8.   68.9 M parameters, 11.4 G multiply-adds
+    /// WRN-50-2-bottleneck. Table 8. Zagoruyko & Komodakis 2016.  68.9 M parameters, 11.4 G multiply-adds
     pub WideResNet50_2 = crate::zoo::ResNet50(width = 128);
-    /// A ResNet-101 with inner layers twice as wide, in the same way.  126.9 M parameters, 22.8 G multiply-adds
+    /// A ResNet-101 widened in the same way. Zagoruyko & Komodakis 2016.  126.9 M parameters, 22.8 G multiply-adds
     pub WideResNet101_2 = crate::zoo::ResNet50(units = [3, 4, 23, 3], width = 128);
 }

@@ -10,7 +10,8 @@ import json
 import pathlib
 import sys
 
-NAMES = """lenet5 alexnet vgg11 vgg16 googlenet googlenet_aux resnet18 resnet50 resnet101 resnet152
+NAMES = """lenet5 alexnet vgg11 vgg16 googlenet googlenet_aux
+googlenet_v1_paper googlenet_d2l bn_inception inception_v3 inception_v4 bit_r50x1 resnet18 resnet50 resnet101 resnet152
 resnet20_cifar resnet32_cifar resnet56_cifar resnet110_cifar resnet1001_cifar_full_preact
 densenet121 densenet161 densenet201 mobilenet_v3_small efficientnet_b0 regnet_x_400mf""".split()
 

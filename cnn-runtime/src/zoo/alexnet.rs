@@ -1,6 +1,6 @@
 //! AlexNet. Krizhevsky, Sutskever and Hinton, "ImageNet classification with deep convolutional neural networks", 2012,
 //! figure 2; and Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014, its single-column
-//! successor, as in torchvision.
+//! successor, as in torchvision. `D2L` is the form of Zhang, Lipton, Li and Smola, "Dive into deep learning", 2023.
 
 crate::define! {
     /// AlexNet of one column. Krizhevsky 2014.                61.1 M parameters, 0.71 G multiply-adds
@@ -37,8 +37,8 @@ crate::define! {
                        -> maxpool(3, stride = 2) }                                            @ 256x6x6;
     head flatten -> classifier: classifier(classes, dropout);
 
-    /// AlexNet with batch normalisation in place of the response's, in one column: the paper's widths.
-    ///                                                         62.4 M parameters, 1.14 G multiply-adds
+    /// AlexNet with batch normalisation in place of the response's, in one column of the same widths.
+    /// Krizhevsky et al. 2012.                                 62.4 M parameters, 1.14 G multiply-adds
     pub AlexNetBN(classes = 1000, dropout = 0.5): 3x224x224 -> classes;
     stem features: { conv(96,  11, stride = 4, pad = 2, bias = false) -> bn -> relu -> maxpool(3, stride = 2) }
                                                                                               @ 96x27x27;
@@ -48,8 +48,8 @@ crate::define! {
          features: { conv(256,  3, pad = 1, bias = false) -> bn -> relu -> maxpool(3, stride = 2) }   @ 256x6x6;
     head flatten -> classifier: classifier(classes, dropout);
 
-    /// AlexNet for one channel and ten classes, in one column without normalisation, as in Zhang et al., "Dive into deep
-    /// learning".                                              46.8 M parameters, 0.94 G multiply-adds
+    /// AlexNet for one channel and ten classes, in one column without normalisation.
+    /// Zhang et al. 2023.                                      46.8 M parameters, 0.94 G multiply-adds
     pub AlexNetD2L(classes = 10, dropout = 0.5): 1x224x224 -> classes;
     stem net: { conv(96,  11, stride = 4, pad = 1) -> relu -> maxpool(3, stride = 2) }        @ 96x26x26;
     body net: { conv(256,  5, pad = 2)             -> relu -> maxpool(3, stride = 2) }        @ 256x12x12;
@@ -58,10 +58,11 @@ crate::define! {
          net: { conv(256,  3, pad = 1)             -> relu -> maxpool(3, stride = 2) }        @ 256x5x5;
     head net: { flatten -> { linear(4096) -> relu -> dropout(dropout) } * 2 -> linear(classes) };
 
-    /// The same for ImageNet.                                  50.8 M parameters, 1.01 G multiply-adds
+    /// The same for ImageNet. Zhang et al. 2023.               50.8 M parameters, 1.01 G multiply-adds
     pub AlexNetD2LImageNet = AlexNetD2L(classes = 1000): 3x224x224;
 
-    /// Local response normalisation by itself, strong enough to be seen: behind a convolution of a few maps.
+    /// Local response normalisation by itself, strong enough to be seen, behind a convolution of a few maps.
+    /// Krizhevsky et al. 2012.                                 196 parameters, 12.1 K multiply-adds
     pub ResponseNorm(maps = 7): 3x8x8 -> [maps, 8, 8];
     body conv: conv(maps, 3, pad = 1) -> lrn: lrn(5, alpha = 2.0)                             @ [maps, 8, 8];
 }

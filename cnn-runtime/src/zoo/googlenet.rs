@@ -1,7 +1,8 @@
 //! GoogLeNet. Szegedy et al., "Going deeper with convolutions", 2015, table 1 and figure 3.
 //!
 //! [`GoogLeNet`] is torchvision's: batch normalisation (eps 1e-3) in place of local response normalisation, and 3×3
-//! windows where the paper has 5×5. [`GoogLeNetPaper`] is the paper's.
+//! windows where the paper has 5×5. [`GoogLeNetPaper`] is the paper's, `D2L` the form of Zhang, Lipton, Li
+//! and Smola, "Dive into deep learning", 2023.
 
 crate::define! {
     /// Convolution without bias, batch normalisation, ReLU: the layer of the Inception networks. The size stays where the
@@ -27,7 +28,7 @@ crate::define! {
           -> fc1: linear(1024) -> relu -> dropout(dropout) -> fc2: linear(classes)
     }
 
-    /// GoogLeNet, for inference.                               6.6 M parameters, 1.5 G multiply-adds
+    /// GoogLeNet, for inference. Szegedy et al. 2015.          6.6 M parameters, 1.5 G multiply-adds
     pub GoogLeNet(classes = 1000, auxiliary = false, dropout = 0.2, auxiliary_dropout = 0.7): 3x224x224 -> classes;
     stem conv1: basic_conv(64, 7, stride = 2)                                                 @ 64x112x112;
          maxpool1: maxpool(3, stride = 2, ceil = true)                                        @ 64x56x56;
@@ -52,7 +53,8 @@ crate::define! {
          };
          gap -> dropout(dropout) -> fc: linear(classes);
 
-    /// GoogLeNet with its auxiliary classifiers, for training. 13.0 M parameters, 1.5 G multiply-adds
+    /// GoogLeNet with its auxiliary classifiers, for training. Szegedy et al. 2015.
+    ///                                                        13.0 M parameters, 1.5 G multiply-adds
     pub GoogLeNetAux = GoogLeNet(auxiliary = true);
 
     /// Figure 2 (b) as printed: true 5×5 windows, no normalisation.
@@ -71,7 +73,8 @@ crate::define! {
           -> fc1: linear(1024) -> relu -> dropout(dropout) -> fc2: linear(classes)
     }
 
-    /// GoogLeNet as printed, with its auxiliary classifiers.  13.4 M parameters, 1.6 G multiply-adds
+    /// GoogLeNet as printed, with its auxiliary classifiers. Szegedy et al. 2015.
+    ///                                                        13.4 M parameters, 1.6 G multiply-adds
     pub GoogLeNetPaper(classes = 1000, auxiliary = true, dropout = 0.4, auxiliary_dropout = 0.7): 3x224x224 -> classes;
     stem conv1: conv(64, 7, stride = 2, pad = 3) -> relu                                      @ 64x112x112;
          maxpool(3, stride = 2, ceil = true) -> lrn(5)                                        @ 64x56x56;
@@ -95,8 +98,8 @@ crate::define! {
              -> aux { from after4d -> aux2: classifier_plain(classes, auxiliary_dropout) }
          };
 
-    /// GoogLeNet for one channel and ten classes, without normalisation and auxiliary classifiers, as in Zhang et al.,
-    /// "Dive into deep learning".                              6.0 M parameters, 0.28 G multiply-adds
+    /// GoogLeNet for one channel and ten classes, without normalisation and auxiliary classifiers.
+    /// Zhang et al. 2023.                                      6.0 M parameters, 0.28 G multiply-adds
     pub GoogLeNetD2L(classes = 10): 1x96x96 -> classes;
     stem net: { "0": { conv(64, 7, stride = 2, pad = 3) -> relu -> maxpool(3, stride = 2, pad = 1) } }   @ 64x24x24;
          net: { "1": { conv(64, 1) -> relu -> conv(192, 3, pad = 1) -> relu                   @ 192x24x24
@@ -115,10 +118,11 @@ crate::define! {
                     -> inception_plain(384, 192, 384, 48, 128, 128) } }                       @ 1024x3x3;
     head gap -> net: { "5": linear(classes) };
 
-    /// The same for ImageNet.                                  7.0 M parameters, 1.6 G multiply-adds
+    /// The same for ImageNet. Zhang et al. 2023.               7.0 M parameters, 1.6 G multiply-adds
     pub GoogLeNetD2LImageNet = GoogLeNetD2L(classes = 1000): 3x224x224;
 
-    /// The naive module: windows side by side, no reduction, so maps add up from module to module. Figure 2 (a).
+    /// The naive module: windows side by side, no reduction, so maps add up from module to module: figure 2 (a).
+    /// Szegedy et al. 2015.                                    3.5 K parameters, 0.5 M multiply-adds
     pub InceptionNaive(conv1 = 8, conv3 = 12, conv5 = 4): 16x12x12 -> [conv1 + conv3 + conv5 + 16, 12, 12];
     body concat {
              { b1: conv(conv1, 1)          -> relu };
@@ -128,6 +132,7 @@ crate::define! {
          };
 
     /// A module whose branches are equally wide, without activation behind the reductions.
+    /// Szegedy et al. 2015.                                   35.4 K parameters, 0.6 G multiply-adds
     pub InceptionUniform(maps = 32): 3x128x128 -> [4 * maps, 128, 128];
     body concat {
              branch1: { conv(maps, 1) -> relu };

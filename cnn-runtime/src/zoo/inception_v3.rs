@@ -89,6 +89,7 @@ crate::define! {
          Mixed_7b: figure7 -> Mixed_7c: figure7                                               @ 2048x8x8;
     head gap -> dropout(dropout) -> fc: linear(classes);
 
-    /// Inception v3 with its auxiliary classifier, for training. 27.2 M parameters, 5.7 G multiply-adds
+    /// Inception v3 with its auxiliary classifier, for training. Szegedy et al. 2016.
+    ///                                                        27.2 M parameters, 5.7 G multiply-adds
     pub InceptionV3Aux = InceptionV3(auxiliary = true);
 }

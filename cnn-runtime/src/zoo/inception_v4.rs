@@ -81,7 +81,7 @@ crate::define! {
         concat { conv: basic_conv(192, 3, stride = 2, pad = 0); maxpool(3, stride = 2); }
     }
 
-    /// Inception v4. Szegedy et al. 2017, figure 9.           42.7 M parameters, 12.3 G multiply-adds
+    /// Inception v4, figure 9. Szegedy et al. 2017.           42.7 M parameters, 12.3 G multiply-adds
     pub InceptionV4(classes = 1000, dropout = 0.2): 3x299x299 -> classes;
     stem features: { basic_conv(32, 3, stride = 2, pad = 0)                                   @ 32x149x149
                      -> basic_conv(32, 3, pad = 0) -> basic_conv(64, 3)                       @ 64x147x147
@@ -152,7 +152,7 @@ crate::define! {
         }
     }
 
-    /// Inception-ResNet-v2. Szegedy et al. 2017, figure 15.   55.8 M parameters, 13.2 G multiply-adds
+    /// Inception-ResNet-v2, figure 15. Szegedy et al. 2017.   55.8 M parameters, 13.2 G multiply-adds
     pub InceptionResNetV2(classes = 1000, dropout = 0.2, factors = [0.17, 0.1, 0.2]): 3x299x299 -> classes;
     stem conv2d_1a: basic_conv(32, 3, stride = 2, pad = 0)                                    @ 32x149x149;
          conv2d_2a: basic_conv(32, 3, pad = 0) -> conv2d_2b: basic_conv(64, 3)                @ 64x147x147;

@@ -1,7 +1,7 @@
 //! Network in network. Lin, Chen and Yan, "Network in network", 2014, figures 2 and 4.
 //!
 //! The small network that slides over the map is two 1×1 convolutions; classes are the averages of the last maps. Widths
-//! as in Zhang et al., "Dive into deep learning", which takes AlexNet's.
+//! as in Zhang, Lipton, Li and Smola, "Dive into deep learning", 2023, which takes AlexNet's.
 
 crate::define! {
     /// A convolution and the two layers of the network in it (mlpconv). Figure 1 (b).
@@ -22,6 +22,6 @@ crate::define! {
          net: { if dropout > 0.0 { dropout(dropout) } -> mlpconv(classes, 3, pad = 1) }       @ [classes, 5, 5];
     head gap;
 
-    /// The same for ImageNet.                                  7.4 M parameters, 0.97 G multiply-adds
+    /// The same for ImageNet. Lin et al. 2014.                 7.4 M parameters, 0.97 G multiply-adds
     pub NiND2LImageNet = NiND2L(classes = 1000): 3x224x224;
 }

@@ -15,7 +15,8 @@ cnn_runtime::network! {
     pub MobileNetV3Small = cnn_runtime::zoo::MobileNetV3Small: 3x64x64;
     pub EfficientNetB0 = cnn_runtime::zoo::EfficientNetB0: 3x64x64;
 
-    /// What the others do not hold: connections, rectangles, strides of their own, windows that hang over, vectors in joins.
+    /// What the others do not hold: connections, rectangles, strides of their own, windows that hang over, vectors in joins,
+    /// a scope that goes on behind another.
     pub Rest(classes = 3): 2x9x11 -> classes;
     stem conv(4, 3x1, pad = same, stride = 1x2, connect = [[0], [1], [0, 1], [1]])
          -> bn(affine = false, momentum = 0.3) -> dwconv(3, multiplier = 2, pad = 1)                       @ 8x9x6;
@@ -23,7 +24,7 @@ cnn_runtime::network! {
          -> conv(6, 1x3, dilation = 1x2, pad = [0, 0, 2, 2], groups = 3, std = true) -> zero(1) -> affine(bias = false)
          -> add { conv(6, 3, pad = 1, bias = false); identity; upsample(2) -> subsample(2); }              @ 6x5x3
          -> upsample(2, bilinear, align_corners = true) -> mul { identity; conv(1, 1); identity; };
-    head gap -> mul { identity; identity; select(2, 3); } -> shuffle(2) -> bn -> prelu
+    head gap -> mul { identity; identity; select(2, 3); } -> stem: { shuffle(2) -> bn } -> prelu
          -> concat { identity; linear(2, bias = false); } -> ln -> linear(classes);
 }
 

@@ -1,6 +1,7 @@
 //! The tensors of a graph against those of typed modules: initial values, both ways, files of either.
 
 use cnn_runtime::Architecture;
+use cnn_runtime::engine::{Session, SessionOptions};
 use cnn_runtime::prelude::*;
 use cnn_runtime::weights::{self, Element, StateDict, WeightsError};
 
@@ -13,6 +14,12 @@ cnn_runtime::network! {
     body dw: dwconv(3) -> gn: gn(4) -> ln: ln -> affine: affine(init = 0.1) -> scale: affine(bias = false, init = -2.0)
          -> std: conv(128, 3, bias = false, std = true) -> pixels: linear(64, pixelwise = true);
     head gap -> fc1: linear(600, bias = false) -> fc: linear(10);
+
+    /// Scopes that are opened again behind others, and one that only claims its place.
+    pub Reopened: 2x8x8 -> 3;
+    stem late: { identity } -> a: { conv(4, 3) -> bn } -> conv(4, 3) -> a: { conv(4, 1) };
+    body late: { bn -> c: conv(5, 1) } -> a: { last: conv(3, 1) };
+    head gap -> linear(3);
 
     /// Another head, another name, one layer less.
     pub Other: 8x8x8 -> 10;
@@ -56,6 +63,34 @@ where
 fn initial_values_are_those_of_typed_layers() {
     starts_alike::<f32>();
     starts_alike::<f64>();
+}
+
+/// By scope, not by the text: as PyTorch lists a module.
+#[test]
+fn scopes_stand_together_in_the_order_of_their_first_steps() {
+    let net = Cpu::seed_from_u64(1).build_module::<Reopened, f32>();
+    let graph = graph::<Reopened>();
+    let state = StateDict::from_module(&graph, &net).unwrap();
+    assert_eq!(state.tensors(), weights::named_tensors(&net), "the graph's order is the module's");
+    let names: Vec<&str> = state.tensors().iter().filter_map(|tensor| tensor.name.strip_suffix(".weight")).collect();
+    assert_eq!(names, ["late.1", "late.c", "a.0", "a.1", "a.2", "a.last", "stem.0", "head.1"]);
+    // What each tensor starts at goes by its own layer, in the order of the tensors.
+    let start = StateDict::<f32>::init(&graph, 3).unwrap();
+    for tensor in start.tensors().iter().filter(|tensor| tensor.name.ends_with(".weight")) {
+        let norm = ["late.1.weight", "a.1.weight"].contains(&tensor.name.as_str());
+        assert_eq!(tensor.data.iter().all(|&value| value == 1.0), norm, "{}", tensor.name);
+    }
+
+    let device = Cpu::default();
+    let x = device.sample_normal::<Rank4<2, 2, 8, 8>>();
+    let options = SessionOptions { batch: 2, ..Default::default() };
+    let mut session = Session::new(&graph, &state, options).unwrap();
+    session.run(&x.as_vec()).unwrap();
+    let (found, expected) = (session.output("logits").unwrap(), net.forward(x).as_vec());
+    for (found, expected) in found.iter().zip(&expected) {
+        assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+    }
+    assert_eq!(found.len(), expected.len());
 }
 
 #[test]

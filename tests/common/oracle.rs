@@ -15,6 +15,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
+
 use cnn_lang::graph::{Graph, NodeId};
 use cnn_runtime::kernels::Float;
 
@@ -155,5 +157,12 @@ fn step<E: Float>(
     let (gradients, input_gradient) = backward(graph, &trace, seeds);
     let running = std::mem::take(&mut trace.running);
     let outputs = outputs(graph, trace);
+    let order: HashMap<String, usize> =
+        graph.tensors().into_iter().enumerate().map(|(place, (name, _))| (name, place)).collect();
+    let sorted = |mut named: Named<E>| {
+        named.sort_by_key(|(name, _)| order[name]);
+        named
+    };
+    let (gradients, running) = (sorted(gradients), sorted(running));
     Step { loss, main_loss, auxiliary_losses, outputs, gradients, input_gradient, running }
 }

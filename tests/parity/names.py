@@ -10,7 +10,8 @@ import json
 import pathlib
 import sys
 
-NAMES = """lenet5 alexnet vgg11 vgg16 googlenet googlenet_aux resnet18 resnet50 resnet101 resnet152
+NAMES = """lenet5 alexnet vgg11 vgg16 googlenet googlenet_aux
+googlenet_v1_paper googlenet_d2l bn_inception inception_v3 inception_v4 bit_r50x1 resnet18 resnet50 resnet101 resnet152
 resnet20_cifar resnet32_cifar resnet56_cifar resnet110_cifar resnet1001_cifar_full_preact
 highway_cnn resnet110_cifar_full_preact resnet164_cifar_original wrn_16_4 resnext50_32x4d
 densenet121 densenet161 densenet201 densenet_bc_100_k12 shiftnet_a mnasnet_b1 mnasnet_b1_timm mobilenet_v3_small

@@ -139,10 +139,44 @@ impl Graph {
         node.inputs.iter().map(|&id| self.node(id).shape).collect()
     }
 
-    /// Every parameter and buffer under its full name, in PyTorch's order: by node, each node's in the order of the layer table.
+    /// Indices of all nodes in the order of their tensors, which is PyTorch's: scopes in the order of their first steps, each
+    /// together with all that is below it, wherever in the text that stands.
+    pub fn nodes_by_scope(&self) -> Vec<usize> {
+        let mut first = vec![usize::MAX; self.scopes.len()];
+        for (index, node) in self.nodes.iter().enumerate() {
+            let mut at = node.scope;
+            while first[at.0] == usize::MAX {
+                first[at.0] = index;
+                at = self.scopes[at.0].parent;
+            }
+        }
+        // How many scopes begin with this one. A scope stands behind the one around it.
+        let mut sizes = vec![1; self.scopes.len()];
+        for (index, scope) in self.scopes.iter().enumerate().skip(1).rev() {
+            sizes[scope.parent.0] += sizes[index];
+        }
+        let mut by_first: Vec<usize> = (1..self.scopes.len()).collect();
+        by_first.sort_by_key(|&index| (first[index], index));
+        // A scope's own tensors, then those below it.
+        let mut places = vec![0; self.scopes.len()];
+        let mut free = vec![1; self.scopes.len()];
+        for index in by_first {
+            let parent = self.scopes[index].parent.0;
+            places[index] = free[parent];
+            free[parent] += sizes[index];
+            free[index] = places[index] + 1;
+        }
+        let mut order: Vec<usize> = (0..self.nodes.len()).collect();
+        order.sort_by_key(|&index| places[self.nodes[index].scope.0]);
+        order
+    }
+
+    /// Every parameter and buffer under its full name, in PyTorch's order: [by scope](Self::nodes_by_scope), each layer's in
+    /// the order of the layer table.
     pub fn tensors(&self) -> Vec<(String, TensorSpec)> {
         let mut all = Vec::new();
-        for node in &self.nodes {
+        for index in self.nodes_by_scope() {
+            let node = &self.nodes[index];
             for tensor in node.op.tensors(&self.input_shapes(node)) {
                 all.push((format!("{}.{}", self.path(node.scope), tensor.name), tensor));
             }

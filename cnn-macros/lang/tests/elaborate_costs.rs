@@ -11,8 +11,8 @@ const LAYERS: &[(&str, &str, [u64; 4])] = &[
     ("3x8x8", "conv(4, 1x3, bias = false)", [4 * 3 * 3, 0, 4 * 8 * 6 * 9, 4 * 48 * 4]),
     ("4x8x8", "conv(6, 3, groups = 2, pad = 1)", [6 * 2 * 9 + 6, 0, 6 * 64 * 18, 6 * 64 * 4]),
     ("4x8x8", "dwconv(3, pad = 1, multiplier = 2)", [8 * 9 + 8, 0, 8 * 64 * 9, 8 * 64 * 4]),
-    // A table of connections is stored and computed as a full convolution.
-    ("2x4x4", "conv(2, 1, connect = [[0], [0, 1]])", [2 * 2 + 2, 0, 2 * 16 * 2, 2 * 16 * 4]),
+    // A table of connections is stored as a full convolution; its multiply-adds are those of the connections.
+    ("2x4x4", "conv(2, 1, connect = [[0], [0, 1]])", [2 * 2 + 2, 0, 16 * 3, 2 * 16 * 4]),
     ("5", "linear(7)", [5 * 7 + 7, 0, 35, 28]),
     ("5x2x2", "linear(7, bias = false, pixelwise = true)", [35, 0, 35 * 4, 28 * 4]),
     ("5x2x2", "bn", [10, 11, 0, 80]),

@@ -20,10 +20,10 @@ const RULES: &[(&str, &str, &str)] = &[
     ("each section counts by itself", "stem conv(2, 1); body conv(2, 1); head conv(2, 1);", "stem.0 body.0 head.0"),
     ("chains of a section count on", "body conv(2, 1); conv(2, 1);", "body.0 body.1"),
     ("a label stands at the root", "stem a: conv(2, 1);", "a"),
-    ("labelled layers use up no number", "stem conv(2, 1) -> a: conv(2, 1) -> conv(2, 1);", "stem.0 a stem.1"),
+    ("labelled layers use up no number", "stem conv(2, 1) -> a: conv(2, 1) -> conv(2, 1);", "stem.0 stem.1 a"),
     ("a label opens a scope", "stem a: { conv(2, 1) -> b: conv(2, 1) };", "a.0 a.b"),
     ("a label goes on where it stopped", "stem a: { conv(2, 1) }; body a: { conv(2, 1) };", "a.0 a.1"),
-    ("it goes on inside one chain too", "stem a: { conv(2, 1) } -> b: conv(2, 1) -> a: { conv(2, 1) };", "a.0 b a.1"),
+    ("it goes on inside one chain too", "stem a: { conv(2, 1) } -> b: conv(2, 1) -> a: { conv(2, 1) };", "a.0 a.1 b"),
     ("a block call opens a scope under its number", "stem unit;", "stem.0.0 stem.0.bn stem.0.conv"),
     ("a block call opens a scope under its label", "stem u: unit;", "u.0 u.bn u.conv"),
     ("calls count", "stem a: { unit -> relu -> unit };", "a.0.0 a.0.bn a.0.conv a.2.0 a.2.bn a.2.conv"),
@@ -44,6 +44,9 @@ const RULES: &[(&str, &str, &str)] = &[
     ("aux adds no level", "stem aux { conv(2, 1) } -> conv(2, 1);", "stem.0 stem.1"),
     ("its label is a scope", "stem a: aux { conv(2, 1) } -> conv(2, 1);", "a.0 stem.0"),
     ("a section's word can be a label", "stem stem: { conv(2, 1) } -> conv(2, 1);", "stem.0 stem.1"),
+    ("a scope's place is that of its first step", "stem a: { relu } -> conv(2, 1) -> a: { conv(2, 1) };", "a.1 stem.0"),
+    ("so is a section's", "stem b: conv(2, 1) -> conv(2, 1) -> a: { c: conv(2, 1) };", "b stem.0 a.c"),
+    ("scopes below a scope too", "stem a: { b: relu -> c: conv(2, 1) -> b: conv(2, 1) };", "a.b a.c"),
     ("a label may have nothing to name", "stem a: relu -> a: tanh -> a: conv(2, 1);", "a"),
 ];
 

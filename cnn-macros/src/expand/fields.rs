@@ -76,10 +76,11 @@ impl<'g> Tree<'g> {
         tree
     }
 
-    /// Layers with tensors, and the scopes around them in the order of the text.
+    /// Layers with tensors, and the scopes around them in the order of the graph's tensors.
     fn find_layers(&mut self) {
         let mut linked = vec![false; self.graph.scopes.len()];
-        for (index, node) in self.graph.nodes.iter().enumerate() {
+        for index in self.graph.nodes_by_scope() {
+            let node = &self.graph.nodes[index];
             let custom = matches!(node.op, Op::Custom { .. });
             if !custom && node.op.tensors(&self.graph.input_shapes(node)).is_empty() {
                 continue;

@@ -22,10 +22,11 @@ pub enum Mode {
 
 /// The forward pass of a network.
 pub fn lower(graph: &Graph, mode: Mode) -> Result<Program, EngineError> {
-    let mut first = Vec::with_capacity(graph.nodes.len());
+    let mut first = vec![0; graph.nodes.len()];
     let mut tensors = 0;
-    for node in &graph.nodes {
-        first.push(tensors);
+    for index in graph.nodes_by_scope() {
+        let node = &graph.nodes[index];
+        first[index] = tensors;
         tensors += node.op.tensors(&graph.input_shapes(node)).len();
     }
     let mut lowering = Lowering { graph, mode, first, program: Program::default(), values: Vec::new(), dropouts: 0 };

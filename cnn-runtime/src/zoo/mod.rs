@@ -8,10 +8,14 @@
 //!
 //! | file | networks | paper |
 //! |---|---|---|
-//! | [`lenet`] | `LeNet5` | LeCun et al. 1998 |
-//! | [`alexnet`] | `AlexNet` | Krizhevsky 2014 |
-//! | [`vgg`] | `VGG11`, `VGG13`, `VGG16`, `VGG19`, each with `BN` behind it too | Simonyan & Zisserman 2015 |
-//! | [`googlenet`] | `GoogLeNet`, `GoogLeNetAux` with auxiliary classifiers | Szegedy et al. 2015 |
+//! | [`lenet`] | `LeNet5`; `LeNet5Paper` as printed | LeCun et al. 1998 |
+//! | [`alexnet`] | `AlexNetPaper` with two columns, `AlexNetBN`, `AlexNetD2L`, `AlexNetD2LImageNet`; `AlexNet` of 2014; `ResponseNorm` alone | Krizhevsky et al. 2012, Krizhevsky 2014 |
+//! | [`nin`] | `NiND2L`, `NiND2LImageNet` | Lin et al. 2014 |
+//! | [`vgg`] | `VGG11`, `VGG13`, `VGG16`, `VGG19`, each with `BN` behind it too; `VGG11D2L`, `VGG11D2LSmall` | Simonyan & Zisserman 2015 |
+//! | [`googlenet`] | `GoogLeNet`, `GoogLeNetAux` with auxiliary classifiers, `GoogLeNetPaper` as printed, `GoogLeNetD2L`, `GoogLeNetD2LImageNet`; modules alone: `InceptionNaive`, `InceptionUniform` | Szegedy et al. 2015 |
+//! | [`bn_inception`] | `BNInception` | Ioffe & Szegedy 2015 |
+//! | [`inception_v3`] | `InceptionV3`, `InceptionV3Aux` with its auxiliary classifier | Szegedy et al. 2016 |
+//! | [`inception_v4`] | `InceptionV4`, `InceptionResNetV2` | Szegedy et al. 2017 |
 //! | [`highway`] | `HighwayCNN` | Srivastava et al. 2015 |
 //! | [`resnet`] | `ResNet18`, `ResNet34`, `ResNet50`, `ResNet101`, `ResNet152`; `Plain18`, `Plain34` without shortcuts | He et al. 2015 |
 //! | [`resnet_cifar`] | `ResNet20Cifar`, `ResNet32Cifar`, `ResNet44Cifar`, `ResNet56Cifar`, `ResNet110Cifar`, `ResNet1202Cifar`; `Plain20Cifar`, `Plain56Cifar` | He et al. 2015 |
@@ -30,6 +34,7 @@
 //! | [`efficientnet`] | `EfficientNetB0` to `EfficientNetB7` | Tan & Le 2019 |
 //! | [`efficientnet_tf`] | `TfEfficientNetB0`, `EfficientNetL2`: TensorFlow's padding, timm's names | Tan & Le 2019, Xie et al. 2020 |
 //! | [`regnet`] | `RegNetX400MF` to `RegNetX32GF`, `RegNetY400MF` to `RegNetY128GF` | Radosavovic et al. 2020 |
+//! | [`bit`] | `BiTR50x1`, `BiTR101x1`, `BiTR50x3`, `BiTR101x3`, `BiTR152x2`, `BiTR152x4` | Kolesnikov et al. 2020 |
 //! | [`hrnet`] | `HRNetW18` | Wang et al. 2020 |
 //! | [`convnext`] | `ConvNeXtTiny` | Liu et al. 2022 |
 //!
@@ -39,11 +44,19 @@ pub mod lenet;
 
 pub mod alexnet;
 
+pub mod nin;
+
 pub mod vgg;
 
 pub mod googlenet;
 
 pub mod highway;
+
+pub mod bn_inception;
+
+pub mod inception_v3;
+
+pub mod inception_v4;
 
 pub mod resnet;
 
@@ -77,6 +90,8 @@ pub mod mobilenet_v3;
 
 pub mod efficientnet;
 
+pub mod bit;
+
 pub mod regnet;
 
 pub mod hrnet;
@@ -86,6 +101,8 @@ pub mod convnext;
 pub mod scaling;
 
 pub use alexnet::*;
+pub use bit::*;
+pub use bn_inception::*;
 pub use convnext::*;
 pub use densenet::*;
 pub use densenet_cifar::*;
@@ -95,11 +112,14 @@ pub use googlenet::*;
 pub use highway::*;
 pub use hrnet::*;
 pub use identity_mappings::*;
+pub use inception_v3::*;
+pub use inception_v4::*;
 pub use lenet::*;
 pub use lesion::*;
 pub use mnasnet::*;
 pub use mobilenet_v3::*;
 pub use nasnet::*;
+pub use nin::*;
 pub use regnet::*;
 pub use resnet::*;
 pub use resnet_cifar::*;
@@ -113,7 +133,15 @@ pub use wide_resnet::*;
 /// Every network: the name by which programs know it, and its source, which stands alone.
 pub const ALL: &[(&str, &str)] = &[
     ("lenet5", LeNet5),
+    ("lenet5_1998", LeNet5Paper),
     ("alexnet", AlexNet),
+    ("alexnet_paper", AlexNetPaper),
+    ("alexnet_bn", AlexNetBN),
+    ("alexnet_d2l", AlexNetD2L),
+    ("alexnet_d2l_rgb1000", AlexNetD2LImageNet),
+    ("lrn_block", ResponseNorm),
+    ("nin_d2l", NiND2L),
+    ("nin_d2l_rgb1000", NiND2LImageNet),
     ("vgg11", VGG11),
     ("vgg13", VGG13),
     ("vgg16", VGG16),
@@ -122,9 +150,21 @@ pub const ALL: &[(&str, &str)] = &[
     ("vgg13_bn", VGG13BN),
     ("vgg16_bn", VGG16BN),
     ("vgg19_bn", VGG19BN),
+    ("vgg11_d2l", VGG11D2L),
+    ("vgg11_d2l_small", VGG11D2LSmall),
     ("googlenet", GoogLeNet),
     ("googlenet_aux", GoogLeNetAux),
     ("highway_cnn", HighwayCNN),
+    ("googlenet_v1_paper", GoogLeNetPaper),
+    ("googlenet_d2l", GoogLeNetD2L),
+    ("googlenet_d2l_rgb1000", GoogLeNetD2LImageNet),
+    ("inception_naive_block", InceptionNaive),
+    ("inception_module_uniform", InceptionUniform),
+    ("bn_inception", BNInception),
+    ("inception_v3", InceptionV3),
+    ("inception_v3_aux", InceptionV3Aux),
+    ("inception_v4", InceptionV4),
+    ("inception_resnet_v2", InceptionResNetV2),
     ("resnet18", ResNet18),
     ("resnet34", ResNet34),
     ("resnet50", ResNet50),
@@ -193,6 +233,12 @@ pub const ALL: &[(&str, &str)] = &[
     ("efficientnet_b7", EfficientNetB7),
     ("efficientnet_l2", EfficientNetL2),
     ("tf_efficientnet_b0", TfEfficientNetB0),
+    ("bit_r50x1", BiTR50x1),
+    ("bit_r101x1", BiTR101x1),
+    ("bit_r50x3", BiTR50x3),
+    ("bit_r101x3", BiTR101x3),
+    ("bit_r152x2", BiTR152x2),
+    ("bit_r152x4", BiTR152x4),
     ("regnet_x_400mf", RegNetX400MF),
     ("regnet_x_800mf", RegNetX800MF),
     ("regnet_x_1_6gf", RegNetX1600MF),
@@ -220,6 +266,10 @@ pub const BLOCKS: &[(&str, &str)] = &[
     ("dense_layer", densenet::dense_layer!()),
     ("dense_block", densenet::dense_block!()),
     ("transition", densenet::transition!()),
+    ("mlpconv", nin::mlpconv!()),
+    ("basic_conv", googlenet::basic_conv!()),
+    ("inception", googlenet::inception!()),
+    ("inception_plain", googlenet::inception_plain!()),
     ("vgg", vgg::vgg!()),
     ("vgg_head", vgg::vgg_head!()),
     ("csc", shiftnet::csc!()),

@@ -31,10 +31,19 @@ impl Op {
     pub fn macs(&self, inputs: &[Shape], output: Shape) -> u64 {
         let channels = inputs.first().map_or(0, |shape| shape.channels() as u64);
         match self {
-            // A table of connections is computed as a full convolution whose other weights are zero.
             Op::Conv(conv) => {
                 let window = (conv.kernel[0] as u64).saturating_mul(conv.kernel[1] as u64);
-                (output.elements() as u64).saturating_mul(window).saturating_mul(channels / conv.groups as u64)
+                match &conv.connect {
+                    // Those of the connections, as LeCun et al. 1998 count: the other weights are zero.
+                    Some(table) => {
+                        let pixels = output.elements() / conv.out;
+                        let connections: usize = table.iter().map(Vec::len).sum();
+                        (pixels as u64).saturating_mul(window).saturating_mul(connections as u64)
+                    }
+                    None => {
+                        (output.elements() as u64).saturating_mul(window).saturating_mul(channels / conv.groups as u64)
+                    }
+                }
             }
             Op::Linear { .. } => (output.elements() as u64).saturating_mul(channels),
             Op::Input

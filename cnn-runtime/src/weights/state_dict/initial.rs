@@ -18,12 +18,12 @@ pub(super) enum Start {
 
 /// For every tensor, in the order of [`Graph::tensors`].
 pub(super) fn starts(graph: &Graph) -> Vec<Start> {
-    let of = |node| {
-        let node: &cnn_lang::graph::Node = node;
+    let of = |index: usize| {
+        let node = &graph.nodes[index];
         let tensors = node.op.tensors(&graph.input_shapes(node));
         tensors.iter().map(|tensor| start(&node.op, tensor.name, &tensors)).collect::<Vec<_>>()
     };
-    graph.nodes.iter().flat_map(of).collect()
+    graph.nodes_by_scope().into_iter().flat_map(of).collect()
 }
 
 /// For one tensor among those of its layer.

@@ -12,7 +12,7 @@ networks="AlexNet      alexnet.rs       AlexNet           Rank4<2,3,224,224>
           ResNet-18    resnet.rs        ResNet18          Rank4<2,3,224,224>
           ResNet-50    resnet.rs        ResNet50          Rank4<2,3,224,224>
           ResNet-152   resnet.rs        ResNet50          Rank4<2,3,224,224> units=[3,8,36,3]
-          ResNet-1001  resnet_cifar.rs  ResNet1001Cifar   Rank4<2,3,32,32>
+          ResNet-1001  identity_mappings.rs  ResNet1001Cifar  Rank4<2,3,32,32>
           DenseNet-121 densenet.rs      DenseNet121       Rank4<2,3,224,224>"
 
 #       name         seconds to check, to build

@@ -14,7 +14,8 @@ crate::define! {
 
     /// Each layer sees all layers before it.
     pub block dense_block(layers, growth, drop = 0.0, bn_size = 4) {
-        for i in 1..=layers { "denselayer{i}": dense_layer(growth, drop, bn_size) }  @ [in.channels + layers * growth, in.height, in.width]
+        for i in 1..=layers { "denselayer{i}": dense_layer(growth, drop, bn_size) }
+            @ [in.channels + layers * growth, in.height, in.width]
     }
 
     /// Half the channels (`compression` of them), a quarter of the pixels.
@@ -44,6 +45,6 @@ crate::define! {
     pub DenseNet201 = DenseNet121(layers = [6, 12, 48, 32]);
     /// DenseNet-264. Huang et al. 2017.                        33.3 M parameters, 5.8 G multiply-adds
     pub DenseNet264 = DenseNet121(layers = [6, 12, 64, 48]);
-    /// DenseNet-121's blocks with k = 16 and a narrow stem, for 30 classes. Huang et al. 2017.  1.7 M parameters, 0.67 G multiply-adds
+    /// DenseNet-121 with k = 16 and a narrow stem. Huang et al. 2017.  1.7 M parameters, 0.67 G multiply-adds
     pub DenseNetK16 = DenseNet121(classes = 30, growth = 16, initial = 16);
 }

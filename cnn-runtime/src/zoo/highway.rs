@@ -1,7 +1,7 @@
-//! Highway networks. Srivastava, Greff and Schmidhuber, 2015, equation 3.
+//! Highway networks. Srivastava, Greff and Schmidhuber, "Training very deep networks", 2015, equation 3.
 //!
-//! A gate T decides for every number how much of it is transformed, T·H(x), and how much carried, (1 − T)·x. The paper's tables do not
-//! give a network this small; this one shows the layer.
+//! A gate T decides for every number how much of it is transformed, T·H(x), and how much carried, (1 − T)·x. The network is an
+//! illustration of the layer, none of the paper's.
 
 crate::define! {
     /// T·H(x) + (1 − T)·x, both of 3×3 convolutions; 1 − sigmoid(z) is sigmoid(−z).

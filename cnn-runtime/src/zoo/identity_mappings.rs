@@ -1,8 +1,8 @@
-//! The orderings of the residual unit. He, Zhang, Ren and Sun, "Identity mappings in deep residual networks", 2016, figure 4 and
-//! table 2.
+//! The orderings of the residual unit. He, Zhang, Ren and Sun, "Identity mappings in deep residual networks", 2016, figure
+//! 4 and table 2.
 //!
-//! For CIFAR: 6n + 2 layers of basic units, whose shortcut has no parameters (option A), or 9n + 2 of bottlenecks, whose shortcut is
-//! projected where sizes change. A unit delivers `width` channels, a bottleneck four times as many.
+//! For CIFAR: 6n + 2 layers of basic units, whose shortcut has no parameters (option A), or 9n + 2 of bottlenecks, whose
+//! shortcut is projected where sizes change. A unit delivers `width` channels, a bottleneck four times as many.
 
 crate::define! {
     /// Figure 4(a), as a bottleneck.
@@ -125,14 +125,16 @@ crate::define! {
          layer3: { relu_only_preact(64, 2, bottleneck) -> relu_only_preact(64, 1, bottleneck) * (n - 1) } @ 64x8x8;
     head relu -> gap -> fc: linear(classes);
 
-    /// ResNet-110 with full pre-activation. He et al. 2016.    1.73 M parameters, 0.253 G multiply-adds
-    pub ResNet110CifarFullPreact(classes = 10, n = 18, bottleneck = false): 3x32x32 -> classes;
+    /// ResNet-1001 with full pre-activation. He et al. 2016.   10.3 M parameters, 1.49 G multiply-adds
+    pub ResNet1001Cifar(classes = 10, n = 111, bottleneck = true): 3x32x32 -> classes;
     stem conv1: conv(16, 3, pad = 1, bias = false)                                            @ 16x32x32;
-    body layer1: { full_preact(16, 1, bottleneck) -> full_preact(16, 1, bottleneck) * (n - 1) } @ 16x32x32;
-         layer2: { full_preact(32, 2, bottleneck) -> full_preact(32, 1, bottleneck) * (n - 1) } @ 32x16x16;
-         layer3: { full_preact(64, 2, bottleneck) -> full_preact(64, 1, bottleneck) * (n - 1) } @ 64x8x8;
+    body layer1: { full_preact(16, 1, bottleneck) -> full_preact(16, 1, bottleneck) * (n - 1) } @ 64x32x32;
+         layer2: { full_preact(32, 2, bottleneck) -> full_preact(32, 1, bottleneck) * (n - 1) } @ 128x16x16;
+         layer3: { full_preact(64, 2, bottleneck) -> full_preact(64, 1, bottleneck) * (n - 1) } @ 256x8x8;
     head bn_final: bn -> relu -> gap -> fc: linear(classes);
 
+    /// ResNet-110 with full pre-activation. He et al. 2016.    1.73 M parameters, 0.253 G multiply-adds
+    pub ResNet110CifarFullPreact = ResNet1001Cifar(n = 18, bottleneck = false);
     /// ResNet-164 with batch normalisation after the addition. He et al. 2016.  1.70 M parameters, 0.248 G multiply-adds
     pub ResNet164CifarBnAfterAdd = ResNet110CifarBnAfterAdd(bottleneck = true);
     /// ResNet-164 with ReLU before the addition. He et al. 2016.  1.70 M parameters, 0.248 G multiply-adds
@@ -140,7 +142,5 @@ crate::define! {
     /// ResNet-164 with pre-activation by ReLU alone. He et al. 2016.  1.70 M parameters, 0.248 G multiply-adds
     pub ResNet164CifarReluOnlyPreact = ResNet110CifarReluOnlyPreact(bottleneck = true);
     /// ResNet-164 with full pre-activation. He et al. 2016.    1.70 M parameters, 0.248 G multiply-adds
-    pub ResNet164CifarFullPreact = ResNet110CifarFullPreact(bottleneck = true);
-    /// ResNet-1001 with full pre-activation. He et al. 2016.   10.3 M parameters, 1.49 G multiply-adds
-    pub ResNet1001Cifar = ResNet110CifarFullPreact(n = 111, bottleneck = true);
+    pub ResNet164CifarFullPreact = ResNet1001Cifar(n = 18);
 }

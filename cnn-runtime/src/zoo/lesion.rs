@@ -1,5 +1,5 @@
-//! Lesioned residual networks. Veit, Wilber and Belongie, "Residual networks behave like ensembles of relatively shallow networks",
-//! 2016, section 4.1.
+//! Lesioned residual networks. Veit, Wilber and Belongie, "Residual networks behave like ensembles of relatively shallow
+//! networks", 2016, section 4.1.
 //!
 //! Units are deleted from a trained network, of which their shortcuts remain. The layers of a deleted unit stand in an `aux`: the
 //! whole network's weights load, and inference computes nothing of it.

@@ -4,8 +4,8 @@
 //! weighted by p. Here it is left out of each sample by itself.
 
 crate::define! {
-    /// A unit whose branch survives with probability `survival`. `drop_path` divides by it, `scale` takes that back: training adds
-    /// the branch as it is, as the paper does.
+    /// A unit whose branch survives with probability `survival`. `drop_path` divides by it, `scale` takes that back: training
+    /// adds the branch as it is, as the paper does.
     block unit(out, stride, survival) {
         add {
             { conv1: conv(out, 3, stride, pad = 1, bias = false) -> bn1: bn -> relu

@@ -1,4 +1,4 @@
-//! Wide residual networks. Zagoruyko and Komodakis, 2016, table 1.
+//! Wide ResNets. Zagoruyko and Komodakis, "Wide residual networks", 2016, tables 1 and 8.
 //!
 //! WRN-d-k has d layers, k times as wide as those of a ResNet. For CIFAR units are pre-activated, dropout stands between their
 //! convolutions; those for ImageNet are bottlenecks whose inner layers are twice as wide.

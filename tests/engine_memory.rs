@@ -47,7 +47,7 @@ fn arenas_are_near_what_is_alive() {
             let [weights, optimizer, arena, live] = columns.map(|column| format!("{column:10.1}"));
             println!("{name:30}{weights}{optimizer}{arena}{live}{ratio:8.3}  {peak}");
             assert!(ratio >= 1.0, "{name}, {what}, batch {batch}: less than is alive");
-            let slack = LOOSE.iter().find(|(known, _)| *known == name).map_or(SLACK, |(_, slack)| *slack);
+            let slack = LOOSE.iter().find(|(known, _)| *known == *name).map_or(SLACK, |(_, slack)| *slack);
             if ratio > slack {
                 loose.push(format!("{name}, {what}, batch {batch}: {ratio:.3}"));
             }

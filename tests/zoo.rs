@@ -160,7 +160,7 @@ fn costs_equal_the_reference() {
     assert_eq!(zoo::ALL.len(), REFERENCE.len());
 }
 
-/// GoogLeNet's auxiliary classifiers, without which it is the form for inference.
+/// Auxiliary classifiers, without which a network is the form for inference.
 #[test]
 fn auxiliary_multiply_adds_equal_the_reference() {
     let graph = load("googlenet_aux", zoo::GoogLeNetAux);
@@ -169,6 +169,25 @@ fn auxiliary_multiply_adds_equal_the_reference() {
     println!("googlenet_aux: {} multiply-adds in {names:?}", graph.costs().aux_macs);
     let plain = load("googlenet", zoo::GoogLeNet);
     assert_eq!((plain.costs().aux_macs, plain.auxiliary.len(), graph.auxiliary.len()), (0, 0, 2));
+
+    let graph = load("googlenet_v1_paper", zoo::GoogLeNetPaper);
+    assert_eq!((graph.costs().aux_macs, graph.auxiliary.len()), (4_169_728 + 4_202_496, 2));
+
+    let graph = load("inception_v3_aux", zoo::InceptionV3Aux);
+    assert_eq!(graph.costs().aux_macs, 5_683_200);
+    assert_eq!(graph.auxiliary[0].name, "AuxLogits");
+    // In torchvision's state_dict between the modules on either side of it.
+    let names = graph.tensors().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    let at = |name: &str| names.iter().position(|known| known == name).unwrap_or_else(|| panic!("no {name}"));
+    let order = [
+        "Mixed_6e.branch_pool.bn.num_batches_tracked",
+        "AuxLogits.conv0.conv.weight",
+        "AuxLogits.conv1.bn.num_batches_tracked",
+        "AuxLogits.fc.weight",
+        "AuxLogits.fc.bias",
+        "Mixed_7a.branch3x3_1.conv.weight",
+    ];
+    assert!(order.map(at).is_sorted(), "{:?}", order.map(at));
 }
 
 /// `name 64x3x7x7` for each tensor, `-` for the shape of a scalar.

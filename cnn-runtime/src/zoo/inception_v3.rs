@@ -65,11 +65,6 @@ crate::define! {
         }
     }
 
-    /// The auxiliary classifier. Figure 8.
-    block classifier(classes) {
-        avgpool(5, stride = 3) -> conv0: basic_conv(128, 1) -> conv1: basic_conv(768, 5, pad = 0) -> gap -> fc: linear(classes)
-    }
-
     /// Inception v3, for inference. Szegedy et al. 2016.      23.8 M parameters, 5.7 G multiply-adds
     pub InceptionV3(classes = 1000, auxiliary = false, dropout = 0.5): 3x299x299 -> classes;
     stem Conv2d_1a_3x3: basic_conv(32, 3, stride = 2, pad = 0)                                @ 32x149x149;
@@ -84,7 +79,14 @@ crate::define! {
          Mixed_6a: reduction6                                                                 @ 768x17x17;
          Mixed_6b: figure6(128) -> Mixed_6c: figure6(160)                                     @ 768x17x17;
          Mixed_6d: figure6(160) -> Mixed_6e: figure6(192)                                     @ 768x17x17;
-         if auxiliary { AuxLogits: aux { AuxLogits: classifier(classes) } };
+    // Figure 8.
+         if auxiliary {
+             AuxLogits: aux {
+                 avgpool(5, stride = 3)                                                       @ 768x5x5
+                   -> conv0: basic_conv(128, 1) -> conv1: basic_conv(768, 5, pad = 0)         @ 768x1x1
+                   -> gap -> fc: linear(classes)
+             }
+         };
          Mixed_7a: reduction7                                                                 @ 1280x8x8;
          Mixed_7b: figure7 -> Mixed_7c: figure7                                               @ 2048x8x8;
     head gap -> dropout(dropout) -> fc: linear(classes);

@@ -31,10 +31,6 @@ fn numbers(value: &Value) -> Vec<f64> {
     }
 }
 
-/// Networks whose reference registers a unit's layers in another order than it computes them. `state_dict` lists tensors in the order
-/// of registration, a graph in the order of computation: names and shapes are compared without order.
-const REGISTERED: [&str; 2] = ["resnet18_d2l", "resnet164_cifar_bn_after_add"];
-
 /// All tensors; those of a network that writes out its paths put together as the reference has them.
 fn wholes(graph: &Graph, expected: &[(&str, Vec<usize>)]) -> Vec<(String, TensorSpec)> {
     let (mut all, mut held) = (Vec::new(), BTreeMap::<String, usize>::new());
@@ -75,13 +71,9 @@ fn figures(name: &str, graph: &Graph, record: Option<&Value>, parity: Option<&Va
         }
     }
     let Some(tensors) = parity.and_then(|parity| parity["state_dict"].as_array()) else { return };
-    let mut expected: Vec<(&str, Vec<usize>)> =
+    let expected: Vec<(&str, Vec<usize>)> =
         tensors.iter().map(|t| (t[0].as_str().unwrap_or(""), sizes(&t[1]))).collect();
-    let mut found = wholes(graph, &expected);
-    if REGISTERED.contains(&name) {
-        found.sort_by(|a, b| a.0.cmp(&b.0));
-        expected.sort();
-    }
+    let found = wholes(graph, &expected);
     let differs = |number: &usize| {
         let ((name, tensor), (expected, shape)) = (&found[*number], &expected[*number]);
         name != expected || (tensor.role != Role::Counter && tensor.shape != *shape)

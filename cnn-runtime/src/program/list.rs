@@ -1,6 +1,7 @@
 //! `cnn list`: the networks of the zoo.
 
 use clap::Args;
+use cnn_lang::graph::Shape;
 use serde::Serialize;
 
 use super::failure::Failure;
@@ -23,8 +24,18 @@ struct Listed {
     paper: Option<String>,
     input: Vec<usize>,
     output: Vec<usize>,
-    parameters: u64,
-    multiply_adds: u64,
+    classes: Option<usize>,
+    params: u64,
+    buffers: u64,
+    macs: u64,
+}
+
+/// Length of the logits; a block's output has none.
+fn classes(output: Shape) -> Option<usize> {
+    match output {
+        Shape::Vector(classes) => Some(classes),
+        Shape::Map { .. } => None,
+    }
 }
 
 impl List {
@@ -39,10 +50,12 @@ impl List {
                         name: network.name,
                         input: network.graph.input_shape().dims(),
                         output: network.graph.output_shape().dims(),
+                        classes: classes(network.graph.output_shape()),
                         definition: network.graph.name,
                         paper: network.paper,
-                        parameters: costs.params,
-                        multiply_adds: costs.macs,
+                        params: costs.params,
+                        buffers: costs.buffers,
+                        macs: costs.macs,
                     }
                 })
                 .collect();

@@ -60,13 +60,17 @@ pub fn main() -> ExitCode {
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut err = std::io::stderr();
     let styled = err.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let status = run(std::env::args_os(), &mut Output { out: &mut out, err: &mut err, styled });
+    let status = exit_status(std::env::args_os(), &mut Output { out: &mut out, err: &mut err, styled });
     ExitCode::from(status)
 }
 
-/// Runs the program on `args`, whose first is its name, and gives its exit status: 0 done, 2 a mistake of the user's,
-/// 1 anything else that failed, 130 interrupted.
-fn run(args: impl IntoIterator<Item = OsString>, output: &mut Output<'_>) -> u8 {
+/// Runs the program inside of another one: on `args`, whose first is its name, writing what it prints to `out` and mistakes to
+/// `err`. Gives its exit status: 0 done, 2 a mistake of the user's, 1 anything else that failed, 130 interrupted.
+pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    exit_status(args, &mut Output { out, err, styled: false })
+}
+
+fn exit_status(args: impl IntoIterator<Item = OsString>, output: &mut Output<'_>) -> u8 {
     let done = command(args, output).and_then(|()| Ok(output.out.flush()?));
     let Err(failure) = done else { return 0 };
     if let Some(line) = failure.line() {

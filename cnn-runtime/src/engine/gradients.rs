@@ -3,13 +3,13 @@
 //! A gradient that reaches a value from several readers is summed by computing each further one onto the sum so far, so
 //! it costs no buffer and no pass of its own. Where the gradient of an input is that of the output, both are one value.
 
+mod rules;
+
 use cnn_lang::graph::{Graph, Role};
 
 use super::error::EngineError;
-use super::layers;
-use super::operation::{Activation, BatchNorm, LayerGradient, Operation};
+use super::operation::{Activation, Operation};
 use super::program::{Class, Content, Extent, Instruction, Named, Origin, Output, Program, State, ValueId};
-use crate::kernels::Needs;
 
 /// What a training step is to do with gradients.
 #[derive(Clone, Debug, PartialEq)]
@@ -139,135 +139,6 @@ impl<'a> Reverse<'a> {
         match activation {
             Some(activation) => self.fresh(Operation::ActivateGradient(activation), vec![y, dy], y, place),
             None => dy,
-        }
-    }
-
-    fn instruction(&mut self, instruction: &Instruction) {
-        let Instruction { operation, inputs, outputs, place, .. } = instruction;
-        let Output { value: y, onto } = outputs[0];
-        let Some(dy) = self.gradients[y.0] else { return };
-        match operation {
-            Operation::Conv { shape, bias, activation } => {
-                let dz = self.through(*activation, y, dy, place);
-                onto.into_iter().for_each(|onto| self.contribute(onto, dz, place));
-                self.onto(Operation::ConvWeightGradient(*shape), vec![inputs[0], dz], inputs[1], place);
-                if *bias {
-                    self.onto(Operation::BiasGradient, vec![dz], inputs[2], place);
-                }
-                self.onto(Operation::ConvInputGradient(*shape), vec![inputs[1], dz], inputs[0], place);
-            }
-            Operation::Linear { shape, bias, activation } => {
-                let dz = self.through(*activation, y, dy, place);
-                onto.into_iter().for_each(|onto| self.contribute(onto, dz, place));
-                self.onto(Operation::LinearWeightGradient(*shape), vec![inputs[0], dz], inputs[1], place);
-                if *bias {
-                    self.onto(Operation::BiasGradient, vec![dz], inputs[2], place);
-                }
-                self.onto(Operation::LinearInputGradient(*shape), vec![inputs[1], dz], inputs[0], place);
-            }
-            Operation::BatchNorm(norm) => self.batch_norm(*norm, instruction, dy),
-            Operation::Activate(activation) => {
-                let known = if activation.known_by_output() { y } else { inputs[0] };
-                let dx = self.through(Some(*activation), known, dy, place);
-                self.contribute(inputs[0], dx, place);
-            }
-            Operation::Add { activation } => {
-                let dz = self.through(*activation, y, dy, place);
-                inputs.iter().copied().chain(onto).for_each(|id| self.contribute(id, dz, place));
-            }
-            Operation::Gate => {
-                self.onto(Operation::GateGradient, vec![inputs[0], dy], inputs[1], place);
-                if self.wanted[inputs[0].0] {
-                    let dx = self.fresh(Operation::Gate, vec![dy, inputs[1]], inputs[0], place);
-                    self.contribute(inputs[0], dx, place);
-                }
-            }
-            Operation::Concat => {
-                let mut first = 0;
-                for &part in inputs {
-                    let slice = self.fresh(Operation::Slice { first }, vec![dy], part, place);
-                    first += self.program.shape(part).channels();
-                    self.contribute(part, slice, place);
-                }
-            }
-            Operation::Slice { first } => self.onto(Operation::Embed { first: *first }, vec![dy], inputs[0], place),
-            Operation::Copy | Operation::Reshape => {
-                let dx = self.fresh(operation.clone(), vec![dy], inputs[0], place);
-                self.contribute(inputs[0], dx, place);
-            }
-            Operation::Dropout { .. } => {
-                let dx = self.fresh(operation.clone(), vec![dy], inputs[0], place);
-                self.contribute(inputs[0], dx, place);
-            }
-            Operation::Layer(_) => self.layer(instruction, dy),
-            Operation::Weight(form) => {
-                self.onto(Operation::WeightGradient(form.clone()), vec![inputs[0], dy], inputs[0], place);
-            }
-            Operation::Affine { .. }
-            | Operation::ConvInputGradient(_)
-            | Operation::ConvWeightGradient(_)
-            | Operation::LinearInputGradient(_)
-            | Operation::LinearWeightGradient(_)
-            | Operation::BiasGradient
-            | Operation::BatchNormGradient(_)
-            | Operation::ActivateGradient(_)
-            | Operation::GateGradient
-            | Operation::Embed { .. }
-            | Operation::LayerGradient(_)
-            | Operation::WeightGradient(_)
-            | Operation::CrossEntropy { .. }
-            | Operation::GradientNorm
-            | Operation::Update { .. }
-            | Operation::Average => unreachable!("a forward pass for training holds no {}", operation.name()),
-        }
-    }
-
-    fn batch_norm(&mut self, norm: BatchNorm, instruction: &Instruction, dy: ValueId) {
-        let Instruction { inputs, outputs, place, .. } = instruction;
-        let (mut norm, mut dz) = (norm, dy);
-        if let Some(onto) = outputs[0].onto {
-            dz = self.through(norm.activation.take(), outputs[0].value, dy, place);
-            self.contribute(onto, dz, place);
-        }
-        let parameters = &inputs[1..];
-        let mut reads = vec![inputs[0], outputs[1].value, outputs[2].value];
-        reads.extend_from_slice(parameters);
-        reads.push(dz);
-        let targets = [&inputs[..1], parameters].concat();
-        let outputs = targets.into_iter().map(|id| self.output(id)).collect();
-        self.emit(Operation::BatchNormGradient(norm), reads, outputs, place);
-    }
-
-    fn layer(&mut self, instruction: &Instruction, dy: ValueId) {
-        let Instruction { operation: Operation::Layer(layer), inputs, outputs, place, .. } = instruction else {
-            return;
-        };
-        let wanted: Vec<usize> = (0..inputs.len()).filter(|&i| self.wanted[inputs[i].0]).collect();
-        let needs = layers::kernel(layer, 1).needs();
-        let parameters = inputs[layer.inputs.len()..].iter().map(|&id| self.program.shape(id).elements()).collect();
-        let mut reads = Vec::new();
-        if needs == Needs::Inputs {
-            reads.extend_from_slice(inputs);
-        }
-        if needs == Needs::Output {
-            reads.push(outputs[0].value);
-        }
-        reads.push(dy);
-        let gradient = LayerGradient {
-            layer: layer.clone(),
-            parameters,
-            reads_inputs: needs == Needs::Inputs,
-            reads_output: needs == Needs::Output,
-            wanted: Vec::new(),
-        };
-        let twice = wanted.iter().any(|&i| wanted.iter().any(|&j| i != j && inputs[i] == inputs[j]));
-        // A tensor that is several inputs gets its gradients one after the other.
-        let passes: Vec<&[usize]> = if twice { wanted.chunks(1).collect() } else { vec![&wanted[..]] };
-        for pass in passes.into_iter().filter(|pass| !pass.is_empty()) {
-            let outputs = pass.iter().map(|&i| self.output(inputs[i])).collect();
-            let flags = (0..inputs.len()).map(|i| pass.contains(&i)).collect();
-            let gradient = LayerGradient { wanted: flags, ..gradient.clone() };
-            self.emit(Operation::LayerGradient(gradient), reads.clone(), outputs, place);
         }
     }
 

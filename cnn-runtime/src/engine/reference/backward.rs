@@ -2,7 +2,8 @@
 
 use super::executor::LayerKernel;
 use super::forward::{MOST_INPUTS, connect, of_sample, plane, sum};
-use super::memory::{Access, View, ViewMut};
+use super::memory::Access;
+use super::view::{View, ViewMut};
 use super::{Number, conv as conv_kernel, linear as linear_kernel};
 use crate::engine::operation::{Activation, ConvShape, LayerGradient, LinearShape, WeightForm};
 use crate::engine::plan::{Start, Step};

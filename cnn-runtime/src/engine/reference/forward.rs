@@ -3,7 +3,8 @@
 use cnn_lang::graph::Shape;
 
 use super::executor::LayerKernel;
-use super::memory::{Access, View, ViewMut};
+use super::memory::Access;
+use super::view::{View, ViewMut};
 use super::{Number, conv as conv_kernel, linear as linear_kernel};
 use crate::engine::operation::{Activation, ConvShape, LinearShape, WeightForm};
 use crate::engine::plan::{Start, Step, Target};

@@ -1,22 +1,19 @@
-//! The memory of a run, and tensors in it.
+//! The memory of a run, and the addresses in it.
 //!
 //! A plan's operands are addresses in one arena that overlap in time, not in space. Rust cannot see that, so slices are made
-//! from raw pointers here, and nowhere else. [`verify`](crate::engine::verify) has shown for every step that its operands lie
+//! from raw pointers here and in `view`, and nowhere else. [`verify`](crate::engine::verify) has shown for every step that its operands lie
 //! inside of their memory and that its outputs meet neither each other nor its workspace nor an input, except the one that the
 //! plan names: that one kernels take from the output.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::Number;
+use super::view::{View, ViewMut};
 use crate::engine::error::EngineError;
 use crate::engine::memory::ALIGNMENT;
 use crate::engine::plan::{Operand, Plan, Source};
 use crate::engine::program::Extent;
 use crate::engine::session::elements;
-use crate::kernels::bn_act::Samples;
 
 /// Zeros on whole cache lines.
 pub(super) struct Block<E> {
@@ -167,12 +164,13 @@ impl<'a, E: Number> Access<'a, E> {
     /// A tensor to read.
     pub fn view(&self, operand: Operand) -> View<'a, E> {
         let (start, samples) = (self.start(operand), self.samples_of(operand));
-        View { start, stride: operand.stride, len: elements(operand.extent), samples, life: PhantomData }
+        // SAFETY: `verify` has shown that the samples lie inside of their memory, and which outputs may meet them.
+        unsafe { View::new(start, operand.stride, elements(operand.extent), samples) }
     }
 
     /// A tensor to write. Of a step, outputs only.
     pub fn view_mut(&self, operand: Operand) -> ViewMut<'a, E> {
-        ViewMut(self.view(operand))
+        ViewMut::of(self.view(operand))
     }
 
     /// A state to change. Of a step, each of its changes once.
@@ -188,145 +186,3 @@ impl<'a, E: Number> Access<'a, E> {
         unsafe { std::slice::from_raw_parts_mut(self.arena.add(byte / size_of::<E>()), len / size_of::<E>()) }
     }
 }
-
-/// A tensor to read: samples of `len` numbers each, `stride` apart.
-#[derive(Clone, Copy)]
-pub(super) struct View<'a, E> {
-    start: *mut E,
-    stride: usize,
-    pub len: usize,
-    pub samples: usize,
-    life: PhantomData<&'a E>,
-}
-
-// SAFETY: a view is a shared slice with gaps.
-unsafe impl<E: Sync> Sync for View<'_, E> {}
-// SAFETY: as above.
-unsafe impl<E: Sync> Send for View<'_, E> {}
-
-impl<'a, E: Number> View<'a, E> {
-    pub fn is_dense(&self) -> bool {
-        self.samples == 1 || self.stride == self.len
-    }
-
-    /// One sample.
-    pub fn sample(&self, sample: usize) -> &'a [E] {
-        assert!(sample < self.samples);
-        // SAFETY: inside of its memory, and no step writes what it reads but through the output that replaces it.
-        unsafe { std::slice::from_raw_parts(self.start.add(sample * self.stride), self.len) }
-    }
-
-    /// All of a dense one.
-    pub fn all(&self) -> &'a [E] {
-        assert!(self.is_dense());
-        // SAFETY: as in `sample`; dense samples follow each other.
-        unsafe { std::slice::from_raw_parts(self.start, self.samples * self.len) }
-    }
-
-    /// From the first number to the last, what lies between samples included. Of a step that takes whole spans only.
-    pub fn span(&self) -> Samples<&'a [E]> {
-        // SAFETY: as in `sample`; `verify` lets no output of such a step into the gaps.
-        let data = unsafe { std::slice::from_raw_parts(self.start, self.reach()) };
-        Samples { data, stride: self.stride }
-    }
-
-    fn reach(&self) -> usize {
-        self.samples.saturating_sub(1) * self.stride + self.len
-    }
-
-    /// Numbers `index * len` and on of a sample.
-    pub fn plane(&self, sample: usize, index: usize, len: usize) -> &'a [E] {
-        &self.sample(sample)[index * len..(index + 1) * len]
-    }
-}
-
-/// Below this many numbers a loop is not worth waking a thread for.
-const GRAIN: usize = 1 << 14;
-
-/// A tensor to write.
-pub(super) struct ViewMut<'a, E>(View<'a, E>);
-
-impl<'a, E: Number> ViewMut<'a, E> {
-    pub fn is_dense(&self) -> bool {
-        self.0.is_dense()
-    }
-
-    pub fn samples(&self) -> usize {
-        self.0.samples
-    }
-
-    pub fn len(&self) -> usize {
-        self.0.len
-    }
-
-    pub fn sample(&mut self, sample: usize) -> &mut [E] {
-        assert!(sample < self.0.samples);
-        // SAFETY: inside of its memory; no other view of the step meets it, and `self` is borrowed.
-        unsafe { std::slice::from_raw_parts_mut(self.0.start.add(sample * self.0.stride), self.0.len) }
-    }
-
-    pub fn all(&mut self) -> &mut [E] {
-        assert!(self.is_dense());
-        // SAFETY: as in `sample`; dense samples follow each other.
-        unsafe { std::slice::from_raw_parts_mut(self.0.start, self.0.samples * self.0.len) }
-    }
-
-    /// From the first number to the last, what lies between samples included. Of a step that takes whole spans only.
-    pub fn span(&mut self) -> Samples<&mut [E]> {
-        // SAFETY: as in `sample`; `verify` lets no other operand of such a step into the gaps.
-        let data = unsafe { std::slice::from_raw_parts_mut(self.0.start, self.0.reach()) };
-        Samples { data, stride: self.0.stride }
-    }
-
-    /// `f(sample, index, numbers)` for every run of `len` numbers of every sample, on all threads.
-    pub fn each(&mut self, len: usize, f: impl Fn(usize, usize, &mut [E]) + Sync) {
-        let View { start, stride, len: all, samples, .. } = self.0;
-        let len = len.clamp(1, all.max(1));
-        let runs = all.div_ceil(len);
-        let start = Start(start);
-        let run = |i: usize| {
-            let (sample, index) = (i / runs, i % runs);
-            let at = index * len;
-            // SAFETY: as in `sample`; different `i` give different numbers.
-            let numbers =
-                unsafe { std::slice::from_raw_parts_mut(start.get().add(sample * stride + at), len.min(all - at)) };
-            f(sample, index, numbers);
-        };
-        if all * samples <= GRAIN {
-            (0..samples * runs).for_each(run);
-        } else {
-            (0..samples * runs).into_par_iter().with_min_len((GRAIN / 4).div_ceil(len)).for_each(run);
-        }
-    }
-
-    /// [`ViewMut::each`] in runs of a size that suits threads.
-    pub fn each_run(&mut self, f: impl Fn(usize, std::ops::Range<usize>, &mut [E]) + Sync) {
-        self.each(GRAIN, |sample, index, numbers| {
-            f(sample, index * GRAIN..index * GRAIN + numbers.len(), numbers);
-        });
-    }
-
-    /// Copies a tensor of the same size here.
-    pub fn copy(&mut self, from: View<E>) {
-        self.each_run(|sample, range, numbers| numbers.copy_from_slice(&from.sample(sample)[range]));
-    }
-
-    pub fn fill(&mut self, value: E) {
-        self.each_run(|_, _, numbers| numbers.fill(value));
-    }
-}
-
-/// A pointer that threads share; they write different numbers behind it.
-#[derive(Clone, Copy)]
-struct Start<E>(*mut E);
-
-impl<E> Start<E> {
-    fn get(self) -> *mut E {
-        self.0
-    }
-}
-
-// SAFETY: see `ViewMut::each`.
-unsafe impl<E: Send> Sync for Start<E> {}
-// SAFETY: see `ViewMut::each`.
-unsafe impl<E: Send> Send for Start<E> {}

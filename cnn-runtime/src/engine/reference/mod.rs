@@ -6,6 +6,7 @@ mod forward;
 mod memory;
 mod norm;
 mod update;
+mod view;
 
 use std::sync::Arc;
 

@@ -6,11 +6,12 @@ use super::operation::WeightForm;
 use crate::kernels::Kernel;
 use crate::kernels::conv::weight::{Connect, STANDARDIZATION_EPS, Standardize};
 
-/// How a constant comes about; numbers are indices of earlier constants, except in [`Recipe::Tensor`].
+/// How a constant comes about; numbers are indices of earlier constants, except in [`Recipe::Entry`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Recipe {
-    /// A tensor of the network, by its index.
-    Tensor(usize),
+    /// An entry of the network's state dict, by its index. (No variant is called `Tensor`: rustc would spell out the path of
+    /// dfdx's in the errors of users.)
+    Entry(usize),
     /// The same number so many times.
     Fill(f64, usize),
     /// Batch normalisation as a factor: `weight / sqrt(var + eps)`.
@@ -78,7 +79,7 @@ impl Constants {
     pub fn evaluate(&self, index: usize, tensor: &dyn Fn(usize) -> Vec<f64>) -> Vec<f64> {
         let get = |index: usize| self.evaluate(index, tensor);
         match &self.recipes[index] {
-            Recipe::Tensor(index) => tensor(*index),
+            Recipe::Entry(index) => tensor(*index),
             Recipe::Fill(number, count) => vec![*number; *count],
             Recipe::NormScale { weight, var, eps } => {
                 let inverse = get(*var).into_iter().map(|var| 1.0 / (var + eps).sqrt());

@@ -112,7 +112,7 @@ pub enum EngineError {
     },
     /// A tensor of the weights does not fit.
     #[error("tensor `{name}` has {got} values, the network's `{expected_name}` has {expected}")]
-    Tensor {
+    TensorSize {
         /// Its name.
         name: String,
         /// The network's name at that place.

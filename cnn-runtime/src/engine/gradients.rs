@@ -173,7 +173,7 @@ impl<'a> Reverse<'a> {
 
     fn state(&mut self, content: Content, elements: usize) -> ValueId {
         self.program.states.push(State { content, elements });
-        let class = if matches!(content, Content::Tensor(_)) { Class::Weight } else { Class::Optimizer };
+        let class = if matches!(content, Content::Entry(_)) { Class::Weight } else { Class::Optimizer };
         self.program.value(Extent::Fixed(elements), Origin::State(self.program.states.len() - 1), class)
     }
 

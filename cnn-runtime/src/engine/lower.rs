@@ -67,7 +67,7 @@ impl Lowering<'_> {
     fn keep_tensors(&mut self) {
         for (index, (_, tensor)) in self.graph.tensors().into_iter().enumerate() {
             let elements = tensor.elements() as usize;
-            self.program.states.push(State { content: Content::Tensor(index), elements });
+            self.program.states.push(State { content: Content::Entry(index), elements });
             self.program.value(Extent::Fixed(elements), Origin::State(index), Class::Weight);
         }
     }
@@ -82,7 +82,7 @@ impl Lowering<'_> {
         let index = self.first[node] + n;
         match self.mode {
             Mode::Training => ValueId(index),
-            Mode::Inference { .. } => self.constant(Recipe::Tensor(index), elements),
+            Mode::Inference { .. } => self.constant(Recipe::Entry(index), elements),
         }
     }
 
@@ -268,7 +268,7 @@ impl Lowering<'_> {
     /// Batch normalisation by running statistics is a factor and a summand.
     fn norm(&mut self, index: usize, x: ValueId, channels: usize, eps: f64, affine: bool, extent: Extent) -> ValueId {
         let first = self.first[index];
-        let mut tensor = |n: usize| self.program.constants.add(Recipe::Tensor(first + n));
+        let mut tensor = |n: usize| self.program.constants.add(Recipe::Entry(first + n));
         let (weight, bias) = if affine { (Some(tensor(0)), Some(tensor(1))) } else { (None, None) };
         let statistics = 2 * usize::from(affine);
         let (mean, var) = (tensor(statistics), tensor(statistics + 1));

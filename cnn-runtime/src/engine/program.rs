@@ -98,8 +98,8 @@ pub struct State {
 /// What a state holds; indices are into the network's tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// A parameter or buffer.
-    Tensor(usize),
+    /// An entry of the network's state dict: a parameter or buffer.
+    Entry(usize),
     /// What the optimizer remembers of a parameter: which of its states.
     Optimizer(usize, usize),
     /// The moving average of a parameter or buffer.

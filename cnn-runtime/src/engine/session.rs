@@ -167,7 +167,7 @@ pub(super) fn fits<E: Number>(graph: &Graph, weights: &StateDict<E>) -> Result<(
     for ((expected_name, tensor), NamedTensor { name, data, .. }) in expected.into_iter().zip(weights.tensors()) {
         let expected = tensor.elements() as usize;
         if data.len() != expected || *name != expected_name {
-            return Err(EngineError::Tensor { name: name.clone(), expected_name, expected, got: data.len() });
+            return Err(EngineError::TensorSize { name: name.clone(), expected_name, expected, got: data.len() });
         }
     }
     Ok(())

@@ -102,7 +102,7 @@ impl<E: Number> Trainer<E> {
     fn set_states(&mut self, weights: &StateDict<E>) {
         for (index, state) in self.plan.states.iter().enumerate() {
             match state.content {
-                Content::Tensor(tensor) | Content::Average(tensor) => {
+                Content::Entry(tensor) | Content::Average(tensor) => {
                     self.executor.set_state(index, &weights.tensors()[tensor].data);
                 }
                 Content::Optimizer(_, k) => {
@@ -156,7 +156,7 @@ impl<E: Number> Trainer<E> {
     pub fn weights(&self) -> StateDict<E> {
         let mut weights = self.template.clone();
         for (index, state) in self.plan.states.iter().enumerate() {
-            let Content::Tensor(tensor) = state.content else { continue };
+            let Content::Entry(tensor) = state.content else { continue };
             if weights.role(tensor) == Some(Role::Counter) {
                 weights.tensor_mut(tensor).iter_mut().for_each(|count| *count += E::of(self.uncounted as f64));
             } else {

@@ -49,7 +49,7 @@ impl<E: Number> Trainer<E> {
         self.uncounted = 0;
         for (index, (state, values)) in self.plan.states.iter().zip(&values).enumerate() {
             self.executor.set_state(index, values);
-            if let Content::Tensor(tensor) = state.content
+            if let Content::Entry(tensor) = state.content
                 && self.template.role(tensor) == Some(Role::Counter)
             {
                 self.template.tensor_mut(tensor).copy_from_slice(values);
@@ -63,7 +63,7 @@ const STEPS: &str = "steps";
 
 fn kind(content: Content) -> (String, usize) {
     match content {
-        Content::Tensor(tensor) => ("weights".into(), tensor),
+        Content::Entry(tensor) => ("weights".into(), tensor),
         Content::Optimizer(tensor, k) => (format!("optimizer.{k}"), tensor),
         Content::Average(tensor) => ("average".into(), tensor),
     }

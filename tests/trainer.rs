@@ -292,7 +292,7 @@ fn modules_come_and_go() {
     }
     trainer.write_back(&mut net).unwrap();
     assert_ne!(named_tensors(&net), before);
-    session.set_weights(trainer.graph(), &trainer.weights()).unwrap();
+    session.set_weights(&trainer.weights()).unwrap();
     assert!(close(session.run(&images).unwrap(), &logits(&net)));
 }
 
@@ -383,4 +383,7 @@ fn what_cannot_be_is_said_in_one_line() {
         "Map cannot be trained on classes: its logits is 2x4x4, cross-entropy needs a vector of logits"
     );
     assert!(Session::new(&map, &weights, SessionOptions::default()).is_err(), "weights of another network");
+    let error = two.set_weights(&map_weights).err().map(message).unwrap();
+    assert!(error.starts_with("weights of another network"), "{error}");
+    assert!(two.run(&[0.5; 256]).is_ok(), "what is refused changes nothing");
 }

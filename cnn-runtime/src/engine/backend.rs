@@ -59,7 +59,7 @@ pub struct Measure {
 /// A plan on a device, with memory of its own.
 pub trait Executor<E>: Send {
     /// Runs every step. In training `measures` gets one entry for each output with a loss; the norm of all gradients
-    /// comes back where the plan has one. Sizes have been checked.
+    /// comes back where the plan has one. Panics if there are no samples, more than planned, or other images than so many.
     fn run(&mut self, feed: Feed<'_, E>, measures: &mut [Measure]) -> Option<f64>;
 
     /// Copies output number `index` of the last run, samples one behind the other.
@@ -77,7 +77,7 @@ pub trait Executor<E>: Send {
     /// If the memory is not to be had.
     fn set_constants(&mut self, constants: Vec<Vec<E>>) -> Result<(), EngineError>;
 
-    /// The same plan and weights with memory of its own.
+    /// The same plan and constants with an arena and states of its own, all zero.
     ///
     /// # Errors
     /// If the memory is not to be had.

@@ -59,7 +59,7 @@ pub struct Constants {
 }
 
 impl Constants {
-    /// Index of the recipe, which may be there already.
+    /// Index of the new recipe.
     pub fn add(&mut self, recipe: Recipe) -> usize {
         self.recipes.push(recipe);
         self.recipes.len() - 1

@@ -95,7 +95,7 @@ pub enum EngineError {
         got: f64,
     },
     /// The plan needs more than the machine can address or give.
-    #[error("{what} needs {bytes} bytes, which this machine does not give; a smaller batch needs less")]
+    #[error("{what} needs {bytes} bytes, which this machine does not give")]
     Memory {
         /// What the memory is for.
         what: &'static str,

@@ -85,6 +85,8 @@ pub struct Step {
 pub struct Plan {
     /// The most samples of a run.
     pub batch: usize,
+    /// Numbers of one sample's image.
+    pub input: usize,
     /// How tensors are laid out.
     pub layout: Layout,
     /// In order of execution.
@@ -140,8 +142,8 @@ impl Plan {
         let input = program.values.iter().find(|value| value.origin == Origin::Input);
         let input = input.map_or(0, |value| elements(value.extent));
         let Program { constants: recipes, states, .. } = program;
-        let plan = Plan { batch, layout, steps, arena, constants, recipes, states, outputs, report };
-        match verify(&plan, input) {
+        let plan = Plan { batch, input, layout, steps, arena, constants, recipes, states, outputs, report };
+        match verify(&plan) {
             Ok(()) => Ok(plan),
             Err(flaw) => Err(EngineError::Plan(flaw.0)),
         }

@@ -30,7 +30,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Everything that will be allocated.
+    /// Weights, optimizer and arena: what the executor allocates.
     pub fn total(&self) -> usize {
         self.weights + self.optimizer + self.arena
     }

@@ -44,6 +44,8 @@ pub struct Session<E: Number = f32> {
     plan: Arc<Plan>,
     executor: Box<dyn Executor<E>>,
     input: Shape,
+    /// Names and sizes of the network's tensors.
+    tensors: Arc<[(String, usize)]>,
     /// Of the last run, one for each output of the plan.
     results: Vec<Vec<E>>,
     samples: usize,
@@ -72,7 +74,8 @@ impl<E: Number> Session<E> {
         let plan = Arc::new(plan_inference(backend, graph, options)?);
         let executor = backend.prepare(plan.clone(), constants(&plan, weights))?;
         let results = plan.outputs.iter().map(|(_, operand)| vec![E::ZERO; elements(operand.extent) * plan.batch]);
-        Ok(Session { results: results.collect(), input: graph.input_shape(), plan, executor, samples: 0 })
+        let (input, tensors) = (graph.input_shape(), sizes(graph).into());
+        Ok(Session { results: results.collect(), input, tensors, plan, executor, samples: 0 })
     }
 
     /// The logits of a batch: `images` holds 1 to [`SessionOptions::batch`] samples, each channels x height x width; the
@@ -106,8 +109,8 @@ impl<E: Number> Session<E> {
     ///
     /// # Errors
     /// If they are of another network.
-    pub fn set_weights(&mut self, graph: &Graph, weights: &StateDict<E>) -> Result<(), EngineError> {
-        fits(graph, weights)?;
+    pub fn set_weights(&mut self, weights: &StateDict<E>) -> Result<(), EngineError> {
+        are(&self.tensors, weights)?;
         self.executor.set_constants(constants(&self.plan, weights))
     }
 
@@ -116,8 +119,8 @@ impl<E: Number> Session<E> {
     /// # Errors
     /// If memory is not to be had.
     pub fn fork(&self) -> Result<Self, EngineError> {
-        let (plan, results) = (self.plan.clone(), self.results.clone());
-        Ok(Session { plan, results, executor: self.executor.fork()?, input: self.input, samples: 0 })
+        let (plan, results, tensors) = (self.plan.clone(), self.results.clone(), self.tensors.clone());
+        Ok(Session { plan, results, tensors, executor: self.executor.fork()?, input: self.input, samples: 0 })
     }
 
     /// What runs, where it lies, what it takes.
@@ -160,14 +163,23 @@ fn constants<E: Number>(plan: &Plan, weights: &StateDict<E>) -> Vec<Vec<E>> {
 
 /// Whether the weights are a network's.
 pub(super) fn fits<E: Number>(graph: &Graph, weights: &StateDict<E>) -> Result<(), EngineError> {
-    let expected = graph.tensors();
+    are(&sizes(graph), weights)
+}
+
+/// Names and sizes of a network's tensors.
+fn sizes(graph: &Graph) -> Vec<(String, usize)> {
+    graph.tensors().into_iter().map(|(name, tensor)| (name, tensor.elements() as usize)).collect()
+}
+
+/// Whether the weights have these names and sizes.
+fn are<E: Number>(expected: &[(String, usize)], weights: &StateDict<E>) -> Result<(), EngineError> {
     if expected.len() != weights.tensors().len() {
         return Err(EngineError::Tensors { expected: expected.len(), got: weights.tensors().len() });
     }
-    for ((expected_name, tensor), NamedTensor { name, data, .. }) in expected.into_iter().zip(weights.tensors()) {
-        let expected = tensor.elements() as usize;
-        if data.len() != expected || *name != expected_name {
-            return Err(EngineError::TensorSize { name: name.clone(), expected_name, expected, got: data.len() });
+    for ((expected_name, expected), NamedTensor { name, data, .. }) in expected.iter().zip(weights.tensors()) {
+        if data.len() != *expected || name != expected_name {
+            let (name, expected_name) = (name.clone(), expected_name.clone());
+            return Err(EngineError::TensorSize { name, expected_name, expected: *expected, got: data.len() });
         }
     }
     Ok(())

@@ -131,7 +131,7 @@ impl<E: Number> Trainer<E> {
             average_decay: self.options.average.unwrap_or(0.0),
             number: self.steps + 1,
         };
-        let seed = self.options.seed ^ (self.steps + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let seed = mix(mix(self.options.seed).wrapping_add(self.steps + 1));
         let feed = Feed { images, samples, targets, update: Some(update), seed };
         let gradient_norm = self.executor.run(feed, &mut self.measures);
         self.steps += 1;
@@ -178,7 +178,7 @@ impl<E: Number> Trainer<E> {
         Some(averages)
     }
 
-    /// Gradients of the last step by parameter, where [`TrainerOptions::keep_gradients`] asks for them; parameters that take
+    /// Gradients of the last step by parameter (cut, where [`Clip::Value`](super::Clip) cuts them), where [`TrainerOptions::keep_gradients`] asks for them; parameters that take
     /// no part in the loss have none.
     pub fn gradients(&self) -> Vec<(String, Vec<E>)> {
         let read = |(index, (name, operand)): (usize, &(String, super::plan::Operand))| {
@@ -203,4 +203,12 @@ impl<E: Number> Trainer<E> {
     pub fn allocated(&self) -> usize {
         self.executor.allocated()
     }
+}
+
+/// Scatters a number over all bits, one to one, so that masks of neighbouring steps have nothing in common: the finalizer of
+/// SplitMix64. Steele et al. 2014, <https://doi.org/10.1145/2660193.2660195>.
+pub(super) fn mix(number: u64) -> u64 {
+    let number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    number ^ (number >> 31)
 }

@@ -95,7 +95,6 @@ pub fn fit(run: &Run, observer: &mut dyn Observer) -> Result<Outcome, TrainError
 struct Fit<'a> {
     run: &'a Run,
     settings: &'a Settings,
-    graph: &'a Graph,
     images: Arc<Images>,
     trainer: Trainer,
     session: Session,
@@ -108,7 +107,7 @@ struct Fit<'a> {
 }
 
 impl<'a> Fit<'a> {
-    fn new(run: &'a Run, graph: &'a Graph) -> Result<Self, TrainError> {
+    fn new(run: &'a Run, graph: &Graph) -> Result<Self, TrainError> {
         let settings = run.settings();
         let images = Arc::new(Images::load(settings, graph)?);
         run.keep_facts(&images.facts)?;
@@ -124,7 +123,7 @@ impl<'a> Fit<'a> {
         let metrics = Metrics::open(run.path("metrics.jsonl"), progress.metrics)?;
         let steps = images.train.len().div_ceil(settings.batch);
         let saved = Instant::now();
-        Ok(Fit { run, settings, graph, images, trainer, session, metrics, progress, steps, saved })
+        Ok(Fit { run, settings, images, trainer, session, metrics, progress, steps, saved })
     }
 
     /// The rest of an epoch. Whether it was stopped.
@@ -239,7 +238,7 @@ impl<'a> Fit<'a> {
     }
 
     fn evaluate(&mut self, weights: &StateDict<f32>) -> Result<Evaluation, TrainError> {
-        self.session.set_weights(self.graph, weights)?;
+        self.session.set_weights(weights)?;
         let evaluation = evaluate(&mut self.session, &self.images.test)?;
         match evaluation.loss.is_finite() {
             true => Ok(evaluation),

@@ -9,6 +9,8 @@ use crate::engine::error::EngineError;
 use crate::engine::layers;
 use crate::engine::operation::{Layer, Operation};
 use crate::engine::plan::{Plan, Step};
+use crate::engine::trainer::mix;
+use crate::engine::verify::verify;
 use crate::kernels::DynKernel;
 
 /// A plan with its kernels and memory.
@@ -33,7 +35,13 @@ impl LayerKernel {
 }
 
 impl<E: Number> Machine<E> {
+    /// Takes no plan on trust: what is sound in here rests on the plan, and its fields are open.
     pub fn new(plan: Arc<Plan>, constants: Arc<Tensors<E>>) -> Result<Self, EngineError> {
+        if plan.layout.element != size_of::<E>() {
+            return Err(EngineError::Plan(format!("it is for numbers of {} bytes", plan.layout.element)));
+        }
+        verify(&plan).map_err(|flaw| EngineError::Plan(flaw.0))?;
+        fits(&plan, &constants)?;
         let kernel = |step: &Step| match &step.operation {
             Operation::Layer(layer) => Some(LayerKernel::of(layer, plan.batch)),
             Operation::LayerGradient(gradient) => Some(LayerKernel::of(&gradient.layer, plan.batch)),
@@ -42,6 +50,15 @@ impl<E: Number> Machine<E> {
         let kernels = Arc::new(plan.steps.iter().map(kernel).collect());
         Ok(Machine { memory: Memory::new(&plan, constants)?, plan, kernels })
     }
+}
+
+/// Refuses constants of other lengths than the plan's.
+fn fits<E: Number>(plan: &Plan, constants: &Tensors<E>) -> Result<(), EngineError> {
+    let expected = plan.constants.iter().map(|&(_, elements)| elements);
+    if expected.eq(constants.lens()) {
+        return Ok(());
+    }
+    Err(EngineError::Plan("its constants have other lengths".into()))
 }
 
 /// What a step may need beside its operands.
@@ -75,7 +92,7 @@ impl<E: Number> Run<'_, E> {
             Operation::Slice { first } => forward::slice(access, step, *first),
             Operation::Embed { first } => backward::embed(access, step, *first),
             Operation::Dropout { p, samples, index } => {
-                let seed = self.feed.seed.wrapping_add((*index as u64 + 1).wrapping_mul(0xD1B5_4A32_D192_ED03));
+                let seed = mix(self.feed.seed.wrapping_add(*index as u64 + 1));
                 forward::dropout(access, step, *p, *samples, seed);
             }
             Operation::Layer(_) => forward::layer(access, step, kernel),
@@ -106,7 +123,13 @@ impl<E: Number> Run<'_, E> {
 
 impl<E: Number> Executor<E> for Machine<E> {
     fn run(&mut self, feed: Feed<'_, E>, measures: &mut [Measure]) -> Option<f64> {
-        let access = self.memory.access(feed.images, feed.samples);
+        let (Plan { batch, input, .. }, samples) = (&*self.plan, feed.samples);
+        assert!(
+            (1..=*batch).contains(&samples) && feed.images.len() == samples * input,
+            "{} values are no {samples} images of {input}, at most {batch}; this is a bug in the calling code",
+            feed.images.len()
+        );
+        let access = self.memory.access(feed.images, samples);
         let mut run = Run { access, feed, measures, norm: None };
         let (plan, kernels) = (&self.plan, &self.kernels);
         let mut all = || {
@@ -132,7 +155,9 @@ impl<E: Number> Executor<E> for Machine<E> {
     }
 
     fn set_constants(&mut self, constants: Vec<Vec<E>>) -> Result<(), EngineError> {
-        self.memory.constants = Arc::new(Tensors::of("the weights of a session", constants)?);
+        let constants = Tensors::of("the weights of a session", constants)?;
+        fits(&self.plan, &constants)?;
+        self.memory.constants = Arc::new(constants);
         Ok(())
     }
 

@@ -72,6 +72,11 @@ impl<E: Number> Tensors<E> {
         Ok(tensors)
     }
 
+    /// How many numbers each has.
+    pub fn lens(&self) -> impl Iterator<Item = usize> {
+        self.lens.iter().copied()
+    }
+
     pub fn get(&self, index: usize) -> &[E] {
         &self.block.get()[self.at[index]..][..self.lens[index]]
     }
@@ -90,7 +95,7 @@ pub(super) struct Memory<E> {
 
 impl<E: Number> Memory<E> {
     pub fn new(plan: &Plan, constants: Arc<Tensors<E>>) -> Result<Self, EngineError> {
-        let arena = Block::new("the arena of a plan", plan.arena / size_of::<E>())?;
+        let arena = Block::new("the arena (a smaller batch has a smaller one)", plan.arena / size_of::<E>())?;
         let lens = plan.states.iter().map(|state| state.elements).collect();
         Ok(Memory { arena, states: Tensors::new("the state of a training", lens)?, constants })
     }
@@ -142,7 +147,7 @@ pub(super) struct Access<'a, E> {
 }
 
 // SAFETY: the memory behind the pointers is borrowed for 'a, as if the slices themselves were here.
-unsafe impl<E: Send> Send for Access<'_, E> {}
+unsafe impl<E: Send + Sync> Send for Access<'_, E> {}
 
 impl<'a, E: Number> Access<'a, E> {
     fn start(&self, operand: Operand) -> *mut E {

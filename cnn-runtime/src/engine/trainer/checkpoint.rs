@@ -29,10 +29,11 @@ impl<E: Number> Trainer<E> {
         crate::weights::to_file(&tensors).map_err(|error| EngineError::Checkpoint(error.to_string()))
     }
 
-    /// Goes on where [`Trainer::checkpoint`] was taken: the steps that follow are those that would have followed.
+    /// Goes on where [`Trainer::checkpoint`] was taken: under the same options the steps that follow are those that would have
+    /// followed.
     ///
     /// # Errors
-    /// If the bytes are damaged or of another training; nothing is changed then.
+    /// If the bytes are damaged or hold other tensors than this training; nothing is changed then.
     pub fn restore(&mut self, place: &str, bytes: &[u8]) -> Result<(), EngineError> {
         let mut layout: Vec<NamedTensor<E>> = Vec::new();
         for state in &self.plan.states {

@@ -31,7 +31,7 @@ pub struct TrainerOptions {
     pub average: Option<f64>,
     /// Names the masks of dropout.
     pub seed: u64,
-    /// Whether [`Trainer::gradients`] can be asked for. Without, a gradient's memory is used again once it is applied.
+    /// Whether [`Trainer::gradients`](crate::engine::Trainer::gradients) can be asked for. Without, a gradient's memory is used again once it is applied.
     pub keep_gradients: bool,
 }
 

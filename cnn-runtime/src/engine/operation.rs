@@ -144,6 +144,8 @@ pub enum Operation {
     GateGradient,
     /// `[x] -> [y]`: the same numbers elsewhere.
     Copy,
+    /// `[images] -> [y]`: the images of a run, whose channels come first, as the back end lays maps out.
+    Arrange,
     /// `[x…] -> [y]`: one behind the other along the channels. Costs nothing where the parts were computed in place.
     Concat,
     /// `[x] -> [y]`: as many channels as y has, from `first` on. Costs nothing where the layout allows.
@@ -228,6 +230,7 @@ impl Operation {
             | Operation::Add { .. }
             | Operation::GateGradient
             | Operation::Copy
+            | Operation::Arrange
             | Operation::Concat
             | Operation::Slice { .. }
             | Operation::Embed { .. }
@@ -241,12 +244,6 @@ impl Operation {
             | Operation::Update { .. }
             | Operation::Average => None,
         }
-    }
-
-    /// Whether back ends take its tensors from the first sample to the last with all that lies between: then no output may
-    /// lie between the samples of another operand.
-    pub fn takes_spans(&self) -> bool {
-        matches!(self, Operation::BatchNorm(_) | Operation::BatchNormGradient(_))
     }
 
     /// What it is called in listings.
@@ -268,6 +265,7 @@ impl Operation {
             Operation::Gate => "gate",
             Operation::GateGradient => "gate gradient",
             Operation::Copy => "copy",
+            Operation::Arrange => "arrange",
             Operation::Concat => "concat",
             Operation::Slice { .. } => "slice",
             Operation::Embed { .. } => "embed",

@@ -165,6 +165,33 @@ impl Program {
         uses
     }
 
+    /// Lets an instruction bring the images into the order of maps whose channels come last. Those of one channel, or one
+    /// pixel, are in it.
+    pub fn arrange_images(&mut self) {
+        let is_input = |value: &Value| value.origin == Origin::Input;
+        let Some(images) = self.values.iter().position(is_input).map(ValueId) else { return };
+        let shape = self.shape(images);
+        if shape.channels() == 1 || shape.elements() == shape.channels() {
+            return;
+        }
+        let value = self.computed(self.extent(images), Class::Activation);
+        for instruction in &mut self.instructions {
+            let onto = instruction.outputs.iter_mut().filter_map(|output| output.onto.as_mut());
+            for id in instruction.inputs.iter_mut().chain(onto).filter(|id| **id == images) {
+                *id = value;
+            }
+        }
+        let outputs = vec![Output { value, onto: None }];
+        let arrange = Instruction {
+            operation: Operation::Arrange,
+            inputs: vec![images],
+            outputs,
+            changes: Vec::new(),
+            place: String::new(),
+        };
+        self.instructions.insert(0, arrange);
+    }
+
     /// Removes what nobody reads.
     pub fn remove_dead(&mut self) {
         let mut live = vec![false; self.values.len()];

@@ -8,9 +8,9 @@ use super::backend::{Backend, Executor, Feed, Targets};
 use super::error::EngineError;
 use super::fuse::fuse;
 use super::lower::{Mode, lower};
-use super::plan::Plan;
+use super::plan::{Constant, Plan};
 use super::program::Extent;
-use super::reference::{Number, Reference};
+use super::reference::Number;
 use crate::weights::{NamedTensor, StateDict};
 
 /// How a network is to run.
@@ -52,12 +52,12 @@ pub struct Session<E: Number = f32> {
 }
 
 impl<E: Number> Session<E> {
-    /// Plans a network for the CPU.
+    /// Plans a network for the CPU: [`Number::backend`].
     ///
     /// # Errors
     /// If a layer has no kernel, the weights are of another network, the batch is 0, or memory is not to be had.
     pub fn new(graph: &Graph, weights: &StateDict<E>, options: SessionOptions) -> Result<Self, EngineError> {
-        Self::on(&Reference::default(), graph, weights, options)
+        Self::on(&*E::backend(), graph, weights, options)
     }
 
     /// Plans a network for a back end.
@@ -148,16 +148,14 @@ pub fn plan_inference<E>(
     }
     let mut program = lower(graph, Mode::Inference { auxiliary: options.auxiliary })?;
     fuse(&mut program, false);
-    let workspace = |operation: &_, batch| backend.workspace(operation, batch);
-    Plan::new(program, backend.layout(), options.batch, &workspace)
+    Plan::new(program, backend, options.batch)
 }
 
 /// Follows the recipes of a plan.
 fn constants<E: Number>(plan: &Plan, weights: &StateDict<E>) -> Vec<Vec<E>> {
     let tensors = weights.tensors();
     let tensor = |index: usize| tensors[index].data.iter().map(|&x| x.double()).collect();
-    let follow =
-        |&(recipe, _): &(usize, usize)| plan.recipes.evaluate(recipe, &tensor).into_iter().map(E::of).collect();
+    let follow = |constant: &Constant| plan.recipes.evaluate(constant.recipe, &tensor).into_iter().map(E::of).collect();
     plan.constants.iter().map(follow).collect()
 }
 
@@ -207,4 +205,9 @@ pub(super) fn shape(extent: Extent) -> Shape {
 
 pub(super) fn elements(extent: Extent) -> usize {
     shape(extent).elements()
+}
+
+/// Height times width; 1 of a vector.
+pub(super) fn plane(extent: Extent) -> usize {
+    shape(extent).spatial().map_or(1, |[height, width]| height * width)
 }

@@ -12,7 +12,7 @@ use super::error::EngineError;
 use super::optimizer::Rule;
 use super::plan::Plan;
 use super::program::Content;
-use super::reference::{Number, Reference};
+use super::reference::Number;
 use super::session::{elements, fits, samples};
 use crate::weights::StateDict;
 
@@ -67,13 +67,13 @@ pub struct Trainer<E: Number = f32> {
 }
 
 impl<E: Number> Trainer<E> {
-    /// Plans a training on the CPU.
+    /// Plans a training on the CPU: [`Number::backend`].
     ///
     /// # Errors
     /// If a layer has no kernel, an output is no vector, the weights are of another network, a setting is out of its range, or
     /// memory is not to be had.
     pub fn new(graph: &Graph, weights: &StateDict<E>, options: TrainerOptions) -> Result<Self, EngineError> {
-        Self::on(&Reference::default(), graph, weights, options)
+        Self::on(&*E::backend(), graph, weights, options)
     }
 
     /// Plans a training on a back end.

@@ -47,7 +47,7 @@ pub enum Kept {
 }
 
 /// An activation as a type, so that loops over values are compiled for each.
-pub(super) trait Function: Copy + Sync {
+pub(crate) trait Function: Copy + Sync {
     fn value<E: Float>(&self, x: E) -> E;
     fn slope<E: Float>(&self, x: E) -> E;
     /// The slope where the value is y.
@@ -56,7 +56,7 @@ pub(super) trait Function: Copy + Sync {
 
 /// No activation.
 #[derive(Clone, Copy)]
-pub(super) struct Identity;
+pub(crate) struct Identity;
 
 impl Function for Identity {
     fn value<E: Float>(&self, x: E) -> E {
@@ -154,7 +154,7 @@ macro_rules! with_function {
         }
     }};
 }
-pub(super) use with_function;
+pub(crate) use with_function;
 
 impl Activation {
     /// `f(x)`

@@ -70,6 +70,7 @@ impl Reverse<'_> {
                 self.onto(Operation::WeightGradient(form.clone()), vec![inputs[0], dy], inputs[0], place);
             }
             Operation::Affine { .. }
+            | Operation::Arrange
             | Operation::ConvInputGradient(_)
             | Operation::ConvWeightGradient(_)
             | Operation::LinearInputGradient(_)

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::memory::{Access, Memory, Tensors};
 use super::{Number, backward, forward, norm, update};
 use crate::engine::backend::{Executor, Feed, Measure};
 use crate::engine::error::EngineError;
+use crate::engine::host::memory::{Access, Memory, Tensors};
 use crate::engine::layers;
 use crate::engine::operation::{Layer, Operation};
 use crate::engine::plan::{Plan, Step};
+use crate::engine::storage::Order;
 use crate::engine::trainer::mix;
 use crate::engine::verify::verify;
 use crate::kernels::DynKernel;
@@ -40,6 +41,9 @@ impl<E: Number> Machine<E> {
         if plan.layout.element != size_of::<E>() {
             return Err(EngineError::Plan(format!("it is for numbers of {} bytes", plan.layout.element)));
         }
+        if plan.layout.order != Order::ChannelsFirst {
+            return Err(EngineError::Plan("it is for maps whose channels come last".into()));
+        }
         verify(&plan).map_err(|flaw| EngineError::Plan(flaw.0))?;
         fits(&plan, &constants)?;
         let kernel = |step: &Step| match &step.operation {
@@ -54,7 +58,7 @@ impl<E: Number> Machine<E> {
 
 /// Refuses constants of other lengths than the plan's.
 fn fits<E: Number>(plan: &Plan, constants: &Tensors<E>) -> Result<(), EngineError> {
-    let expected = plan.constants.iter().map(|&(_, elements)| elements);
+    let expected = plan.constants.iter().map(|constant| constant.stored);
     if expected.eq(constants.lens()) {
         return Ok(());
     }
@@ -117,6 +121,7 @@ impl<E: Number> Run<'_, E> {
                 }
             }
             Operation::Concat => unreachable!("a plan holds copies instead"),
+            Operation::Arrange => unreachable!("channels come first here"),
         }
     }
 }

@@ -80,8 +80,7 @@ pub fn plan_training<E>(
         keep_gradients: options.keep_gradients,
     };
     differentiate(&mut program, graph, &objective)?;
-    let workspace = |operation: &_, batch| backend.workspace(operation, batch);
-    Ok((Plan::new(program, backend.layout(), options.batch, &workspace)?, shares))
+    Ok((Plan::new(program, backend, options.batch)?, shares))
 }
 
 /// Refuses what makes no sense for the network.

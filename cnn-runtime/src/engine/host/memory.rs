@@ -7,16 +7,16 @@
 
 use std::sync::Arc;
 
-use super::Number;
 use super::view::{View, ViewMut};
 use crate::engine::error::EngineError;
 use crate::engine::memory::ALIGNMENT;
 use crate::engine::plan::{Operand, Plan, Source};
 use crate::engine::program::Extent;
+use crate::engine::reference::Number;
 use crate::engine::session::elements;
 
 /// Zeros on whole cache lines.
-pub(super) struct Block<E> {
+pub(in crate::engine) struct Block<E> {
     /// Longer than `len`, so that a cache line begins in it early enough.
     numbers: Vec<E>,
     first: usize,
@@ -46,7 +46,7 @@ impl<E: Number> Block<E> {
 }
 
 /// Many tensors one behind the other, each on its own cache lines.
-pub(super) struct Tensors<E> {
+pub(in crate::engine) struct Tensors<E> {
     block: Block<E>,
     /// Where each begins, and where the last one ends.
     at: Vec<usize>,
@@ -87,7 +87,7 @@ impl<E: Number> Tensors<E> {
 }
 
 /// Everything that operands may point into.
-pub(super) struct Memory<E> {
+pub(in crate::engine) struct Memory<E> {
     arena: Block<E>,
     pub states: Tensors<E>,
     pub constants: Arc<Tensors<E>>,
@@ -118,6 +118,17 @@ impl<E: Number> Memory<E> {
         }
     }
 
+    /// Where an operand begins after a run.
+    pub fn address(&self, operand: Operand) -> *mut E {
+        let start = match operand.source {
+            Source::Arena(byte) => &self.arena.get()[byte / size_of::<E>()..],
+            Source::State(index) => self.states.get(index),
+            Source::Constant(index) => self.constants.get(index),
+            Source::Input => &[],
+        };
+        start[operand.offset..].as_ptr().cast_mut()
+    }
+
     /// An operand of the arena after a run.
     pub fn read(&self, operand: Operand, samples: usize, values: &mut [E]) {
         let len = elements(operand.extent);
@@ -136,7 +147,7 @@ impl<E: Number> Memory<E> {
 }
 
 /// Pointers into a [`Memory`] that nobody else can reach meanwhile.
-pub(super) struct Access<'a, E> {
+pub(in crate::engine) struct Access<'a, E> {
     arena: *mut E,
     states: *mut E,
     state_at: &'a [usize],
@@ -150,7 +161,8 @@ pub(super) struct Access<'a, E> {
 unsafe impl<E: Send + Sync> Send for Access<'_, E> {}
 
 impl<'a, E: Number> Access<'a, E> {
-    fn start(&self, operand: Operand) -> *mut E {
+    /// The address of a tensor's first number.
+    pub fn start(&self, operand: Operand) -> *mut E {
         // SAFETY: `verify` has shown that the operand lies inside of its memory.
         unsafe {
             match operand.source {
@@ -162,7 +174,8 @@ impl<'a, E: Number> Access<'a, E> {
         }
     }
 
-    fn samples_of(&self, operand: Operand) -> usize {
+    /// How many samples it has now.
+    pub fn samples_of(&self, operand: Operand) -> usize {
         if matches!(operand.extent, Extent::Batch(_)) { self.samples } else { 1 }
     }
 

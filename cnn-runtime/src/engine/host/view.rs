@@ -4,12 +4,12 @@ use std::marker::PhantomData;
 
 use rayon::prelude::*;
 
-use super::Number;
+use crate::engine::reference::Number;
 use crate::kernels::bn_act::Samples;
 
 /// A tensor to read: samples of `len` numbers each, `stride` apart.
 #[derive(Clone, Copy)]
-pub(super) struct View<'a, E> {
+pub(in crate::engine) struct View<'a, E> {
     start: *mut E,
     stride: usize,
     pub len: usize,
@@ -71,7 +71,7 @@ impl<'a, E: Number> View<'a, E> {
 const GRAIN: usize = 1 << 14;
 
 /// A tensor to write.
-pub(super) struct ViewMut<'a, E>(View<'a, E>);
+pub(in crate::engine) struct ViewMut<'a, E>(View<'a, E>);
 
 impl<'a, E: Number> ViewMut<'a, E> {
     /// Of an output, which nothing else of its step meets.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::fallback::gather;
 use super::grid::Grid;
 use super::kernel::Kernel;
+use super::simd::Isa;
 use super::steps::Run;
 use super::team::Team;
 use crate::engine::backend::{Executor, Feed, Measure};
@@ -22,6 +23,7 @@ pub(super) struct Machine {
     kernels: Arc<Vec<Kernel>>,
     memory: Memory<f32>,
     lanes: usize,
+    isa: Isa,
 }
 
 impl Machine {
@@ -31,6 +33,7 @@ impl Machine {
         kernels: Arc<Vec<Kernel>>,
         constants: Arc<Tensors<f32>>,
         lanes: usize,
+        isa: Isa,
     ) -> Result<Self, EngineError> {
         if plan.layout.element != size_of::<f32>() || plan.layout.order != Order::ChannelsLast {
             return Err(EngineError::Plan("it is for another back end".into()));
@@ -39,7 +42,7 @@ impl Machine {
         if !plan.constants.iter().map(|constant| constant.stored).eq(constants.lens()) {
             return Err(EngineError::Plan("its constants have other lengths".into()));
         }
-        Ok(Machine { memory: Memory::new(&plan, constants)?, plan, kernels, lanes })
+        Ok(Machine { memory: Memory::new(&plan, constants)?, plan, kernels, lanes, isa })
     }
 }
 
@@ -61,7 +64,7 @@ pub(super) fn packed(
         match kernel {
             Kernel::Conv(direct) => {
                 let to = filters.as_mut_ptr().expose_provenance();
-                Team::run(rayon::current_num_threads(), |team| {
+                Team::run(rayon::current_num_threads(), Isa::Portable, |team| {
                     let to = std::ptr::with_exposed_provenance_mut(to);
                     direct.pack(team, &constants[index], direct.chunks(), to);
                 });
@@ -84,7 +87,7 @@ impl Executor<f32> for Machine {
         );
         let access = self.memory.access(feed.images, samples);
         let (plan, kernels) = (&self.plan, &self.kernels);
-        Team::run(self.lanes, move |team| {
+        Team::run(self.lanes, self.isa, move |team| {
             let mut run = Run { team, access, feed, measures, norm: None };
             for (step, kernel) in plan.steps.iter().zip(kernels.iter()) {
                 run.step(step, kernel);
@@ -124,7 +127,7 @@ impl Executor<f32> for Machine {
     fn fork(&self) -> Result<Box<dyn Executor<f32>>, EngineError> {
         let memory = Memory::new(&self.plan, self.memory.constants.clone())?;
         let (plan, kernels) = (self.plan.clone(), self.kernels.clone());
-        Ok(Box::new(Machine { plan, kernels, memory, lanes: self.lanes }))
+        Ok(Box::new(Machine { plan, kernels, memory, lanes: self.lanes, isa: self.isa }))
     }
 
     fn allocated(&self) -> usize {

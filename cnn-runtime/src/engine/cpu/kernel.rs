@@ -103,7 +103,7 @@ impl Kernel {
         match &layer.op {
             Op::MaxPool(pool) => Kernel::MaxPool(window(pool)),
             Op::AvgPool { pool, count_pad } => Kernel::AvgPool(window(pool), *count_pad),
-            Op::Gap => Kernel::Gap,
+            Op::Gap | Op::AdaptiveAvgPool { out: [1, 1] } => Kernel::Gap,
             _ => Kernel::Reference(layers::kernel(layer, 1)),
         }
     }

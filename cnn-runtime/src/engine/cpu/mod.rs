@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `simd` | kinds of vectors, chosen at run time |
 //! | `team` | threads that share the tasks of a run |
-//! | `grid`, `rows` | where pixels lie, loops over them |
+//! | `grid`, `rows`, `lanes` | where pixels lie, loops over them and over their channels |
 //! | `kernel` | which kernel computes an operation, and its scratch |
 //! | `conv/` | convolutions and fully connected layers, forward and back |
 //! | `norm`, `pointwise`, `pool` | everything that works at the speed of memory |
@@ -16,6 +16,7 @@ mod executor;
 mod fallback;
 mod grid;
 mod kernel;
+mod lanes;
 mod norm;
 mod pointwise;
 mod pool;
@@ -80,6 +81,6 @@ impl Backend<f32> for Cpu {
         let kernels = plan.steps.iter().map(|step| Kernel::of(self.isa, &step.operation, plan.batch)).collect();
         let kernels: Arc<Vec<Kernel>> = Arc::new(kernels);
         let constants = Tensors::of("the weights of a session", packed(&plan, &kernels, constants)?)?;
-        Ok(Box::new(Machine::new(plan, kernels, Arc::new(constants), self.lanes)?))
+        Ok(Box::new(Machine::new(plan, kernels, Arc::new(constants), self.lanes, self.isa)?))
     }
 }

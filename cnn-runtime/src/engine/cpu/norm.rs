@@ -2,11 +2,12 @@
 
 use super::conv::direct::Onto;
 use super::grid::Grid;
-use super::rows::{Chunks, pixels, sums, total};
+use super::lanes::{Body, get, put, sweep};
+use super::rows::{Chunks, Rows, pixels, sums, total};
+use super::simd::Simd;
 use super::team::Team;
 use crate::engine::operation::BatchNorm;
 use crate::kernels::activation::{Function, with_function};
-use crate::kernels::wide;
 
 /// Numbers of scratch for maps of so many samples, channels and pixels.
 pub(super) fn scratch(samples: usize, channels: usize, plane: usize) -> usize {
@@ -44,24 +45,17 @@ pub(super) fn forward(
     // Of each chunk the mean, and the squares of distances from it.
     sums(team, chunks, channels, scratch, |chunk, mean, squares| {
         let (rows, count) = chunks.rows(x, chunk);
-        // SAFETY: pixels of the map.
-        let shift = unsafe { rows.get(0, channels) };
-        wide(|| {
-            for row in 0..count {
-                // SAFETY: pixels of the map.
-                let x = unsafe { rows.get(row, channels) };
-                for (((sum, square), &x), &shift) in mean.iter_mut().zip(squares.iter_mut()).zip(x).zip(shift) {
-                    let d = x - shift;
-                    *sum += d;
-                    *square += d * d;
-                }
-            }
-            let share = 1.0 / count as f32;
-            for ((mean, square), &shift) in mean.iter_mut().zip(squares.iter_mut()).zip(shift) {
-                *square -= *mean * *mean * share;
-                *mean = shift + *mean * share;
-            }
-        });
+        // SAFETY: pixels of the map, and as many sums.
+        let shift = unsafe {
+            let (mean, squares) = (mean.as_mut_ptr(), squares.as_mut_ptr());
+            sweep(team.isa(), count, channels, Moments { x: rows, mean, squares });
+            rows.get(0, channels)
+        };
+        let share = 1.0 / count as f32;
+        for ((mean, square), &shift) in mean.iter_mut().zip(squares.iter_mut()).zip(shift) {
+            *square -= *mean * *mean * share;
+            *mean = shift + *mean * share;
+        }
     });
     let (partial, rest) = scratch.split_at_mut(2 * chunks.count() * channels);
     let (scale, rest) = rest.split_at_mut(channels);
@@ -97,35 +91,72 @@ pub(super) fn forward(
         Onto::Itself => Some(y),
         Onto::Other(other) => Some(other),
     };
-    with_function!(norm.activation, |f| match other {
-        None => pixels(team, [x, y], |part| wide(|| {
-            for row in 0..part.count {
-                // SAFETY: pixels of the maps; tasks write different ones.
-                let (x, y) = unsafe { (part.rows[0].get(row, channels), part.rows[1].get_mut(row, channels)) };
-                normalise(x, mean, scale, shift, y, |y| f.value(y));
-            }
-        })),
-        Some(other) => pixels(team, [x, y, other], |part| wide(|| {
-            for row in 0..part.count {
-                // SAFETY: pixels of the maps, which tasks write each its own; what is added may be y itself, so it is read and
-                // written through one address.
-                let (x, y, other) =
-                    unsafe { (part.rows[0].get(row, channels), part.rows[1].at(row), part.rows[2].at(row)) };
-                for c in 0..channels {
-                    let sum = (x[c] - mean[c]) * scale[c] + shift[c];
-                    // SAFETY: within the rows.
-                    unsafe { *y.add(c) = f.value(sum + *other.add(c)) };
-                }
-            }
-        })),
-    });
+    let (mean, scale, shift) = (mean.as_ptr(), scale.as_ptr(), shift.as_ptr());
+    let constants = Constants { mean, scale, shift };
+    with_function!(norm.activation, |f| pixels(team, [x, y, other.unwrap_or(x)], |part| {
+        let [x, y, other] = part.rows;
+        let other = onto.is_some().then_some(other);
+        // SAFETY: pixels of the maps, which tasks write each its own; what is added may be y itself.
+        unsafe { sweep(team.isa(), part.count, channels, Normalise { x, y, other, constants, f }) };
+    }));
 }
 
-#[inline(always)]
-fn normalise(x: &[f32], mean: &[f32], scale: &[f32], shift: &[f32], y: &mut [f32], f: impl Fn(f32) -> f32) {
-    let numbers = x.iter().zip(mean).zip(scale).zip(shift);
-    for (y, (((&x, &mean), &scale), &shift)) in y.iter_mut().zip(numbers) {
-        *y = f((x - mean) * scale + shift);
+/// A number for each channel: `(x - mean) scale + shift`.
+#[derive(Clone, Copy)]
+struct Constants {
+    mean: *const f32,
+    scale: *const f32,
+    shift: *const f32,
+}
+
+// SAFETY: only read, while whoever has the numbers waits.
+unsafe impl Sync for Constants {}
+// SAFETY: as above.
+unsafe impl Send for Constants {}
+
+/// Sums of distances from the first pixel, and of their squares.
+struct Moments {
+    x: Rows,
+    mean: *mut f32,
+    squares: *mut f32,
+}
+
+impl Body for Moments {
+    #[inline(always)]
+    unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
+        // SAFETY: pixels of the map, and as many sums.
+        unsafe {
+            let (sum, square) = (self.mean.add(c), self.squares.add(c));
+            let [x, shift] = [row, 0].map(|row| get::<S, FULL>(self.x.at(row).add(c), width));
+            let d = S::sub(x, shift);
+            put::<S, FULL>(sum, S::add(get::<S, FULL>(sum, width), d), width);
+            put::<S, FULL>(square, S::fma(d, d, get::<S, FULL>(square, width)), width);
+        }
+    }
+}
+
+struct Normalise<F> {
+    x: Rows,
+    y: Rows,
+    other: Option<Rows>,
+    constants: Constants,
+    f: F,
+}
+
+impl<F: Function> Body for Normalise<F> {
+    #[inline(always)]
+    unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
+        // SAFETY: pixels of the maps.
+        unsafe {
+            let Constants { mean, scale, shift } = self.constants;
+            let [mean, scale, shift] = [mean, scale, shift].map(|from| get::<S, FULL>(from.add(c), width));
+            let x = get::<S, FULL>(self.x.at(row).add(c), width);
+            let mut y = S::fma(S::sub(x, mean), scale, shift);
+            if let Some(other) = &self.other {
+                y = S::add(y, get::<S, FULL>(other.at(row).add(c), width));
+            }
+            put::<S, FULL>(self.y.at(row).add(c), S::map(y, |y| self.f.value(y)), width);
+        }
     }
 }
 
@@ -162,29 +193,18 @@ pub(super) fn backward(
     }
     let (scale, bias) = (&*scale, &*bias);
     // Of each chunk the sums of g, the gradient behind the normalisation, and of g times what was normalised.
+    let constants = Constants { mean: mean.as_ptr(), scale: scale.as_ptr(), shift: bias.as_ptr() };
     with_function!(norm.activation, |f| sums(team, chunks, channels, partial, |chunk, sum, product| {
-        let ((xs, count), (dys, _)) = (chunks.rows(x, chunk), chunks.rows(dy, chunk));
-        wide(|| {
-            for row in 0..count {
-                // SAFETY: pixels of the maps.
-                let (x, dy) = unsafe { (xs.get(row, channels), dys.get(row, channels)) };
-                let (sum, product) = (&mut sum[..channels], &mut product[..channels]);
-                let (mean, inverse) = (&mean[..channels], &inverse[..channels]);
-                let (scale, bias) = (&scale[..channels], &bias[..channels]);
-                for c in 0..channels {
-                    let d = x[c] - mean[c];
-                    let g = dy[c] * f.slope(d * scale[c] + bias[c]);
-                    sum[c] += g;
-                    product[c] += g * (d * inverse[c]);
-                }
-            }
-        });
+        let ((x, count), (dy, _)) = (chunks.rows(x, chunk), chunks.rows(dy, chunk));
+        let (sum, product) = (sum.as_mut_ptr(), product.as_mut_ptr());
+        // SAFETY: pixels of the maps, and as many sums.
+        unsafe { sweep(team.isa(), count, channels, Products { x, dy, sum, product, constants, f }) };
     }));
     let count = (x.samples * x.plane()) as f64;
     for first in (0..channels).step_by(16) {
         let [sum, product] = total(partial, chunks.count(), channels, first);
         for c in first..(first + 16).min(channels) {
-            let (sum, product) = (sum[c - first], product[c - first]);
+            let (sum, product) = (sum[c - first], product[c - first] * f64::from(inverse[c]));
             if let Some(ParameterGradients { weight, bias }) = &mut gradients {
                 (weight[c], bias[c]) = (product as f32, sum as f32);
             }
@@ -193,26 +213,94 @@ pub(super) fn backward(
             products[c] = (product / count) as f32 * inverse[c];
         }
     }
-    let (sums, products) = (&partial[..channels], &*products);
-    with_function!(norm.activation, |f| pixels(team, [x, dy, dx], |part| wide(|| {
-        for row in 0..part.count {
-            // SAFETY: pixels of the maps, which tasks write each its own; dx may be dy, so these are read and written through
-            // addresses.
-            let (x, dy, dx) = unsafe {
-                let [x, dy, dx] = part.rows;
-                (x.get(row, channels), dy.at(row), dx.at(row))
-            };
-            let (mean, scale, bias) = (&mean[..channels], &scale[..channels], &bias[..channels]);
-            let (sums, products) = (&sums[..channels], &products[..channels]);
-            for c in 0..channels {
-                let d = x[c] - mean[c];
-                // SAFETY: within the rows.
-                unsafe {
-                    let g = *dy.add(c) * f.slope(d * scale[c] + bias[c]);
-                    let gradient = scale[c] * (g - sums[c] - d * products[c]);
-                    *dx.add(c) = if onto { *dx.add(c) + gradient } else { gradient };
-                }
-            }
+    let means = Means { sums: partial.as_ptr(), products: products.as_ptr() };
+    with_function!(norm.activation, |f| pixels(team, [x, dy, dx], |part| {
+        let [x, dy, dx] = part.rows;
+        // SAFETY: pixels of the maps, which tasks write each its own; dx may be dy.
+        unsafe { sweep(team.isa(), part.count, channels, Back { x, dy, dx, onto, means, constants, f }) };
+    }));
+}
+
+/// Sums of g, the gradient behind the normalisation, and of g times the distance from the mean.
+struct Products<F> {
+    x: Rows,
+    dy: Rows,
+    sum: *mut f32,
+    product: *mut f32,
+    constants: Constants,
+    f: F,
+}
+
+/// Distance from the mean, and the gradient behind the normalisation.
+#[inline(always)]
+unsafe fn behind<S: Simd, const FULL: bool, F: Function>(
+    f: &F,
+    constants: &Constants,
+    x: S::V,
+    dy: S::V,
+    c: usize,
+    width: usize,
+) -> (S::V, S::V, S::V) {
+    // SAFETY: the caller's.
+    unsafe {
+        let Constants { mean, scale, shift } = *constants;
+        let [mean, scale, shift] = [mean, scale, shift].map(|from| get::<S, FULL>(from.add(c), width));
+        let d = S::sub(x, mean);
+        let slope = S::map(S::fma(d, scale, shift), |z| f.slope(z));
+        (d, S::mul(dy, slope), scale)
+    }
+}
+
+impl<F: Function> Body for Products<F> {
+    #[inline(always)]
+    unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
+        // SAFETY: pixels of the maps, and as many sums.
+        unsafe {
+            let [x, dy] = [self.x, self.dy].map(|rows| get::<S, FULL>(rows.at(row).add(c), width));
+            let (d, g, _) = behind::<S, FULL, F>(&self.f, &self.constants, x, dy, c, width);
+            let (sum, product) = (self.sum.add(c), self.product.add(c));
+            put::<S, FULL>(sum, S::add(get::<S, FULL>(sum, width), g), width);
+            put::<S, FULL>(product, S::fma(g, d, get::<S, FULL>(product, width)), width);
         }
-    })));
+    }
+}
+
+/// For each channel the mean of g, and that of g times what was normalised, over the deviation.
+#[derive(Clone, Copy)]
+struct Means {
+    sums: *const f32,
+    products: *const f32,
+}
+
+// SAFETY: as of `Constants`.
+unsafe impl Sync for Means {}
+// SAFETY: as above.
+unsafe impl Send for Means {}
+
+struct Back<F> {
+    x: Rows,
+    dy: Rows,
+    dx: Rows,
+    onto: bool,
+    means: Means,
+    constants: Constants,
+    f: F,
+}
+
+impl<F: Function> Body for Back<F> {
+    #[inline(always)]
+    unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
+        // SAFETY: pixels of the maps.
+        unsafe {
+            let [x, dy] = [self.x, self.dy].map(|rows| get::<S, FULL>(rows.at(row).add(c), width));
+            let (d, g, scale) = behind::<S, FULL, F>(&self.f, &self.constants, x, dy, c, width);
+            let [sum, product] = [self.means.sums, self.means.products].map(|from| get::<S, FULL>(from.add(c), width));
+            let mut dx = S::mul(scale, S::sub(S::sub(g, sum), S::mul(d, product)));
+            let to = self.dx.at(row).add(c);
+            if self.onto {
+                dx = S::add(dx, get::<S, FULL>(to, width));
+            }
+            put::<S, FULL>(to, dx, width);
+        }
+    }
 }

@@ -2,7 +2,9 @@
 
 use super::conv::direct::Onto;
 use super::grid::Grid;
-use super::rows::{Chunks, elements, pixels, sums, total};
+use super::lanes::{Body, get, put, sweep};
+use super::rows::{Chunks, Rows, elements, pixels, sums, total};
+use super::simd::Simd;
 use super::team::Team;
 use crate::engine::operation::Activation;
 use crate::kernels::activation::{Function, with_function};
@@ -81,21 +83,34 @@ pub(super) fn activate(team: &Team, activation: Activation, y: Grid) {
 /// `dx = dy f'`, by what was kept. `dx` may be `dy`.
 pub(super) fn chain(team: &Team, activation: Activation, known: Grid, dy: Grid, dx: Grid) {
     let by_output = activation.known_by_output();
-    with_function!(Some(activation), |f| elements(team, [known, dy, dx], |part| wide(|| {
-        for row in 0..part.count {
-            // SAFETY: pixels of the maps; dx may be dy, so these are read and written through addresses.
-            let (known, dy, dx) = unsafe {
-                let [known, dy, dx] = part.rows;
-                let dx = dx.at(row);
-                (known.get(row, part.len), dy.at(row), dx)
+    with_function!(Some(activation), |f| elements(team, [known, dy, dx], |part| {
+        let [known, dy, dx] = part.rows;
+        // SAFETY: pixels of the maps; dx may be dy.
+        unsafe { sweep(team.isa(), part.count, part.len, Chain { known, dy, dx, by_output, f }) };
+    }));
+}
+
+struct Chain<F> {
+    known: Rows,
+    dy: Rows,
+    dx: Rows,
+    by_output: bool,
+    f: F,
+}
+
+impl<F: Function> Body for Chain<F> {
+    #[inline(always)]
+    unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
+        // SAFETY: pixels of the maps.
+        unsafe {
+            let [known, dy] = [self.known, self.dy].map(|rows| get::<S, FULL>(rows.at(row).add(c), width));
+            let slope = match self.by_output {
+                true => S::map(known, |y| self.f.slope_at_value(y)),
+                false => S::map(known, |x| self.f.slope(x)),
             };
-            for (i, &known) in known.iter().enumerate() {
-                let slope = if by_output { f.slope_at_value(known) } else { f.slope(known) };
-                // SAFETY: within the rows.
-                unsafe { *dx.add(i) = *dy.add(i) * slope };
-            }
+            put::<S, FULL>(self.dx.at(row).add(c), S::mul(dy, slope), width);
         }
-    })));
+    }
 }
 
 /// `y = f(onto + sum of x)`; at least one x.
@@ -114,20 +129,29 @@ pub(super) fn add(team: &Team, xs: &[Grid], onto: Onto, y: Grid, activation: Opt
     for (index, &x) in rest.iter().enumerate() {
         let activation = activation.filter(|_| index == last);
         let from = if index == 0 { first.unwrap_or(y) } else { y };
-        with_function!(activation, |f| elements(team, [from, x, y], |part| wide(|| {
-            for row in 0..part.count {
-                // SAFETY: pixels of the maps; y may be what is added to, so these are read and written through addresses.
-                let (from, x, y) = unsafe {
-                    let [from, x, y] = part.rows;
-                    let y = y.at(row);
-                    (from.at(row), x.get(row, part.len), y)
-                };
-                for (i, &x) in x.iter().enumerate() {
-                    // SAFETY: within the rows.
-                    unsafe { *y.add(i) = f.value(*from.add(i) + x) };
-                }
-            }
-        })));
+        with_function!(activation, |f| elements(team, [from, x, y], |part| {
+            let [from, x, y] = part.rows;
+            // SAFETY: pixels of the maps; y may be what is added to.
+            unsafe { sweep(team.isa(), part.count, part.len, Sum { from, x, y, f }) };
+        }));
+    }
+}
+
+struct Sum<F> {
+    from: Rows,
+    x: Rows,
+    y: Rows,
+    f: F,
+}
+
+impl<F: Function> Body for Sum<F> {
+    #[inline(always)]
+    unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
+        // SAFETY: pixels of the maps.
+        unsafe {
+            let [from, x] = [self.from, self.x].map(|rows| get::<S, FULL>(rows.at(row).add(c), width));
+            put::<S, FULL>(self.y.at(row).add(c), S::map(S::add(from, x), |y| self.f.value(y)), width);
+        }
     }
 }
 
@@ -147,47 +171,66 @@ pub(super) fn affine(
         Onto::Itself => Some(y),
         Onto::Other(other) => Some(other),
     };
-    with_function!(activation, |f| pixels(team, [x, y, other.unwrap_or(x)], |part| wide(|| {
-        for row in 0..part.count {
-            // SAFETY: pixels of the maps; y may be either of the others, so all are reached through addresses.
-            let (x, y, other) = unsafe {
-                let [x, y, other] = part.rows;
-                let y = y.at(row);
-                (x.at(row), y, other.at(row))
-            };
-            let (scale, shift) = (&scale[..channels], &shift[..channels]);
-            for c in 0..channels {
-                // SAFETY: within the rows.
-                unsafe {
-                    let product = *x.add(c) * scale[c] + shift[c];
-                    let sum = if onto.is_some() { product + *other.add(c) } else { product };
-                    *y.add(c) = f.value(sum);
-                }
+    with_function!(activation, |f| pixels(team, [x, y, other.unwrap_or(x)], |part| {
+        let [x, y, other] = part.rows;
+        let other = onto.is_some().then_some(other);
+        // SAFETY: pixels of the maps; y may be either of the others.
+        unsafe { sweep(team.isa(), part.count, channels, Scaled { x, y, other, scale, shift, f }) };
+    }));
+}
+
+struct Scaled<'a, F> {
+    x: Rows,
+    y: Rows,
+    other: Option<Rows>,
+    scale: &'a [f32],
+    shift: &'a [f32],
+    f: F,
+}
+
+impl<F: Function> Body for Scaled<'_, F> {
+    #[inline(always)]
+    unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
+        // SAFETY: pixels of the maps, and a number for each channel.
+        unsafe {
+            let [scale, shift] = [self.scale, self.shift].map(|from| get::<S, FULL>(from.as_ptr().add(c), width));
+            let mut y = S::fma(get::<S, FULL>(self.x.at(row).add(c), width), scale, shift);
+            if let Some(other) = &self.other {
+                y = S::add(y, get::<S, FULL>(other.at(row).add(c), width));
             }
+            put::<S, FULL>(self.y.at(row).add(c), S::map(y, |y| self.f.value(y)), width);
         }
-    })));
+    }
 }
 
 /// Each channel of a sample times its number in the gate. `y` may be `x`.
 pub(super) fn gate(team: &Team, x: Grid, gate: Grid, y: Grid) {
     let channels = x.channels;
     pixels(team, [x, y], |part| {
-        // SAFETY: the gate has a number for each channel of each sample.
-        let gate = unsafe { std::slice::from_raw_parts(gate.at(part.sample, 0), channels) };
-        wide(|| {
-            for row in 0..part.count {
-                // SAFETY: pixels of the maps; y may be x, so both are reached through addresses.
-                let (x, y) = unsafe {
-                    let y = part.rows[1].at(row);
-                    (part.rows[0].at(row), y)
-                };
-                for (c, &gate) in gate.iter().enumerate() {
-                    // SAFETY: within the rows.
-                    unsafe { *y.add(c) = *x.add(c) * gate };
-                }
-            }
-        });
+        let [x, y] = part.rows;
+        // SAFETY: pixels of the maps, and a number for each channel of each sample; y may be x.
+        unsafe {
+            let gate = gate.at(part.sample, 0).cast_const();
+            sweep(team.isa(), part.count, channels, Gated { x, y, gate });
+        }
     });
+}
+
+struct Gated {
+    x: Rows,
+    y: Rows,
+    gate: *const f32,
+}
+
+impl Body for Gated {
+    #[inline(always)]
+    unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
+        // SAFETY: pixels of the maps, and a number for each channel.
+        unsafe {
+            let (x, gate) = (get::<S, FULL>(self.x.at(row).add(c), width), get::<S, FULL>(self.gate.add(c), width));
+            put::<S, FULL>(self.y.at(row).add(c), S::mul(x, gate), width);
+        }
+    }
 }
 
 /// The gradient of the gate: sums of `x dy` over each channel of each sample.

@@ -17,6 +17,11 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// The first row, and numbers from a row to the next.
+    pub fn new(start: *mut f32, step: usize) -> Rows {
+        Rows { start, step }
+    }
+
     /// The address of row number `row`.
     ///
     /// # Safety

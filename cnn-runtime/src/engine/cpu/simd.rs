@@ -74,7 +74,9 @@ impl Isa {
 pub(super) trait Simd: Copy {
     /// A vector.
     type V: Copy;
-    /// Numbers in it.
+    /// Its numbers.
+    type Lanes: AsMut<[f32]> + Copy;
+    /// How many.
     const LANES: usize;
 
     unsafe fn zero() -> Self::V;
@@ -88,9 +90,22 @@ pub(super) trait Simd: Copy {
     /// `a b + c`
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn lanes(v: Self::V) -> Self::Lanes;
+    unsafe fn vector(lanes: Self::Lanes) -> Self::V;
+
+    /// `f` of each number.
+    #[inline(always)]
+    unsafe fn map(v: Self::V, f: impl Fn(f32) -> f32) -> Self::V {
+        unsafe {
+            let mut lanes = Self::lanes(v);
+            lanes.as_mut().iter_mut().for_each(|x| *x = f(*x));
+            Self::vector(lanes)
+        }
+    }
 }
 
 /// Arrays that compilers turn into the vectors of whatever the crate is built for.
@@ -99,6 +114,7 @@ pub(super) struct Portable;
 
 impl Simd for Portable {
     type V = [f32; 4];
+    type Lanes = [f32; 4];
     const LANES: usize = 4;
 
     #[inline(always)]
@@ -136,8 +152,20 @@ impl Simd for Portable {
         std::array::from_fn(|i| a[i] + b[i])
     }
     #[inline(always)]
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
+        std::array::from_fn(|i| a[i] - b[i])
+    }
+    #[inline(always)]
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
         std::array::from_fn(|i| a[i] * b[i])
+    }
+    #[inline(always)]
+    unsafe fn lanes(v: Self::V) -> Self::Lanes {
+        v
+    }
+    #[inline(always)]
+    unsafe fn vector(lanes: Self::Lanes) -> Self::V {
+        lanes
     }
     #[inline(always)]
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V {
@@ -169,6 +197,7 @@ mod x86 {
 
     impl Simd for Avx512 {
         type V = __m512;
+        type Lanes = [f32; 16];
         const LANES: usize = 16;
 
         #[inline(always)]
@@ -204,8 +233,22 @@ mod x86 {
             unsafe { _mm512_add_ps(a, b) }
         }
         #[inline(always)]
+        unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
+            unsafe { _mm512_sub_ps(a, b) }
+        }
+        #[inline(always)]
         unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
             unsafe { _mm512_mul_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn lanes(v: Self::V) -> Self::Lanes {
+            // SAFETY: a vector is its numbers.
+            unsafe { std::mem::transmute(v) }
+        }
+        #[inline(always)]
+        unsafe fn vector(lanes: Self::Lanes) -> Self::V {
+            // SAFETY: as above.
+            unsafe { std::mem::transmute(lanes) }
         }
         #[inline(always)]
         unsafe fn max(a: Self::V, b: Self::V) -> Self::V {
@@ -232,6 +275,7 @@ mod x86 {
 
     impl Simd for Avx2 {
         type V = __m256;
+        type Lanes = [f32; 8];
         const LANES: usize = 8;
 
         #[inline(always)]
@@ -267,8 +311,22 @@ mod x86 {
             unsafe { _mm256_add_ps(a, b) }
         }
         #[inline(always)]
+        unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
+            unsafe { _mm256_sub_ps(a, b) }
+        }
+        #[inline(always)]
         unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
             unsafe { _mm256_mul_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn lanes(v: Self::V) -> Self::Lanes {
+            // SAFETY: a vector is its numbers.
+            unsafe { std::mem::transmute(v) }
+        }
+        #[inline(always)]
+        unsafe fn vector(lanes: Self::Lanes) -> Self::V {
+            // SAFETY: as above.
+            unsafe { std::mem::transmute(lanes) }
         }
         #[inline(always)]
         unsafe fn max(a: Self::V, b: Self::V) -> Self::V {

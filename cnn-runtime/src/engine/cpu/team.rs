@@ -7,12 +7,15 @@
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use super::simd::Isa;
+
 /// A loop's body: the number of the task and of the thread.
 type Body<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
 /// Those who work on a run.
 pub(super) struct Team {
     lanes: usize,
+    isa: Isa,
     /// Number of the loop in the upper half, tasks not yet taken in the lower: taken together, so that nobody takes a task of
     /// one loop for another's.
     open: AtomicU64,
@@ -30,9 +33,10 @@ unsafe impl Sync for Team {}
 
 impl Team {
     /// Runs `work` with as many threads of rayon's pool as `lanes` says and are free.
-    pub fn run<R: Send>(lanes: usize, work: impl FnOnce(&Team) -> R + Send) -> R {
+    pub fn run<R: Send>(lanes: usize, isa: Isa, work: impl FnOnce(&Team) -> R + Send) -> R {
         let team = Team {
             lanes,
+            isa,
             open: AtomicU64::new(0),
             done: AtomicUsize::new(0),
             over: AtomicBool::new(false),
@@ -57,6 +61,11 @@ impl Team {
             let _over = Over(&team.over);
             work(&team)
         })
+    }
+
+    /// The vectors that they use.
+    pub fn isa(&self) -> Isa {
+        self.isa
     }
 
     /// How many threads there may be.
@@ -138,7 +147,7 @@ mod tests {
     fn every_task_is_done_once() {
         for lanes in [1, 2, 3] {
             let sums: Vec<AtomicUsize> = (0..100).map(|_| AtomicUsize::new(0)).collect();
-            Team::run(lanes, |team| {
+            Team::run(lanes, Isa::Portable, |team| {
                 for _ in 0..50 {
                     team.each(sums.len(), |task, lane| {
                         assert!(lane < lanes);
@@ -156,7 +165,7 @@ mod tests {
         let sums: Vec<usize> = (0..16usize)
             .into_par_iter()
             .map(|run| {
-                Team::run(4, |team| {
+                Team::run(4, Isa::Portable, |team| {
                     let sum = AtomicUsize::new(0);
                     (0..100).for_each(|_| {
                         team.each(10, |task, _| {
@@ -173,6 +182,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "a task of the engine panicked")]
     fn a_panic_is_told() {
-        Team::run(2, |team| team.each(8, |task, _| assert!(task != 3)));
+        Team::run(2, Isa::Portable, |team| team.each(8, |task, _| assert!(task != 3)));
     }
 }

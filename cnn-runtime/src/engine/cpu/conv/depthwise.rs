@@ -6,6 +6,7 @@ use super::direct::Onto;
 use super::line::Line;
 use super::tile::{self, Last};
 use crate::engine::cpu::grid::Grid;
+use crate::engine::cpu::rows::Rows;
 use crate::engine::cpu::simd::{Isa, Simd, compiled, for_isa};
 use crate::engine::cpu::team::Team;
 use crate::engine::operation::{Activation, ConvShape};
@@ -272,7 +273,7 @@ impl Depthwise {
                 last,
             });
             if let Some(activation) = later {
-                tile::activate(activation, to, y_step, cols.len(), self.channels);
+                tile::activate(self.isa, activation, Rows::new(to, y_step), cols.len(), self.channels);
             }
         }
     }

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use super::filters::{Packing, Weight};
 use super::line::Line;
-use super::pack::{Columns, Rows, pack};
+use super::pack::{self, Columns, pack};
 use super::tile::{self, BLOCK, Cut, Last, Tile, best_vectors, tiles};
 use crate::engine::cpu::grid::Grid;
+use crate::engine::cpu::rows::Rows;
 use crate::engine::cpu::simd::Isa;
 use crate::engine::cpu::team::Team;
 use crate::engine::operation::{Activation, ConvShape};
@@ -24,7 +25,7 @@ pub(in crate::engine::cpu) struct Direct {
     packing: Packing,
     rows: Line,
     cols: Line,
-    down: Rows,
+    down: pack::Rows,
     along: Columns,
     /// Where each tap, row by row, lies in a filter.
     taps: Vec<usize>,
@@ -120,7 +121,7 @@ impl Direct {
         Direct {
             isa,
             packing,
-            down: Rows::of(&rows),
+            down: pack::Rows::of(&rows),
             along: Columns::of(&cols),
             rows,
             cols,
@@ -325,7 +326,7 @@ impl Direct {
                         };
                         table[count - 1](&operands);
                         if let Some(activation) = later {
-                            tile::activate(activation, to, operands.y_pitch, count, range.len());
+                            tile::activate(self.isa, activation, Rows::new(to, operands.y_pitch), count, range.len());
                         }
                     }
                     pixel += count;

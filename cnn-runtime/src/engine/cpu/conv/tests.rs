@@ -176,7 +176,7 @@ fn forward_is_the_reference() {
                     let onto = [Onto::Nothing, Onto::Itself, Onto::Other(other.grid())][usize::from(start)];
                     let bias = if biased { &bias[..] } else { &[] };
                     let (from, to) = (x.grid(), y.grid());
-                    Team::run(lanes, |team| forward(team, isa, &shape, &weight, from, bias, onto, to, activation));
+                    Team::run(lanes, isa, |team| forward(team, isa, &shape, &weight, from, bias, onto, to, activation));
                     let mut expected = if biased { plain.clone() } else { sum.clone() };
                     activation.iter().for_each(|activation| activation.apply(&mut expected));
                     near(&what, &y.dense(), &expected);
@@ -232,7 +232,7 @@ fn input_gradients_are_the_reference() {
                     let mut dy = Map::new(batch, case.output(), gap, &dy);
                     let mut dx = Map::new(batch, case.input(), gap, &base);
                     let (from, to) = (dy.grid(), dx.grid());
-                    Team::run(lanes, |team| {
+                    Team::run(lanes, isa, |team| {
                         if is_depthwise(&shape) {
                             for kernel in Depthwise::backward(isa, &shape) {
                                 let mut filters = vec![0.0; kernel.filters()];
@@ -278,7 +278,7 @@ fn weight_gradients_are_the_reference() {
                     let mut dy = Map::new(batch, case.output(), gap, &dy);
                     let (x, dy) = (x.grid(), dy.grid());
                     let mut dweight = base.clone();
-                    Team::run(lanes, |team| {
+                    Team::run(lanes, isa, |team| {
                         if is_depthwise(&shape) {
                             let kernel = DepthwiseWeightGradient::new(isa, &shape, batch);
                             let mut scratch = vec![f32::NAN; kernel.scratch()];

@@ -1,7 +1,10 @@
 //! The heart of a convolution: a run of pixels times a few vectors of filters, summed up in registers.
 
+use crate::engine::cpu::lanes::{Body, get, put, sweep};
+use crate::engine::cpu::rows::Rows;
 use crate::engine::cpu::simd::{Isa, Simd, compiled};
 use crate::engine::operation::Activation;
+use crate::kernels::activation::{Function, with_function};
 
 /// Channels that stand together in packed inputs.
 pub(super) const BLOCK: usize = 16;
@@ -206,10 +209,26 @@ pub(super) fn best_vectors(isa: Isa, pixels: usize, filters: usize) -> usize {
 }
 
 /// Applies an activation to pixels that have just been stored.
-pub(super) fn activate(activation: Activation, y: *mut f32, pitch: usize, pixels: usize, filters: usize) {
-    for pixel in 0..pixels {
-        // SAFETY: the tile has just stored these numbers.
-        let values = unsafe { std::slice::from_raw_parts_mut(y.add(pixel * pitch), filters) };
-        activation.apply(values);
+///
+/// # Safety
+/// There are so many pixels of so many filters, which nobody else touches.
+pub(super) unsafe fn activate(isa: Isa, activation: Activation, y: Rows, pixels: usize, filters: usize) {
+    // SAFETY: the caller's.
+    with_function!(Some(activation), |f| unsafe { sweep(isa, pixels, filters, Activated { y, f }) });
+}
+
+struct Activated<F> {
+    y: Rows,
+    f: F,
+}
+
+impl<F: Function> Body for Activated<F> {
+    #[inline(always)]
+    unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
+        // SAFETY: pixels of the map.
+        unsafe {
+            let y = self.y.at(row).add(c);
+            put::<S, FULL>(y, S::map(get::<S, FULL>(y, width), |y| self.f.value(y)), width);
+        }
     }
 }

@@ -45,16 +45,13 @@ pub(super) fn forward(
     // Of each chunk the mean, and the squares of distances from it.
     sums(team, chunks, channels, scratch, |chunk, mean, squares| {
         let (rows, count) = chunks.rows(x, chunk);
-        // SAFETY: pixels of the map, and as many sums.
-        let shift = unsafe {
-            let (mean, squares) = (mean.as_mut_ptr(), squares.as_mut_ptr());
-            sweep(team.isa(), count, channels, Moments { x: rows, mean, squares });
-            rows.get(0, channels)
-        };
-        let share = 1.0 / count as f32;
-        for ((mean, square), &shift) in mean.iter_mut().zip(squares.iter_mut()).zip(shift) {
-            *square -= *mean * *mean * share;
-            *mean = shift + *mean * share;
+        // SAFETY: pixels of the map, and as many sums. The second pass finds the pixels in a cache.
+        unsafe {
+            let first = rows.get(0, channels);
+            sweep(team.isa(), count, channels, Distances { x: rows, from: first.as_ptr(), sum: mean.as_mut_ptr() });
+            let share = 1.0 / count as f32;
+            mean.iter_mut().zip(first).for_each(|(mean, &first)| *mean = first + *mean * share);
+            sweep(team.isa(), count, channels, Squares { x: rows, from: mean.as_ptr(), sum: squares.as_mut_ptr() });
         }
     });
     let (partial, rest) = scratch.split_at_mut(2 * chunks.count() * channels);
@@ -114,23 +111,40 @@ unsafe impl Sync for Constants {}
 // SAFETY: as above.
 unsafe impl Send for Constants {}
 
-/// Sums of distances from the first pixel, and of their squares.
-struct Moments {
+/// Sums of distances from a number for each channel.
+struct Distances {
     x: Rows,
-    mean: *mut f32,
-    squares: *mut f32,
+    from: *const f32,
+    sum: *mut f32,
 }
 
-impl Body for Moments {
+impl Body for Distances {
     #[inline(always)]
     unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
         // SAFETY: pixels of the map, and as many sums.
         unsafe {
-            let (sum, square) = (self.mean.add(c), self.squares.add(c));
-            let [x, shift] = [row, 0].map(|row| get::<S, FULL>(self.x.at(row).add(c), width));
-            let d = S::sub(x, shift);
-            put::<S, FULL>(sum, S::add(get::<S, FULL>(sum, width), d), width);
-            put::<S, FULL>(square, S::fma(d, d, get::<S, FULL>(square, width)), width);
+            let (x, from) = (get::<S, FULL>(self.x.at(row).add(c), width), get::<S, FULL>(self.from.add(c), width));
+            let sum = self.sum.add(c);
+            put::<S, FULL>(sum, S::add(get::<S, FULL>(sum, width), S::sub(x, from)), width);
+        }
+    }
+}
+
+/// Sums of squares of distances from a number for each channel.
+struct Squares {
+    x: Rows,
+    from: *const f32,
+    sum: *mut f32,
+}
+
+impl Body for Squares {
+    #[inline(always)]
+    unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
+        // SAFETY: as above.
+        unsafe {
+            let (x, from) = (get::<S, FULL>(self.x.at(row).add(c), width), get::<S, FULL>(self.from.add(c), width));
+            let (d, sum) = (S::sub(x, from), self.sum.add(c));
+            put::<S, FULL>(sum, S::fma(d, d, get::<S, FULL>(sum, width)), width);
         }
     }
 }

@@ -99,7 +99,7 @@ pub(super) fn pixels<const N: usize>(team: &Team, maps: [Grid; N], f: impl Fn(Pa
 }
 
 /// Pixels of a sample whose sums are made in one go.
-pub(super) const CHUNK: usize = 128;
+pub(super) const CHUNK: usize = 64;
 
 /// The chunks that a map's pixels are summed up in; they do not depend on the threads.
 #[derive(Clone, Copy)]

@@ -58,7 +58,7 @@ unsafe fn sweep<S: Simd>(s: &Sweep) {
 unsafe fn channels<S: Simd>(s: &Sweep, c: usize, load: impl Fn(*const f32) -> S::V, store: impl Fn(*mut f32, S::V)) {
     unsafe {
         // Four sums that need not wait for one another.
-        let mut sums = [load(s.sums.add(c)), S::zero(), S::zero(), S::zero()];
+        let mut sums = [S::zero(); 4];
         for row in 0..s.rows {
             let (mut x, mut dy) = (s.x.add(row * s.x_row + c), s.dy.add(row * s.dy_row + c));
             let mut left = s.cols;
@@ -75,7 +75,8 @@ unsafe fn channels<S: Simd>(s: &Sweep, c: usize, load: impl Fn(*const f32) -> S:
                 left -= 1;
             }
         }
-        store(s.sums.add(c), S::add(S::add(sums[0], sums[1]), S::add(sums[2], sums[3])));
+        let sum = S::add(S::add(sums[0], sums[1]), S::add(sums[2], sums[3]));
+        store(s.sums.add(c), S::add(load(s.sums.add(c)), sum));
     }
 }
 

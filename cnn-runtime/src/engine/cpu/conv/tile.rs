@@ -9,6 +9,9 @@ use crate::kernels::activation::{Function, with_function};
 /// Channels that stand together in packed inputs.
 pub(super) const BLOCK: usize = 16;
 
+/// Terms that are summed up before they join the sum of all: long sums of f32 lose digits.
+const RUN: usize = 512;
+
 /// What follows a sum while it is in registers; other activations are applied to what has been stored.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Last {
@@ -65,28 +68,36 @@ pub(super) type Run = unsafe fn(&Tile<'_>);
 #[inline(always)]
 unsafe fn tile<S: Simd, const P: usize, const V: usize>(t: &Tile<'_>) {
     unsafe {
-        let mut sums = [[S::zero(); V]; P];
+        let mut done = [[S::zero(); V]; P];
         let mut w = t.w;
         let mut first = 0;
         let mut block = t.x;
-        while first < t.channels {
-            let count = (t.channels - first).min(BLOCK);
-            for &tap in t.taps {
-                let x = block.add(tap);
-                // Not unrolled: the sums fill the registers, and a second step in flight would spill some.
-                for c in 0..count {
-                    step::<S, P, V>(&mut sums, x.add(c), w);
-                    w = w.add(V * S::LANES);
+        loop {
+            let mut sums = [[S::zero(); V]; P];
+            let mut steps = 0;
+            while first < t.channels && steps < RUN {
+                let count = (t.channels - first).min(BLOCK);
+                for &tap in t.taps {
+                    let x = block.add(tap);
+                    // Not unrolled: the sums fill the registers, and a second step in flight would spill some.
+                    for c in 0..count {
+                        step::<S, P, V>(&mut sums, x.add(c), w);
+                        w = w.add(V * S::LANES);
+                    }
+                }
+                first += BLOCK;
+                block = block.add(t.block);
+                steps += count * t.taps.len();
+            }
+            // Volatile, so that these stay in memory and the sums can be registers.
+            for (done, sums) in done.iter_mut().zip(&sums) {
+                for (done, &sum) in done.iter_mut().zip(sums) {
+                    let done = std::ptr::from_mut(done);
+                    done.write_volatile(S::add(done.read_volatile(), sum));
                 }
             }
-            first += BLOCK;
-            block = block.add(t.block);
-        }
-        // Loops over a copy, so that the sums themselves can be registers.
-        let mut done = [[S::zero(); V]; P];
-        for (done, sums) in done.iter_mut().zip(&sums) {
-            for (done, &sum) in done.iter_mut().zip(sums) {
-                std::ptr::from_mut(done).write_volatile(sum);
+            if first >= t.channels {
+                break;
             }
         }
         finish::<S, P, V>(t, &done);

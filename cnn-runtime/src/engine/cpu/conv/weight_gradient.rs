@@ -65,8 +65,8 @@ struct Patch {
 #[inline(always)]
 unsafe fn patch<S: Simd, const C: usize, const V: usize>(p: &Patch) {
     unsafe {
-        let mut sums: [[S::V; V]; C] =
-            std::array::from_fn(|c| std::array::from_fn(|v| S::load(p.sums.add(c * p.pitch + v * S::LANES))));
+        // A patch's sums by themselves, which then join those of all pixels: long sums of f32 lose digits.
+        let mut sums = [[S::zero(); V]; C];
         let partial = p.last < S::LANES;
         for row in 0..p.rows {
             let (mut x, mut dy) = (p.x.add(row * p.x_row), p.dy.add(row * p.dy_row));
@@ -89,7 +89,8 @@ unsafe fn patch<S: Simd, const C: usize, const V: usize>(p: &Patch) {
         }
         for (c, sums) in sums.iter().enumerate() {
             for (v, &sum) in sums.iter().enumerate() {
-                S::store(p.sums.add(c * p.pitch + v * S::LANES), sum);
+                let to = p.sums.add(c * p.pitch + v * S::LANES);
+                S::store(to, S::add(S::load(to), sum));
             }
         }
     }

@@ -68,10 +68,12 @@ pub(super) type Run = unsafe fn(&Tile<'_>);
 #[inline(always)]
 unsafe fn tile<S: Simd, const P: usize, const V: usize>(t: &Tile<'_>) {
     unsafe {
-        let mut done = [[S::zero(); V]; P];
+        let mut kept = std::mem::MaybeUninit::<[[S::V; V]; P]>::uninit();
+        let done = kept.as_mut_ptr().cast::<S::V>();
         let mut w = t.w;
         let mut first = 0;
         let mut block = t.x;
+        let mut begun = false;
         loop {
             let mut sums = [[S::zero(); V]; P];
             let mut steps = 0;
@@ -90,17 +92,18 @@ unsafe fn tile<S: Simd, const P: usize, const V: usize>(t: &Tile<'_>) {
                 steps += count * t.taps.len();
             }
             // Volatile, so that these stay in memory and the sums can be registers.
-            for (done, sums) in done.iter_mut().zip(&sums) {
-                for (done, &sum) in done.iter_mut().zip(sums) {
-                    let done = std::ptr::from_mut(done);
-                    done.write_volatile(S::add(done.read_volatile(), sum));
+            for (p, sums) in sums.iter().enumerate() {
+                for (v, &sum) in sums.iter().enumerate() {
+                    let done = done.add(p * V + v);
+                    done.write_volatile(if begun { S::add(done.read_volatile(), sum) } else { sum });
                 }
             }
+            begun = true;
             if first >= t.channels {
                 break;
             }
         }
-        finish::<S, P, V>(t, &done);
+        finish::<S, P, V>(t, kept.assume_init_ref());
     }
 }
 

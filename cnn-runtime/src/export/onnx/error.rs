@@ -29,7 +29,9 @@ pub enum OnnxError {
         got: usize,
     },
     /// Bytes in memory cannot refer to another file.
-    #[error("{network} takes {bytes} bytes of weights and ONNX holds at most {limit} in one file; save it to a path, which puts them beside it")]
+    #[error(
+        "{network} takes {bytes} bytes of weights and ONNX holds at most {limit} in one file; save it to a path, which puts them beside it"
+    )]
     TooLarge {
         /// The network.
         network: String,

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use prost::Message;
 
+use super::Options;
 use super::builder::Model;
 use super::error::OnnxError;
 use super::proto::{DataLocation, ModelProto, StringStringEntryProto, TensorProto};
 use super::tensors::{Data, Initializer, dims, float_bytes};
-use super::Options;
 use crate::weights::{replace, temporary};
 
 /// What was written.
@@ -72,7 +72,8 @@ impl Model<'_> {
             file.write_all(&[0; PAGE as usize][..(start - end) as usize])?;
             file.write_all(&data)?;
             end = start + data.len() as u64;
-            let entries = [("location", location.to_owned()), ("offset", start.to_string()), ("length", data.len().to_string())];
+            let entries =
+                [("location", location.to_owned()), ("offset", start.to_string()), ("length", data.len().to_string())];
             let entries = entries.map(|(key, value)| StringStringEntryProto { key: key.into(), value });
             tensors.push(TensorProto {
                 external_data: entries.into(),

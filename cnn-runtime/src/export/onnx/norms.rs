@@ -12,8 +12,7 @@ impl Builder<'_> {
     pub(super) fn gn(&mut self, index: usize, groups: usize, eps: f64, x: &str, from: Shape) -> String {
         let each = self.reshape(index, x, &[0, groups, from.elements() / groups]);
         let (ones, zeros) = (self.floats(&[groups], vec![1.0; groups]), self.floats(&[groups], vec![0.0; groups]));
-        let normal =
-            self.push(index, "InstanceNormalization", &[&each, &ones, &zeros], vec![float("epsilon", eps)]);
+        let normal = self.push(index, "InstanceNormalization", &[&each, &ones, &zeros], vec![float("epsilon", eps)]);
         let normal = self.reshape(index, &normal, &[&[0], &from.dims()[..]].concat());
         let dims = per_channel_dims(from);
         let [weight, bias] = [0, 1].map(|n| self.tensor(index, n, &dims));
@@ -39,7 +38,14 @@ impl Builder<'_> {
 
     /// ONNX's window of an even size reaches further behind the channel than in front of it, ours further in front: then the
     /// mean of the squares is taken with channels as rows of a map.
-    pub(super) fn lrn(&mut self, index: usize, size: usize, [alpha, beta, k]: [f64; 3], x: &str, from: Shape) -> String {
+    pub(super) fn lrn(
+        &mut self,
+        index: usize,
+        size: usize,
+        [alpha, beta, k]: [f64; 3],
+        x: &str,
+        from: Shape,
+    ) -> String {
         if size % 2 == 1 {
             let attributes = vec![int("size", size), float("alpha", alpha), float("beta", beta), float("bias", k)];
             return self.push(index, "LRN", &[x], attributes);

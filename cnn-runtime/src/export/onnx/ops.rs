@@ -39,9 +39,7 @@ impl Builder<'_> {
                 self.push(index, "Mul", &[x, &gate], Vec::new())
             }
             Op::Hswish => one(self, "HardSwish"),
-            Op::Hsigmoid => {
-                self.push(index, "HardSigmoid", &[x], vec![float("alpha", 1.0 / 6.0), float("beta", 0.5)])
-            }
+            Op::Hsigmoid => self.push(index, "HardSigmoid", &[x], vec![float("alpha", 1.0 / 6.0), float("beta", 0.5)]),
             Op::Gelu => self.gelu(index, x),
             Op::Softmax => self.push(index, "Softmax", &[x], vec![int("axis", 1)]),
             Op::MaxPool(pool) => self.maxpool(index, pool, x, from, node.shape),

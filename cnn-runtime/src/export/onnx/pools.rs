@@ -101,9 +101,5 @@ impl Builder<'_> {
 
 /// Attributes of both poolings; pairs are height, width.
 fn geometry(pool: &Pool, before: [usize; 2], after: [usize; 2]) -> Vec<super::proto::AttributeProto> {
-    vec![
-        ints("kernel_shape", &pool.kernel),
-        ints("strides", &pool.stride),
-        ints("pads", &[before, after].concat()),
-    ]
+    vec![ints("kernel_shape", &pool.kernel), ints("strides", &pool.stride), ints("pads", &[before, after].concat())]
 }

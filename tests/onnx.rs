@@ -361,6 +361,11 @@ fn what_cannot_be_exported_is_told() {
     let other = load(&cnn_runtime::zoo::LeNet5.replace("linear(84)", "linear(85)"));
     let message = told(&other, ALL, at("net.onnx"));
     assert!(message.contains("has 10080 values") && message.contains("has 10200"), "{message}");
+    let error = onnx::to_bytes(&graph, &state, Options { inline: 1000, ..ALL }).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "LeNet5 has 246824 bytes of weights, expected at most 1000 in one file; save it, which puts them beside the model"
+    );
     std::fs::create_dir(at("folder")).unwrap();
     for inline in [0, Options::INLINE] {
         for place in ["nowhere/net.onnx", "folder"] {

@@ -4,10 +4,11 @@
 usage: onnx_runtime.py CNN [--brief] [NET …]
 
 CNN is the program, `target/release/cnn`; NET a network of the zoo or a DSL file, otherwise networks of many families and
-every_form.cnn. Each is exported five times: batch normalisation folded and not, with an open batch, auxiliary outputs and
-weights beside the model (files are checked by onnx.checker, sizes inferred by it must be those that the file states), and once for
-a batch of 3. Batches of 1 and 3 run. Weights and inputs follow the weight rule of tests/common/rule.rs. The largest difference of
-an output, as a share of its largest number, is at most 1e-4. --brief prints what exceeds it alone, and a sum.
+every_form.cnn. Each is exported four times: with an open batch, batch normalisation folded and kept, then with its weights
+beside the model, then for a batch of 3. onnx.checker checks the files and compares the sizes that it infers with those that
+they state. Batches of 1 and 3 run, with auxiliary outputs. Weights and inputs follow the weight rule of tests/common/rule.rs.
+The largest difference of an output, as a share of its largest number, is at most 1e-4. --brief prints only what exceeds
+that, and a sum.
 
 Needs onnx, onnxruntime, safetensors, numpy, torch.
 """

@@ -30,7 +30,7 @@ pub enum OnnxError {
     },
     /// Bytes in memory cannot refer to another file.
     #[error(
-        "{network} takes {bytes} bytes of weights and ONNX holds at most {limit} in one file; save it to a path, which puts them beside it"
+        "{network} has {bytes} bytes of weights, expected at most {limit} in one file; save it, which puts them beside the model"
     )]
     TooLarge {
         /// The network.

@@ -96,9 +96,9 @@ fn inside(initializer: &Initializer, raw_data: Vec<u8>) -> TensorProto {
     }
 }
 
-/// The whole model.
-pub(super) fn encode(model: &Model<'_>) -> Result<Vec<u8>, OnnxError> {
-    let (bytes, limit) = (model.weight_bytes(), Options::INLINE);
+/// The whole model, if its weights are not too large for that.
+pub(super) fn encode(model: &Model<'_>, inline: u64) -> Result<Vec<u8>, OnnxError> {
+    let (bytes, limit) = (model.weight_bytes(), inline.min(Options::INLINE));
     if bytes > limit {
         let network = model.proto.graph.as_ref().map_or_else(String::new, |graph| graph.name.clone());
         return Err(OnnxError::TooLarge { network, bytes, limit });

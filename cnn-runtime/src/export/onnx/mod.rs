@@ -20,15 +20,16 @@
 //! - One input, `input`: batch x channels x height x width, or batch x length. The batch is open, its dimension called `batch`,
 //!   unless [`Options::batch`] gives it.
 //! - The output `logits` and, with [`Options::auxiliary`], the auxiliary outputs by their names.
-//! - Initializers under the names of the state dict. They hold what inference uses: the weight in front of a batch normalisation that is folded
-//!   is multiplied by its scale, a standardised weight is standardised, a connection table leaves zeros. Tensors that inference
-//!   does not read are left out: counters, and layers that lead to no output of the model. Tensors with a number for each channel stand as
-//!   `[C, 1, 1]` where ONNX would otherwise stretch them along the width, and weights of pixelwise linear layers as `[out, C, 1, 1]`.
+//! - Initializers under the names of the state dict. They hold what inference uses: the weight in front of a batch
+//!   normalisation that is folded is multiplied by its scale, a standardised weight is standardised, a connection table leaves
+//!   zeros. Tensors that inference does not read are left out: counters, and layers that lead to no output of the model.
+//!   Tensors with a number for each channel stand as `[C, 1, 1]` where ONNX would otherwise stretch them along the width, and
+//!   weights of pixelwise linear layers as `[out, C, 1, 1]`.
 //! - The size of every layer's result.
 //!
-//! Batch normalisation is folded into the convolution or linear layer in front of it where that has no other reader, in 64 bits;
-//! elsewhere, or without [`Options::fold_batch_norm`], it stays a `BatchNormalization` by running statistics. Dropout and
-//! stochastic depth are left out, as in inference.
+//! Batch normalisation is folded, in 64 bits, into the convolution or linear layer in front of it where that has no other
+//! reader; elsewhere, or without [`Options::fold_batch_norm`], it stays a `BatchNormalization` by running statistics. Dropout
+//! and stochastic depth are left out, as in inference.
 //!
 //! | of the language | in ONNX |
 //! |---|---|
@@ -114,7 +115,7 @@ pub fn save<E: Number>(
 /// What [`save`] writes, all in one.
 ///
 /// # Errors
-/// As [`save`], and if weights are larger than [`Options::INLINE`].
+/// As [`save`], and if weights are larger than [`Options::inline`] or [`Options::INLINE`].
 pub fn to_bytes<E: Number>(graph: &Graph, weights: &StateDict<E>, options: Options) -> Result<Vec<u8>, OnnxError> {
-    file::encode(&builder::model(graph, weights, options)?)
+    file::encode(&builder::model(graph, weights, options)?, options.inline)
 }

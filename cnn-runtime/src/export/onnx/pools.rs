@@ -81,7 +81,8 @@ impl Builder<'_> {
         self.pad(index, x, before, after, value)
     }
 
-    /// The mean of each bin, rows first: a product from the left, then one from the right. Bins overlap where sizes do not divide.
+    /// The mean of each bin, rows first: a product from the left, then one from the right. Bins overlap where sizes do not
+    /// divide.
     pub(super) fn adaptive_avgpool(&mut self, index: usize, out: [usize; 2], x: &str, from: Shape) -> String {
         if out == [1, 1] {
             return self.push(index, "GlobalAveragePool", &[x], Vec::new());

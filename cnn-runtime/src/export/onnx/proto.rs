@@ -1,7 +1,7 @@
 //! The messages of ONNX files that an export needs, as `prost` writes and reads them.
 //!
-//! Written by hand after `onnx/onnx.proto` of ONNX 1.12 (IR version 8), so that building takes no `protoc`: messages, fields and
-//! numbers are that file's; what an export never sets is left out, and reading skips it. Singular fields that may be 0
+//! Written by hand after `onnx/onnx.proto` of ONNX 1.12 (IR version 8), so that building takes no `protoc`: messages, fields
+//! and numbers are that file's; what an export never sets is left out, and reading skips it. Singular fields that may be 0
 //! on purpose are optional, as in that file: readers ask whether they are set.
 
 use prost::{Enumeration, Message, Oneof};

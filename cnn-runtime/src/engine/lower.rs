@@ -20,8 +20,8 @@ pub enum Mode {
     Training,
 }
 
-/// The forward pass of a network.
-pub fn lower(graph: &Graph, mode: Mode) -> Result<Program, EngineError> {
+/// Index of each node's first tensor.
+pub fn first_tensors(graph: &Graph) -> Vec<usize> {
     let mut first = vec![0; graph.nodes.len()];
     let mut tensors = 0;
     for index in graph.nodes_by_scope() {
@@ -29,6 +29,12 @@ pub fn lower(graph: &Graph, mode: Mode) -> Result<Program, EngineError> {
         first[index] = tensors;
         tensors += node.op.tensors(&graph.input_shapes(node)).len();
     }
+    first
+}
+
+/// The forward pass of a network.
+pub fn lower(graph: &Graph, mode: Mode) -> Result<Program, EngineError> {
+    let first = first_tensors(graph);
     let mut lowering = Lowering { graph, mode, first, program: Program::default(), values: Vec::new(), dropouts: 0 };
     if mode == Mode::Training {
         lowering.keep_tensors();
@@ -243,14 +249,8 @@ impl Lowering<'_> {
         let (from_size, to_size) = (from.spatial().unwrap_or([1, 1]), to.spatial().unwrap_or([1, 1]));
         let [rows, cols] = Axis::pair(from_size, to_size, conv.kernel, conv.stride, conv.pad, conv.dilation);
         let shape = ConvShape { inputs: from.channels(), outputs: conv.out, groups: conv.groups, rows, cols };
-        let window = conv.kernel[0] * conv.kernel[1];
         let mut weight = self.tensor(index, 0, shape.weights());
-        let form = match (&conv.connect, conv.std) {
-            (Some(table), _) => Some(WeightForm::Connected { table: table.clone(), inputs: from.channels(), window }),
-            (None, true) => Some(WeightForm::Standardized { filters: conv.out }),
-            (None, false) => None,
-        };
-        if let Some(form) = form {
+        if let Some(form) = WeightForm::of(conv, from.channels()) {
             let extent = Extent::Fixed(shape.weights());
             weight = match self.program.values[weight.0].origin {
                 Origin::Constant(constant) => self.constant(Recipe::Form(constant, form), shape.weights()),
@@ -267,14 +267,10 @@ impl Lowering<'_> {
 
     /// Batch normalisation by running statistics is a factor and a summand.
     fn norm(&mut self, index: usize, x: ValueId, channels: usize, eps: f64, affine: bool, extent: Extent) -> ValueId {
-        let first = self.first[index];
-        let mut tensor = |n: usize| self.program.constants.add(Recipe::Entry(first + n));
-        let (weight, bias) = if affine { (Some(tensor(0)), Some(tensor(1))) } else { (None, None) };
-        let statistics = 2 * usize::from(affine);
-        let (mean, var) = (tensor(statistics), tensor(statistics + 1));
-        let scale = self.constant(Recipe::NormScale { weight, var, eps }, channels);
-        let Origin::Constant(factor) = self.program.values[scale.0].origin else { unreachable!("a constant") };
-        let shift = self.constant(Recipe::NormShift { bias, mean, scale: factor }, channels);
+        let (scale, shift) = self.program.constants.norm(self.first[index], eps, affine);
+        let mut value =
+            |constant| self.program.value(Extent::Fixed(channels), Origin::Constant(constant), Class::Weight);
+        let (scale, shift) = (value(scale), value(shift));
         self.push(index, Operation::Affine { activation: None }, vec![x, scale, shift], extent)
     }
 

@@ -3,7 +3,7 @@
 //! Where it says *onto*, the output starts as a copy of another value and the result is added to it. Batch sizes are
 //! nowhere: a program runs with any number of samples up to the one it was planned for.
 
-use cnn_lang::graph::{Op, Shape};
+use cnn_lang::graph::{Conv, Op, Shape};
 
 pub use crate::kernels::activation::Activation;
 use crate::kernels::window::Axis;
@@ -72,6 +72,18 @@ pub enum WeightForm {
         /// Height times width of the window.
         window: usize,
     },
+}
+
+impl WeightForm {
+    /// What the weight of a convolution of so many channels goes through, if anything.
+    pub fn of(conv: &Conv, inputs: usize) -> Option<WeightForm> {
+        let window = conv.kernel[0] * conv.kernel[1];
+        match (&conv.connect, conv.std) {
+            (Some(table), _) => Some(WeightForm::Connected { table: table.clone(), inputs, window }),
+            (None, true) => Some(WeightForm::Standardized { filters: conv.out }),
+            (None, false) => None,
+        }
+    }
 }
 
 /// Batch normalisation in training.

@@ -160,7 +160,7 @@ fn constants<E: Number>(plan: &Plan, weights: &StateDict<E>) -> Vec<Vec<E>> {
 }
 
 /// Whether the weights are a network's.
-pub(super) fn fits<E: Number>(graph: &Graph, weights: &StateDict<E>) -> Result<(), EngineError> {
+pub(crate) fn fits<E: Number>(graph: &Graph, weights: &StateDict<E>) -> Result<(), EngineError> {
     are(&sizes(graph), weights)
 }
 

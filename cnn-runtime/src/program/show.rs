@@ -1,7 +1,7 @@
 //! `cnn show NET`: a network layer by layer.
 
 use clap::Args;
-use cnn_lang::graph::Graph;
+use cnn_lang::graph::{Graph, Node};
 use serde::Serialize;
 
 use super::Output;
@@ -49,6 +49,14 @@ struct Layer {
     params: u64,
     macs: u64,
     auxiliary: bool,
+    tensors: Vec<Tensor>,
+}
+
+/// A parameter or buffer under its full name.
+#[derive(Serialize)]
+struct Tensor {
+    name: String,
+    shape: Vec<usize>,
 }
 
 impl Show {
@@ -86,7 +94,7 @@ fn shown(network: Network) -> Shown {
 }
 
 fn layers(graph: &Graph) -> Vec<Layer> {
-    let layer = |node: &cnn_lang::graph::Node| Layer {
+    let layer = |node: &Node| Layer {
         name: graph.path(node.scope),
         operation: node.op.describe(),
         inputs: node.inputs.iter().map(|input| input.0).collect(),
@@ -94,6 +102,13 @@ fn layers(graph: &Graph) -> Vec<Layer> {
         params: graph.node_params(node),
         macs: graph.node_macs(node),
         auxiliary: node.auxiliary,
+        tensors: tensors(graph, node),
     };
     graph.nodes.iter().map(layer).collect()
+}
+
+fn tensors(graph: &Graph, node: &Node) -> Vec<Tensor> {
+    let path = graph.path(node.scope);
+    let tensors = node.op.tensors(&graph.input_shapes(node)).into_iter();
+    tensors.map(|tensor| Tensor { name: format!("{path}.{}", tensor.name), shape: tensor.shape }).collect()
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use dfdx::dtypes::Dtype as DfdxDtype;
 use safetensors::tensor::Metadata;
 use safetensors::{Dtype, View};
+use tempfile::NamedTempFile;
 
 use super::check;
 use super::{NamedTensor, WeightsError};
@@ -110,20 +111,27 @@ pub(super) fn encode<E: Element>(tensors: &[NamedTensor<E>]) -> Result<Vec<u8>, 
 
 /// Writes a file beside `path` and renames it, so that a crash leaves the old file or the new, never half of one.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), WeightsError> {
-    let write = || -> io::Result<()> {
-        let parent = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".weights-").suffix(".tmp");
-        // Temporary files are private by default; weights get the permissions of any new file.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(parent.unwrap_or(Path::new(".")))?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    write().map_err(|source| WeightsError::Io { action: "write", path: path.into(), source })
+    replace(path, bytes).map_err(|source| WeightsError::Io { action: "write", path: path.into(), source })
+}
+
+/// [`write_atomically`], with the system's own error.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = temporary(path)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// A file beside `path` that is to take its place, and goes if it does not.
+pub(crate) fn temporary(path: &Path) -> io::Result<NamedTempFile> {
+    let parent = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".weights-").suffix(".tmp");
+    // Temporary files are private by default; weights get the permissions of any new file.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(parent.unwrap_or(Path::new(".")))
 }
 
 /// The values of a file, in the order of `layout`.

@@ -40,6 +40,7 @@ pub use cnn_lang::graph::Role;
 pub use ema::Ema;
 pub use error::{Mismatch, WeightsError};
 pub use file::Element;
+pub(crate) use file::{replace, temporary};
 pub use state_dict::StateDict;
 pub use tensor_file::{read_tensor, write_tensors};
 

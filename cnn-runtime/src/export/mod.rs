@@ -1,0 +1,3 @@
+//! Networks for other programs to run.
+
+pub mod onnx;

@@ -22,6 +22,11 @@ pub enum Mode {
 
 /// The forward pass of a network.
 pub fn lower(graph: &Graph, mode: Mode) -> Result<Program, EngineError> {
+    lower_fixing(graph, mode, &vec![false; graph.nodes.len()])
+}
+
+/// The same; batch norms among the `fixed` nodes normalise by their running statistics and leave them, in training too.
+pub fn lower_fixing(graph: &Graph, mode: Mode, fixed: &[bool]) -> Result<Program, EngineError> {
     let mut first = vec![0; graph.nodes.len()];
     let mut tensors = 0;
     for index in graph.nodes_by_scope() {
@@ -29,7 +34,7 @@ pub fn lower(graph: &Graph, mode: Mode) -> Result<Program, EngineError> {
         first[index] = tensors;
         tensors += node.op.tensors(&graph.input_shapes(node)).len();
     }
-    let mut lowering = Lowering { graph, mode, first, program: Program::default(), values: Vec::new(), dropouts: 0 };
+    let mut lowering = Lowering { graph, mode, fixed, first, program: Program::default(), values: Vec::new(), dropouts: 0 };
     if mode == Mode::Training {
         lowering.keep_tensors();
     }
@@ -54,6 +59,8 @@ pub fn lower(graph: &Graph, mode: Mode) -> Result<Program, EngineError> {
 struct Lowering<'a> {
     graph: &'a Graph,
     mode: Mode,
+    /// For each node whether it is a batch norm that does not learn.
+    fixed: &'a [bool],
     /// Index of each node's first tensor.
     first: Vec<usize>,
     program: Program,
@@ -72,17 +79,12 @@ impl Lowering<'_> {
         }
     }
 
-    fn constant(&mut self, recipe: Recipe, elements: usize) -> ValueId {
-        let index = self.program.constants.add(recipe);
-        self.program.value(Extent::Fixed(elements), Origin::Constant(index), Class::Weight)
-    }
-
     /// The n-th tensor of a node. (In training, tensors are the first values of the program.)
     fn tensor(&mut self, node: usize, n: usize, elements: usize) -> ValueId {
         let index = self.first[node] + n;
         match self.mode {
             Mode::Training => ValueId(index),
-            Mode::Inference { .. } => self.constant(Recipe::Entry(index), elements),
+            Mode::Inference { .. } => self.program.constant(Recipe::Entry(index), elements),
         }
     }
 
@@ -158,6 +160,7 @@ impl Lowering<'_> {
             }
             Op::Bn { eps, momentum, affine } => match self.mode {
                 Mode::Inference { .. } => self.norm(index, inputs[0], channels, *eps, *affine, extent),
+                Mode::Training if self.fixed[index] => self.norm(index, inputs[0], channels, *eps, *affine, extent),
                 Mode::Training => {
                     let first = 2 * usize::from(*affine);
                     let statistics = [first, first + 1].map(|n| self.tensor(index, n, channels));
@@ -181,13 +184,13 @@ impl Lowering<'_> {
                 let scale = self.tensor(index, 0, channels);
                 let shift = match bias {
                     true => self.tensor(index, 1, channels),
-                    false => self.constant(Recipe::Fill(0.0, channels), channels),
+                    false => self.program.constant(Recipe::Fill(0.0, channels), channels),
                 };
                 self.push(index, Operation::Affine { activation: None }, vec![inputs[0], scale, shift], extent)
             }
             Op::Scale { factor } if !training => {
-                let scale = self.constant(Recipe::Fill(*factor, channels), channels);
-                let shift = self.constant(Recipe::Fill(0.0, channels), channels);
+                let scale = self.program.constant(Recipe::Fill(*factor, channels), channels);
+                let shift = self.program.constant(Recipe::Fill(0.0, channels), channels);
                 self.push(index, Operation::Affine { activation: None }, vec![inputs[0], scale, shift], extent)
             }
             Op::Relu => self.push(index, Operation::Activate(Activation::Relu), inputs, extent),
@@ -253,7 +256,7 @@ impl Lowering<'_> {
         if let Some(form) = form {
             let extent = Extent::Fixed(shape.weights());
             weight = match self.program.values[weight.0].origin {
-                Origin::Constant(constant) => self.constant(Recipe::Form(constant, form), shape.weights()),
+                Origin::Constant(constant) => self.program.constant(Recipe::Form(constant, form), shape.weights()),
                 _ => self.push(index, Operation::Weight(form), vec![weight], extent),
             };
         }
@@ -272,9 +275,9 @@ impl Lowering<'_> {
         let (weight, bias) = if affine { (Some(tensor(0)), Some(tensor(1))) } else { (None, None) };
         let statistics = 2 * usize::from(affine);
         let (mean, var) = (tensor(statistics), tensor(statistics + 1));
-        let scale = self.constant(Recipe::NormScale { weight, var, eps }, channels);
+        let scale = self.program.constant(Recipe::NormScale { weight, var, eps }, channels);
         let Origin::Constant(factor) = self.program.values[scale.0].origin else { unreachable!("a constant") };
-        let shift = self.constant(Recipe::NormShift { bias, mean, scale: factor }, channels);
+        let shift = self.program.constant(Recipe::NormShift { bias, mean, scale: factor }, channels);
         self.push(index, Operation::Affine { activation: None }, vec![x, scale, shift], extent)
     }
 

@@ -97,7 +97,7 @@ impl<'a> Elaborator<'a, '_> {
         let path = self.scopes.path(scope);
         let (message, help) = match clash {
             TensorClash::Same => {
-                (format!("two parameters would be named `{path}.{first}`"), "give one of the two steps another label")
+                (format!("two parameters would be named `{}`", graph::tensor_name(&path, first)), "give one of the two steps another label")
             }
             TensorClash::Above(layer) => (
                 format!("`{path}` would stand below `{layer}`, which is a layer with parameters of its own"),

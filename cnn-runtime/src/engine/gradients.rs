@@ -197,7 +197,8 @@ impl<'a> Reverse<'a> {
         }
         if self.objective.averages {
             let roles = std::mem::take(&mut self.roles);
-            for tensor in (0..roles.len()).filter(|&tensor| roles[tensor] == Role::Buffer) {
+            let moves = |&tensor: &usize| roles[tensor] == Role::Buffer && !self.objective.frozen[tensor];
+            for tensor in (0..roles.len()).filter(moves) {
                 let average = self.state(Content::Average(tensor), self.program.states[tensor].elements);
                 let (inputs, changes, place) = (vec![ValueId(tensor)], vec![average], self.names[tensor].clone());
                 let operation = Operation::Average;

@@ -34,7 +34,8 @@ pub fn lower_fixing(graph: &Graph, mode: Mode, fixed: &[bool]) -> Result<Program
         first[index] = tensors;
         tensors += node.op.tensors(&graph.input_shapes(node)).len();
     }
-    let mut lowering = Lowering { graph, mode, fixed, first, program: Program::default(), values: Vec::new(), dropouts: 0 };
+    let mut lowering =
+        Lowering { graph, mode, fixed, first, program: Program::default(), values: Vec::new(), dropouts: 0 };
     if mode == Mode::Training {
         lowering.keep_tensors();
     }

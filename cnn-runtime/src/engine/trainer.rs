@@ -66,8 +66,8 @@ pub struct Trainer<E: Number = f32> {
     steps: u64,
     /// Steps that the template's counters do not know of.
     uncounted: u64,
-    /// For each tensor whether it is of a batch norm that is as in inference, which counts no batches.
-    uncounting: Vec<bool>,
+    /// For each tensor whether it stays as it is; a counter's batch norm is as in inference then.
+    frozen: Vec<bool>,
 }
 
 impl<E: Number> Trainer<E> {
@@ -95,10 +95,10 @@ impl<E: Number> Trainer<E> {
         let plan = Arc::new(plan);
         let executor = backend.prepare(plan.clone(), constants(&plan, weights))?;
         let measures = vec![Measure::default(); shares.len()];
-        let uncounting = Frozen::of(graph, &options)?.norm_tensors;
+        let frozen = Frozen::of(graph, &options)?.tensors;
         let (graph, template) = (graph.clone(), weights.counters());
         let mut trainer =
-            Trainer { graph, options, plan, executor, shares, measures, template, steps: 0, uncounted: 0, uncounting };
+            Trainer { graph, options, plan, executor, shares, measures, template, steps: 0, uncounted: 0, frozen };
         trainer.set_states(weights);
         Ok(trainer)
     }
@@ -162,9 +162,10 @@ impl<E: Number> Trainer<E> {
         let mut weights = self.template.clone();
         for (index, state) in self.plan.states.iter().enumerate() {
             let Content::Entry(tensor) = state.content else { continue };
-            if weights.role(tensor) == Some(Role::Counter) && self.uncounting[tensor] {
-                continue;
-            } else if weights.role(tensor) == Some(Role::Counter) {
+            if weights.role(tensor) == Some(Role::Counter) {
+                if self.frozen[tensor] {
+                    continue;
+                }
                 weights.tensor_mut(tensor).iter_mut().for_each(|count| *count += E::of(self.uncounted as f64));
             } else {
                 *weights.tensor_mut(tensor) = self.executor.state(index);

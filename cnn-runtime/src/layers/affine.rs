@@ -87,10 +87,10 @@ impl<const C: usize, const INIT: u64, E: Dtype, D: Device<E>> TensorCollection<E
     type To<E2: Dtype, D2: Device<E2>> = BareAffine<C, INIT, E2, D2>;
 
     fn iter_tensors<V: ModuleVisitor<Self, E, D>>(visitor: &mut V) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
-        visitor.visit_fields(
-            Self::tensor("", |s| &s.weight, |s| &mut s.weight, starts_at::<INIT, _, E, D>()),
-            |weight| BareAffine { weight },
-        )
+        visitor
+            .visit_fields(Self::tensor("", |s| &s.weight, |s| &mut s.weight, starts_at::<INIT, _, E, D>()), |weight| {
+                BareAffine { weight }
+            })
     }
 }
 

@@ -78,11 +78,7 @@ impl Run {
     }
 
     /// A run without a folder.
-    fn checked(
-        mut settings: Settings,
-        source: &str,
-        weights: Option<&StateDict<f32>>,
-    ) -> Result<Run, TrainError> {
+    fn checked(mut settings: Settings, source: &str, weights: Option<&StateDict<f32>>) -> Result<Run, TrainError> {
         settings.check()?;
         settings.pretrained = weights.map(|_| settings.pretrained.unwrap_or_default());
         let run = Run { dir: PathBuf::new(), settings, source: source.to_owned() };

@@ -43,7 +43,8 @@ pub(super) fn header<'f, E: Element>(
 
     let mut report = LoadReport::default();
     found.retain(|name, _| !pattern::any(&options.skip, name));
-    let (skipped, wanted): (Vec<_>, Vec<_>) = layout.iter().partition(|tensor| pattern::any(&options.skip, &tensor.name));
+    let (skipped, wanted): (Vec<_>, Vec<_>) =
+        layout.iter().partition(|tensor| pattern::any(&options.skip, &tensor.name));
     report.skipped = skipped.into_iter().map(|tensor| tensor.name.clone()).collect();
     let counters: HashSet<&str> = wanted.iter().filter(|t| t.is_counter()).map(|t| t.name.as_str()).collect();
     let differences = compare(&wanted, &found, |tensor, info| [shape(tensor, &info.shape), dtype(tensor, info.dtype)]);

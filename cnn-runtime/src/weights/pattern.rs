@@ -66,7 +66,9 @@ mod tests {
     #[test]
     fn a_pattern_is_the_name_or_a_scope_around_it() {
         let name = "layer1.0.bn1.weight";
-        for pattern in ["layer1", "layer1.0", "layer*", "*.bn1", "*", "*weight", "layer1.0.bn1.weight", "l*1.*.b*", "!fc"] {
+        for pattern in
+            ["layer1", "layer1.0", "layer*", "*.bn1", "*", "*weight", "layer1.0.bn1.weight", "l*1.*.b*", "!fc"]
+        {
             assert!(matches(pattern, name), "{pattern}");
         }
         for pattern in ["", "layer", "bn1", "layer1.", "layer1.0.bn1.weight.x", "*.bn", "fc", "!layer1", "!*"] {

@@ -92,8 +92,12 @@ fn another_shape_stays_where_a_pattern_says_so_and_is_refused_elsewhere() {
     let case = case(4, same);
     for strict in [true, false] {
         let error = load(&case, 7, &LoadOptions { strict, ..LoadOptions::default() }).unwrap_err().to_string();
-        assert!(error.contains("fc.weight has shape [4, 4], expected [7, 4]; fc.bias has shape [4], expected [7];"), "{error}");
-        let loaded = load(&case, 7, &LoadOptions { strict, misshapen: list(&["fc*"]), ..LoadOptions::default() }).unwrap();
+        assert!(
+            error.contains("fc.weight has shape [4, 4], expected [7, 4]; fc.bias has shape [4], expected [7];"),
+            "{error}"
+        );
+        let loaded =
+            load(&case, 7, &LoadOptions { strict, misshapen: list(&["fc*"]), ..LoadOptions::default() }).unwrap();
         check(&case, &loaded);
         assert_eq!(loaded.1.to_string(), "loaded 14 tensors; misshapen fc.{weight, bias}");
         let shape = Mismatch::Shape { name: "fc.bias".into(), expected: vec![7], got: vec![4] };
@@ -122,7 +126,8 @@ fn what_is_missing_and_unexpected_is_reported_or_refused() {
 
 #[test]
 fn names_are_stripped_renamed_and_prefixed() {
-    let saved = case(4, |name| Some(format!("module.backbone.{}", name.replace("fc", "classifier").replace("bn", "norm.1"))));
+    let saved =
+        case(4, |name| Some(format!("module.backbone.{}", name.replace("fc", "classifier").replace("bn", "norm.1"))));
     let options = LoadOptions {
         strip: list(&["module.", "backbone"]),
         rename: vec![("classifier".into(), "fc".into()), ("norm.1".into(), "bn".into())],
@@ -216,9 +221,9 @@ fn half_floats_load_and_what_lies_between_is_passed_over() {
             all.push((tensor.name.clone(), dtype, tensor.shape.clone(), data));
         }
         all.insert(7, ("ignored".into(), Dtype::BF16, vec![50_000], vec![0; 100_000]));
-        let views = all.iter().map(|(name, dtype, shape, data)| {
-            (name.as_str(), TensorView::new(*dtype, shape.clone(), data).unwrap())
-        });
+        let views = all
+            .iter()
+            .map(|(name, dtype, shape, data)| (name.as_str(), TensorView::new(*dtype, shape.clone(), data).unwrap()));
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("half.safetensors");
         std::fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();

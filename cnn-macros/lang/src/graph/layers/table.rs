@@ -335,9 +335,11 @@ pub const LAYERS: &[Layer] = &[
         lower: |args, _| {
             let (bias, bare) = (args.flag("bias"), args.flag("bare"));
             if bias && bare {
-                return Err(Fault::new("a bare affine is one tensor under the layer's name, which leaves none for the bias")
-                    .at("bare")
-                    .help("write `bias = false`, or leave bare out"));
+                return Err(Fault::new(
+                    "a bare affine is one tensor under the layer's name, which leaves none for the bias",
+                )
+                .at("bare")
+                .help("write `bias = false`, or leave bare out"));
             }
             Ok(Op::Affine { bias, init: args.float("init"), bare })
         },

@@ -25,8 +25,10 @@ use crate::weights::{LoadOptions, StateDict};
 pub(super) struct Train {
     #[command(flatten)]
     choices: Choices,
+    #[command(flatten)]
+    names: Names,
     /// Goes on with the run in this folder, with its settings
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["Choices", "Pretrained"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["Choices", "Names"])]
     resume: Option<PathBuf>,
     /// The longest time between two checkpoints
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
@@ -79,22 +81,6 @@ struct Choices {
     /// Scales gradients down to this norm
     #[arg(long, value_name = "NORM")]
     clip_norm: Option<f64>,
-    #[command(flatten)]
-    pretrained: Pretrained,
-    /// Tensors that are not trained, with a ! all others: !fc; may be repeated
-    #[arg(long, value_name = "PATTERN")]
-    freeze: Vec<String>,
-    /// Initial weights, order of images and dropout follow from it [default: 0]
-    #[arg(long)]
-    seed: Option<u64>,
-    /// The folder of the run [default: runs/NAME-N]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-}
-
-/// What a run begins with.
-#[derive(Args)]
-struct Pretrained {
     /// Begins with the weights of a safetensors file
     #[arg(long, value_name = "W.safetensors")]
     weights: Option<PathBuf>,
@@ -104,8 +90,15 @@ struct Pretrained {
     /// What the file lacks begins anew, and what it holds besides is left out
     #[arg(long, requires = "weights")]
     partial: bool,
-    #[command(flatten)]
-    names: Names,
+    /// Tensors that are not trained, with a ! all others: !fc; may be repeated
+    #[arg(long, value_name = "PATTERN")]
+    freeze: Vec<String>,
+    /// Initial weights, order of images and dropout follow from it [default: 0]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The folder of the run [default: runs/NAME-N]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -135,7 +128,7 @@ impl Train {
     pub(super) fn run(&self, output: &mut Output<'_>) -> Result<(), Failure> {
         let run = match &self.resume {
             Some(dir) => Run::open(dir)?,
-            None => self.choices.begin(self.json, output)?,
+            None => self.choices.begin(&self.names, self.json, output)?,
         };
         let mut progress = Progress::new(run.settings(), output, interrupts()?);
         progress.quiet = self.json;
@@ -218,18 +211,19 @@ fn interrupts() -> Result<Arc<AtomicBool>, Failure> {
 
 impl Choices {
     /// A new run in a new folder.
-    fn begin(&self, quiet: bool, output: &mut Output<'_>) -> Result<Run, Failure> {
+    fn begin(&self, names: &Names, quiet: bool, output: &mut Output<'_>) -> Result<Run, Failure> {
         let net = self.net.as_deref().unwrap_or_default();
         let Network { name, graph, recipe, .. } = Wanted { net, input: self.input }.load()?;
         let settings = self.settings(Settings::suggested(net, &graph), &recipe)?;
-        let Some(path) = &self.pretrained.weights else {
+        let Some(path) = &self.weights else {
             return Ok(match &self.out {
                 Some(dir) => Run::create(dir, settings, &recipe.source)?,
                 None => Run::create_numbered(Path::new("runs"), &name, settings, &recipe.source)?,
             });
         };
         let mut weights = StateDict::init(&graph, settings.seed)?;
-        let report = weights.load_with(path, &self.pretrained.options())?;
+        let options = LoadOptions { skip: self.head.clone(), strict: !self.partial, ..names.options() };
+        let report = weights.load_with(path, &options)?;
         let run = match &self.out {
             Some(dir) => Run::create_from(dir, settings, &recipe.source, &weights)?,
             None => Run::create_numbered_from(Path::new("runs"), &name, settings, &recipe.source, &weights)?,
@@ -268,17 +262,11 @@ impl Choices {
             label_smoothing: self.label_smoothing.unwrap_or(usual.label_smoothing),
             clip: self.clip_norm.map(Clip::Norm),
             average: self.ema,
-            pretrained: self.pretrained.weights.as_ref().map(|path| path.display().to_string()),
+            pretrained: self.weights.as_ref().map(|path| path.display().to_string()),
             freeze: self.freeze.clone(),
             seed: self.seed.unwrap_or(usual.seed),
             ..usual
         })
-    }
-}
-
-impl Pretrained {
-    fn options(&self) -> LoadOptions {
-        LoadOptions { skip: self.head.clone(), strict: !self.partial, ..self.names.options() }
     }
 }
 

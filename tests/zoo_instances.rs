@@ -24,7 +24,7 @@ const INSTANCES: &[(&str, &[&str])] = &[
     ("resnet56_cifar_lesion", &["fc"]),
     ("wrn_16_4", &["fc"]),
     ("resnext50_32x4d", &["fc"]),
-    ("resnet18_d2l", &["fc"]),
+    ("resnet18_d2l", &["net.7"]),
     ("densenet121", &["classifier"]),
     ("densenet_bc_100_k12", &["classifier"]),
     ("shiftnet_a", &["fc"]),

@@ -66,6 +66,7 @@ pub use eager::{Eager, Map, Vector};
 pub mod prelude {
     pub use crate::Architecture;
     pub use crate::eager::{Eager, Map, Vector};
+    pub use crate::weights::Pretrained;
     pub use dfdx::optim::{Adam, AdamConfig, RMSprop, RMSpropConfig, Sgd, SgdConfig};
     pub use dfdx::prelude::*;
 }
@@ -128,3 +129,8 @@ mod readme {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/engine.md")]
 mod engine_doc {}
+
+/// The document about weights compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/weights.md")]
+mod weights_doc {}

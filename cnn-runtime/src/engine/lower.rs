@@ -34,8 +34,14 @@ pub fn first_tensors(graph: &Graph) -> Vec<usize> {
 
 /// The forward pass of a network.
 pub fn lower(graph: &Graph, mode: Mode) -> Result<Program, EngineError> {
+    lower_fixing(graph, mode, &vec![false; graph.nodes.len()])
+}
+
+/// The same; batch norms among the `fixed` nodes normalise by their running statistics and leave them, in training too.
+pub fn lower_fixing(graph: &Graph, mode: Mode, fixed: &[bool]) -> Result<Program, EngineError> {
     let first = first_tensors(graph);
-    let mut lowering = Lowering { graph, mode, first, program: Program::default(), values: Vec::new(), dropouts: 0 };
+    let mut lowering =
+        Lowering { graph, mode, fixed, first, program: Program::default(), values: Vec::new(), dropouts: 0 };
     if mode == Mode::Training {
         lowering.keep_tensors();
     }
@@ -60,6 +66,8 @@ pub fn lower(graph: &Graph, mode: Mode) -> Result<Program, EngineError> {
 struct Lowering<'a> {
     graph: &'a Graph,
     mode: Mode,
+    /// For each node whether it is a batch norm that does not learn.
+    fixed: &'a [bool],
     /// Index of each node's first tensor.
     first: Vec<usize>,
     program: Program,
@@ -78,17 +86,12 @@ impl Lowering<'_> {
         }
     }
 
-    fn constant(&mut self, recipe: Recipe, elements: usize) -> ValueId {
-        let index = self.program.constants.add(recipe);
-        self.program.value(Extent::Fixed(elements), Origin::Constant(index), Class::Weight)
-    }
-
     /// The n-th tensor of a node. (In training, tensors are the first values of the program.)
     fn tensor(&mut self, node: usize, n: usize, elements: usize) -> ValueId {
         let index = self.first[node] + n;
         match self.mode {
             Mode::Training => ValueId(index),
-            Mode::Inference { .. } => self.constant(Recipe::Entry(index), elements),
+            Mode::Inference { .. } => self.program.constant(Recipe::Entry(index), elements),
         }
     }
 
@@ -164,6 +167,7 @@ impl Lowering<'_> {
             }
             Op::Bn { eps, momentum, affine } => match self.mode {
                 Mode::Inference { .. } => self.norm(index, inputs[0], channels, *eps, *affine, extent),
+                Mode::Training if self.fixed[index] => self.norm(index, inputs[0], channels, *eps, *affine, extent),
                 Mode::Training => {
                     let first = 2 * usize::from(*affine);
                     let statistics = [first, first + 1].map(|n| self.tensor(index, n, channels));
@@ -187,13 +191,13 @@ impl Lowering<'_> {
                 let scale = self.tensor(index, 0, channels);
                 let shift = match bias {
                     true => self.tensor(index, 1, channels),
-                    false => self.constant(Recipe::Fill(0.0, channels), channels),
+                    false => self.program.constant(Recipe::Fill(0.0, channels), channels),
                 };
                 self.push(index, Operation::Affine { activation: None }, vec![inputs[0], scale, shift], extent)
             }
             Op::Scale { factor } if !training => {
-                let scale = self.constant(Recipe::Fill(*factor, channels), channels);
-                let shift = self.constant(Recipe::Fill(0.0, channels), channels);
+                let scale = self.program.constant(Recipe::Fill(*factor, channels), channels);
+                let shift = self.program.constant(Recipe::Fill(0.0, channels), channels);
                 self.push(index, Operation::Affine { activation: None }, vec![inputs[0], scale, shift], extent)
             }
             Op::Relu => self.push(index, Operation::Activate(Activation::Relu), inputs, extent),
@@ -253,7 +257,7 @@ impl Lowering<'_> {
         if let Some(form) = WeightForm::of(conv, from.channels()) {
             let extent = Extent::Fixed(shape.weights());
             weight = match self.program.values[weight.0].origin {
-                Origin::Constant(constant) => self.constant(Recipe::Form(constant, form), shape.weights()),
+                Origin::Constant(constant) => self.program.constant(Recipe::Form(constant, form), shape.weights()),
                 _ => self.push(index, Operation::Weight(form), vec![weight], extent),
             };
         }

@@ -2,7 +2,7 @@
 
 use cnn_lang::graph::Shape;
 
-use super::constants::Constants;
+use super::constants::{Constants, Recipe};
 use super::operation::Operation;
 
 /// Index of a [`Value`] in [`Program::values`].
@@ -140,6 +140,12 @@ impl Program {
     /// A new value that an instruction computes.
     pub fn computed(&mut self, extent: Extent, class: Class) -> ValueId {
         self.value(extent, Origin::Computed, class)
+    }
+
+    /// A new value that does not change from run to run.
+    pub fn constant(&mut self, recipe: Recipe, elements: usize) -> ValueId {
+        let index = self.constants.add(recipe);
+        self.value(Extent::Fixed(elements), Origin::Constant(index), Class::Weight)
     }
 
     /// How many numbers a value has.

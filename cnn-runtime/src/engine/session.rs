@@ -152,7 +152,7 @@ pub fn plan_inference<E>(
 }
 
 /// Follows the recipes of a plan.
-fn constants<E: Number>(plan: &Plan, weights: &StateDict<E>) -> Vec<Vec<E>> {
+pub(super) fn constants<E: Number>(plan: &Plan, weights: &StateDict<E>) -> Vec<Vec<E>> {
     let tensors = weights.tensors();
     let tensor = |index: usize| tensors[index].data.iter().map(|&x| x.double()).collect();
     let follow = |constant: &Constant| plan.recipes.evaluate(constant.recipe, &tensor).into_iter().map(E::of).collect();

@@ -18,6 +18,7 @@ mod report;
 mod show;
 mod text;
 mod train;
+mod weights;
 
 use std::ffi::OsString;
 use std::io::{BufWriter, IsTerminal, Write};

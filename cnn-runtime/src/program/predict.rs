@@ -10,6 +10,7 @@ use super::Output;
 use super::failure::Failure;
 use super::network::Wanted;
 use super::text::json;
+use super::weights::Names;
 use crate::engine::{Session, SessionOptions};
 use crate::train::Run;
 use crate::weights::{NamedTensor, StateDict, read_tensor, write_tensors};
@@ -26,6 +27,8 @@ pub(super) struct Predict {
     /// The weights, a safetensors file [default: the best of the run]
     #[arg(long, value_name = "W.safetensors")]
     weights: Option<PathBuf>,
+    #[command(flatten)]
+    names: Names,
     /// A safetensors file with a tensor `input`: batch x channels x height x width
     #[arg(long, value_name = "X.safetensors")]
     input: PathBuf,
@@ -84,7 +87,7 @@ impl Predict {
                 return Err(failure.help("give --weights W.safetensors, or the folder of a run"));
             }
         };
-        let state = StateDict::<f32>::load(&graph, weights)?;
+        let state = self.names.load(&graph, &weights)?;
         if self.normalize {
             normalize(run.as_ref(), size, &mut values)?;
         }

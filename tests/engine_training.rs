@@ -140,7 +140,7 @@ impl<'a, E: Number> Checks<'a, E> {
         let gradients = trainer.gradients();
         assert_eq!(gradients.len(), training.grads.len(), "{}: every parameter has a gradient", self.name);
         let total = training.total_grad_norm;
-        // In DenseNet-121 PyTorch itself is off by 1.003e-4: three values of five million have the other sign in 32 bits, so
+        // In DenseNet-121 PyTorch itself is off by 1.003e-4: three values of 2.6 million have the other sign in 32 bits, so
         // their rectifiers let other gradients pass. One of them is 1.2e-6, and where every node is computed in 64 bits and
         // only its result rounded to 32, values there are off by 1.7e-6 already.
         let torch = training.torch_f32_grad_error;

@@ -7,7 +7,7 @@ use cnn_tests::every_layer::{EveryLayer, fixture};
 use cnn_tests::gradients::named_gradients;
 use cnn_tests::inference::{Inference, Kind, names as recorded};
 use cnn_tests::oracle::{self, LossOptions, Named, State};
-use cnn_tests::{rule, zoo};
+use cnn_tests::{rule, typed, zoo};
 use dfdx::optim::{Momentum, Optimizer, WeightDecay};
 
 cnn_runtime::network! {
@@ -249,9 +249,6 @@ fn ten_steps_of_every_layer_equal_pytorch() {
     }
 }
 
-/// Networks of fewer parameters are compared with PyTorch.
-const BELOW: u64 = 50_000_000;
-
 /// So typed modules give PyTorch's outputs, as far as the oracle's are theirs to the bit.
 #[test]
 #[ignore = "minutes"]
@@ -262,7 +259,7 @@ fn recorded_networks_equal_pytorch() {
         // The smallest comes last.
         let case = cases.last().unwrap();
         let graph = zoo::graph_for(&name, &case.input_shape);
-        if graph.costs().params >= BELOW {
+        if graph.costs().params >= typed::BELOW {
             continue;
         }
         let weights = zoo::weights::<f32>(&graph, gain);

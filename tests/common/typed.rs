@@ -10,7 +10,7 @@ use crate::inference::{Case, Inference, names};
 use crate::zoo;
 
 /// Networks of fewer parameters run as typed modules too.
-const BELOW: u64 = 50_000_000;
+pub const BELOW: u64 = 50_000_000;
 
 /// The programs of `tests/eager_zoo`, with what the names of their networks begin with. The first that fits has a network.
 const FAMILIES: [(&str, &[&str]); 4] = [

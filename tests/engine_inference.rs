@@ -1,8 +1,8 @@
 //! Sessions against PyTorch: outputs of every network that is recorded, auxiliary ones too, in 32 bits, and of some in 64.
 
 use cnn_lang::graph::Graph;
-use cnn_runtime::engine::{Number, SessionOptions};
-use cnn_tests::device::Device;
+use cnn_runtime::engine::SessionOptions;
+use cnn_tests::device::Devices;
 use cnn_tests::inference::{Case, Inference, Kind, TOLERANCE_64, names};
 use cnn_tests::{training, zoo};
 use rayon::prelude::*;
@@ -82,11 +82,11 @@ fn in_64_bits(name: &str, kind: Kind) -> Result<(), String> {
 }
 
 /// On every back end.
-fn compare<E: Number>(inference: &Inference, case: &Case, graph: &Graph) -> Result<(), String> {
+fn compare<E: Devices>(inference: &Inference, case: &Case, graph: &Graph) -> Result<(), String> {
     let weights = zoo::weights::<E>(graph, inference.gain);
     let images = zoo::images::<E>(&case.input_shape);
     let options = SessionOptions { batch: case.input_shape[0], auxiliary: case.auxiliary() };
-    for device in Device::ALL {
+    for device in E::devices() {
         let mut session = device.session(graph, &weights, options).map_err(|error| error.to_string())?;
         session.run(&images).map_err(|error| error.to_string())?;
         let off = case.off(|output| session.output(output));

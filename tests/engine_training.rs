@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use cnn_lang::graph::{Graph, Op};
 use cnn_runtime::engine::{Number, Optimizer, StepReport, Targets, Trainer, TrainerOptions};
 use cnn_runtime::weights::StateDict;
-use cnn_tests::device::Device;
+use cnn_tests::device::{Device, Devices};
 use cnn_tests::inference::{Inference, Kind};
 use cnn_tests::oracle::cross_entropy;
 use cnn_tests::training::{Training, Trajectory, names};
@@ -37,7 +37,7 @@ fn graph(name: &str, input_shape: &[usize]) -> Graph {
 }
 
 /// On every back end.
-fn compare<E: Number>(name: &str) {
+fn compare<E: Devices>(name: &str) {
     let training = Training::load(name);
     let graph = graph(name, &training.input_shape);
     let weights = zoo::weights::<E>(&graph, rule::GAIN);
@@ -47,7 +47,7 @@ fn compare<E: Number>(name: &str) {
     assert_eq!(options.optimizer, Optimizer::Sgd { momentum: 0.9, nesterov: false });
     // Where there are two, the first rate is chaotic in 32 bits.
     let first = if size_of::<E>() == 8 { 0 } else { training.trajectories.len() - 1 };
-    for (trajectory, device) in training.trajectories[first..].iter().flat_map(|one| Device::ALL.map(|on| (one, on))) {
+    for (trajectory, device) in training.trajectories[first..].iter().flat_map(|one| E::devices().into_iter().map(move |on| (one, on))) {
         let mut checks = Checks::<E>::new(name, device, trajectory);
         let mut trainer = device.trainer(&graph, &weights, options.clone()).unwrap();
         for (number, &loss) in trajectory.losses.iter().enumerate() {
@@ -84,7 +84,7 @@ fn logits_of_resnet1202_in_training() {
     let images = zoo::images::<f32>(&case.input_shape);
     let logits: Vec<f64> = case.outputs[0].kept().collect();
     let allowed = case.allowed() * case.outputs[0].max_abs;
-    for device in Device::ALL {
+    for device in f32::devices() {
         let options = TrainerOptions { batch: case.input_shape[0], ..Default::default() };
         let mut trainer = device.trainer(&graph, &weights, options).unwrap();
         for class in 0..10 {

@@ -1,33 +1,33 @@
 //! Trainers against PyTorch: losses, every gradient, running statistics and three steps of SGD, in 32 and 64 bits.
 //!
 //! The fixtures were computed in 64 bits on the same weights. Gradients in 32 bits may be off by 1e-4 of the length of all
-//! of them together, losses by 20 times PyTorch's own error there, and never less than 1e-5.
+//! of them together (more in DenseNet-121, as PyTorch's are), losses by 20 times PyTorch's own error there, and never less than 1e-5.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
-use cnn_lang::graph::{Graph, Op, Shape};
+use cnn_lang::graph::{Graph, Op};
 use cnn_runtime::engine::{Number, Optimizer, StepReport, Targets, Trainer, TrainerOptions};
 use cnn_runtime::weights::StateDict;
-use cnn_runtime::zoo;
-use cnn_tests::fixture::{Fixture, TRAINED, Training, Trajectory};
-use cnn_tests::rule;
+use cnn_tests::device::Device;
+use cnn_tests::inference::{Inference, Kind};
+use cnn_tests::oracle::cross_entropy;
+use cnn_tests::training::{Training, Trajectory, names};
+use cnn_tests::{rule, zoo};
 
 #[test]
 fn in_32_bits() {
-    TRAINED.into_iter().for_each(compare::<f32>);
+    names().iter().for_each(|name| compare::<f32>(name));
 }
 
 #[test]
 fn in_64_bits() {
-    TRAINED.into_iter().for_each(compare::<f64>);
+    names().iter().for_each(|name| compare::<f64>(name));
 }
 
 /// The network of this name for images of the recorded size, without what is random.
 fn graph(name: &str, input_shape: &[usize]) -> Graph {
-    let (_, source) = zoo::ALL.iter().find(|(known, _)| *known == name).unwrap();
-    let [_, channels, height, width] = *input_shape else { panic!("{name}: {input_shape:?} are no images") };
-    let mut graph = cnn_lang::load_at(source, None, &[], Some(Shape::map(channels, height, width))).unwrap();
+    let mut graph = zoo::graph_for(name, input_shape);
     for node in &mut graph.nodes {
         if let Op::Dropout { p } | Op::DropPath { p } = &mut node.op {
             *p = 0.0;
@@ -36,19 +36,20 @@ fn graph(name: &str, input_shape: &[usize]) -> Graph {
     graph
 }
 
+/// On every back end.
 fn compare<E: Number>(name: &str) {
-    let Fixture { gain, training, .. } = Fixture::load(name);
+    let training = Training::load(name);
     let graph = graph(name, &training.input_shape);
-    let weights = StateDict::<E>::fill_with(&graph, |name, shape| rule::tensor(name, shape, gain)).unwrap();
-    let images: Vec<E> = rule::input(&training.input_shape).into_iter().map(E::of).collect();
+    let weights = zoo::weights::<E>(&graph, rule::GAIN);
+    let images = zoo::images::<E>(&training.input_shape);
     let (batch, weight_decay) = (training.input_shape[0], 1e-4);
     let options = TrainerOptions { batch, weight_decay, keep_gradients: true, ..Default::default() };
     assert_eq!(options.optimizer, Optimizer::Sgd { momentum: 0.9, nesterov: false });
     // Where there are two, the first rate is chaotic in 32 bits.
     let first = if size_of::<E>() == 8 { 0 } else { training.trajectories.len() - 1 };
-    for trajectory in &training.trajectories[first..] {
-        let mut checks = Checks::<E>::new(name, trajectory);
-        let mut trainer = Trainer::new(&graph, &weights, options.clone()).unwrap();
+    for (trajectory, device) in training.trajectories[first..].iter().flat_map(|one| Device::ALL.map(|on| (one, on))) {
+        let mut checks = Checks::<E>::new(name, device, trajectory);
+        let mut trainer = device.trainer(&graph, &weights, options.clone()).unwrap();
         for (number, &loss) in trajectory.losses.iter().enumerate() {
             if number == 3 {
                 checks.lengths("parameters after three steps", &trainer.weights(), &trajectory.param_l2, 1e-5);
@@ -71,17 +72,42 @@ fn compare<E: Number>(name: &str) {
     }
 }
 
+/// Logits with the statistics of the batch, as far as losses tell: of both samples with each class as the label. At a
+/// learning rate of 0 nothing moves but the running statistics, which are not read.
+#[test]
+#[ignore = "a minute"]
+fn logits_of_resnet1202_in_training() {
+    let inference = Inference::load("resnet1202_cifar");
+    let case = inference.case(Kind::TrainForward).unwrap();
+    let graph = graph(&inference.name, &case.input_shape);
+    let weights = zoo::weights::<f32>(&graph, inference.gain);
+    let images = zoo::images::<f32>(&case.input_shape);
+    let logits: Vec<f64> = case.outputs[0].kept().collect();
+    let allowed = case.allowed() * case.outputs[0].max_abs;
+    for device in Device::ALL {
+        let options = TrainerOptions { batch: case.input_shape[0], ..Default::default() };
+        let mut trainer = device.trainer(&graph, &weights, options).unwrap();
+        for class in 0..10 {
+            let (expected, _) = cross_entropy(&logits, &[class; 2], 0.0).unwrap();
+            let found = trainer.step(&images, Targets::Labels(&[class; 2]), 0.0).unwrap().loss;
+            println!("class {class}, {device:?}: loss {found}, off by {:.1e}, {allowed:.1e} allowed", found - expected);
+            assert!((found - expected).abs() <= allowed, "class {class}, {device:?}: {found} is not {expected}");
+        }
+    }
+}
+
 /// What was compared: of each kind the largest error, and what it may be.
 struct Checks<'a, E> {
     name: &'a str,
+    device: Device,
     lr: f64,
     worst: Vec<(String, f64, f64)>,
     number: PhantomData<E>,
 }
 
 impl<'a, E: Number> Checks<'a, E> {
-    fn new(name: &'a str, trajectory: &Trajectory) -> Self {
-        Checks { name, lr: trajectory.lr, worst: Vec::new(), number: PhantomData }
+    fn new(name: &'a str, device: Device, trajectory: &Trajectory) -> Self {
+        Checks { name, device, lr: trajectory.lr, worst: Vec::new(), number: PhantomData }
     }
 
     /// Notes an error as a part of `scale`. In 64 bits the records' ten digits decide.
@@ -114,8 +140,11 @@ impl<'a, E: Number> Checks<'a, E> {
         let gradients = trainer.gradients();
         assert_eq!(gradients.len(), training.grads.len(), "{}: every parameter has a gradient", self.name);
         let total = training.total_grad_norm;
-        // PyTorch itself is off by 1.003e-4 in DenseNet-121.
-        let allowed = (2.0 * training.torch_f32_grad_error).max(1e-4);
+        // In DenseNet-121 PyTorch itself is off by 1.003e-4: three values of 2.6 million have the other sign in 32 bits, so
+        // their rectifiers let other gradients pass. One of them is 1.2e-6, and where every node is computed in 64 bits and
+        // only its result rounded to 32, values there are off by 1.7e-6 already.
+        let torch = training.torch_f32_grad_error;
+        let allowed = if torch > 1e-4 { 2.0 * torch } else { 1e-4 };
         for (name, values) in &gradients {
             let [norm, first, sum] = training.grads[name];
             let found: f64 = values.iter().map(|x| x.double()).sum();
@@ -132,12 +161,12 @@ impl<'a, E: Number> Checks<'a, E> {
     }
 
     fn report(&self) {
-        println!("{}, {} bits, learning rate {:e}", self.name, 8 * size_of::<E>(), self.lr);
+        println!("{}, {} bits, {:?}, learning rate {:e}", self.name, 8 * size_of::<E>(), self.device, self.lr);
         for (what, worst, allowed) in &self.worst {
             println!("    {what:32} off by {worst:.1e}, {allowed:.1e} allowed");
         }
         let wrong: Vec<_> = self.worst.iter().filter(|(_, worst, allowed)| worst > allowed).collect();
-        assert!(wrong.is_empty(), "{}, learning rate {:e}: {wrong:?}", self.name, self.lr);
+        assert!(wrong.is_empty(), "{} on {:?}, learning rate {:e}: {wrong:?}", self.name, self.device, self.lr);
     }
 }
 

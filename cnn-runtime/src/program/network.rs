@@ -155,13 +155,18 @@ fn plain(name: &str) -> String {
 }
 
 fn in_zoo(name: &str) -> Option<(&'static str, &'static str)> {
-    let wanted = plain(name);
-    let by_name = zoo::ALL.iter().find(|(known, _)| plain(known) == wanted);
-    let by_type = || {
-        let network = NETWORKS.iter().find(|(known, ..)| plain(known) == wanted)?;
+    let by_name = |is: &dyn Fn(&str) -> bool| {
+        let mut found = zoo::ALL.iter().filter(|(known, _)| is(known));
+        // `regnetx16gf` is as much `regnet_x_1_6gf` as `regnet_x_16gf`.
+        found.next().filter(|_| found.next().is_none()).copied()
+    };
+    let by_type = |is: &dyn Fn(&str) -> bool| {
+        let network = NETWORKS.iter().find(|(known, ..)| is(known))?;
         Some((network.1, network.2))
     };
-    by_name.copied().or_else(by_type)
+    let wanted = plain(name);
+    let (same, alike) = (|known: &str| known == name, |known: &str| plain(known) == wanted);
+    by_name(&same).or_else(|| by_type(&same)).or_else(|| by_name(&alike)).or_else(|| by_type(&alike))
 }
 
 /// The file, and the name of the network in it.
@@ -234,6 +239,18 @@ mod tests {
         assert_eq!(cited(" Large. Table 1. Howard et al. 2019."), Some("Howard et al. 2019".to_owned()));
         assert_eq!(cited(" A residual network for small colour images."), None);
         assert_eq!(cited(""), None);
+    }
+
+    /// RegNetX of 1.6 and of 16 billion multiply-adds differ by an underscore.
+    #[test]
+    fn every_name_is_that_of_its_network() {
+        for (definition, name, source) in NETWORKS.iter() {
+            for spelled in [name, definition.as_str()] {
+                assert_eq!(in_zoo(spelled), Some((*name, *source)), "{spelled}");
+            }
+        }
+        assert_eq!(in_zoo("ResNet_18").map(|(name, _)| name), Some("resnet18"));
+        assert_eq!(in_zoo("regnetx16gf").map(|(name, _)| name), Some("regnet_x_16gf"));
     }
 
     #[test]

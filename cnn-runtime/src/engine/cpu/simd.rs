@@ -87,6 +87,9 @@ pub(super) trait Simd: Copy {
     unsafe fn load_first(from: *const f32, count: usize) -> Self::V;
     /// Stores the first `count` numbers, at most `LANES`.
     unsafe fn store_first(to: *mut f32, v: Self::V, count: usize);
+    /// Brings what lies there nearer; nothing need lie there.
+    #[inline(always)]
+    unsafe fn prefetch(_at: *const f32) {}
     /// `a b + c`
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
@@ -237,6 +240,10 @@ mod x86 {
             unsafe { _mm512_mask_storeu_ps(to, first16(count), v) }
         }
         #[inline(always)]
+        unsafe fn prefetch(at: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+        }
+        #[inline(always)]
         unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
             unsafe { _mm512_fmadd_ps(a, b, c) }
         }
@@ -324,6 +331,10 @@ mod x86 {
         #[inline(always)]
         unsafe fn store_first(to: *mut f32, v: Self::V, count: usize) {
             unsafe { _mm256_maskstore_ps(to, first8(count), v) }
+        }
+        #[inline(always)]
+        unsafe fn prefetch(at: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
         }
         #[inline(always)]
         unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {

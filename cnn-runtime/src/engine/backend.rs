@@ -80,6 +80,12 @@ pub trait Executor<E>: Send {
     /// comes back where the plan has one. Panics if there are no samples, more than planned, or other images than so many.
     fn run(&mut self, feed: Feed<'_, E>, measures: &mut [Measure]) -> Option<f64>;
 
+    /// Notes from now on how long each step takes, or stops it.
+    fn watch(&mut self, on: bool);
+
+    /// Seconds that each step of the last run took, while they are noted.
+    fn seconds(&self) -> &[f64];
+
     /// Copies output number `index` of the last run, samples one behind the other.
     fn read(&self, index: usize, samples: usize, values: &mut [E]);
 

@@ -258,6 +258,19 @@ impl Operation {
         }
     }
 
+    /// Multiply-adds of convolutions and fully connected layers for one sample; 0 of everything else.
+    pub fn macs(&self) -> u64 {
+        match self {
+            Operation::Conv { shape, .. }
+            | Operation::ConvInputGradient(shape)
+            | Operation::ConvWeightGradient(shape) => shape.macs(),
+            Operation::Linear { shape, .. }
+            | Operation::LinearInputGradient(shape)
+            | Operation::LinearWeightGradient(shape) => shape.inputs as u64 * shape.outputs as u64,
+            _ => 0,
+        }
+    }
+
     /// What it is called in listings.
     pub fn name(&self) -> &'static str {
         match self {

@@ -12,7 +12,7 @@ use super::memory::{self, ALIGNMENT, Lifetime};
 use super::operation::Operation;
 use super::program::{Class, Extent, Instruction, Origin, Program, State, ValueId};
 use super::report::Report;
-use super::session::elements;
+use super::session::{elements, shape};
 use super::storage::{Layout, Order, Storage};
 use super::verify::verify;
 
@@ -42,6 +42,13 @@ pub struct Operand {
     pub pitch: usize,
     /// How many numbers it has.
     pub extent: Extent,
+}
+
+impl Operand {
+    /// Its size for one sample, as `64x56x56`.
+    pub fn size(&self) -> String {
+        shape(self.extent).to_string()
+    }
 }
 
 /// What an output's memory holds when its step begins.

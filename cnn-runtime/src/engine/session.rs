@@ -123,6 +123,16 @@ impl<E: Number> Session<E> {
         Ok(Session { plan, results, tensors, executor: self.executor.fork()?, input: self.input, samples: 0 })
     }
 
+    /// Notes from now on how long each step of the plan takes, or stops it.
+    pub fn watch(&mut self, on: bool) {
+        self.executor.watch(on);
+    }
+
+    /// Seconds that each step of the plan took in the last run, while they are noted: see [`Self::watch`].
+    pub fn seconds(&self) -> &[f64] {
+        self.executor.seconds()
+    }
+
     /// What runs, where it lies, what it takes.
     pub fn plan(&self) -> &Plan {
         &self.plan

@@ -11,6 +11,7 @@ use super::team::Team;
 use crate::engine::backend::{Executor, Feed, Measure};
 use crate::engine::error::EngineError;
 use crate::engine::host::memory::{Memory, Tensors};
+use crate::engine::host::watch::Watch;
 use crate::engine::plan::{Plan, Source};
 use crate::engine::session::elements;
 use crate::engine::storage::Order;
@@ -24,6 +25,7 @@ pub(super) struct Machine {
     memory: Memory<f32>,
     lanes: usize,
     isa: Isa,
+    watch: Watch,
 }
 
 impl Machine {
@@ -42,7 +44,7 @@ impl Machine {
         if !plan.constants.iter().map(|constant| constant.stored).eq(constants.lens()) {
             return Err(EngineError::Plan("its constants have other lengths".into()));
         }
-        Ok(Machine { memory: Memory::new(&plan, constants)?, plan, kernels, lanes, isa })
+        Ok(Machine { memory: Memory::new(&plan, constants)?, plan, kernels, lanes, isa, watch: Watch::default() })
     }
 }
 
@@ -87,13 +89,24 @@ impl Executor<f32> for Machine {
         );
         let access = self.memory.access(feed.images, samples);
         let (plan, kernels) = (&self.plan, &self.kernels);
+        let watch = &mut self.watch;
         Team::run(self.lanes, self.isa, move |team| {
             let mut run = Run { team, access, feed, measures, norm: None };
+            watch.begin();
             for (step, kernel) in plan.steps.iter().zip(kernels.iter()) {
                 run.step(step, kernel);
+                watch.lap();
             }
             run.norm
         })
+    }
+
+    fn watch(&mut self, on: bool) {
+        self.watch = Watch::new(on, self.plan.steps.len());
+    }
+
+    fn seconds(&self) -> &[f64] {
+        self.watch.seconds()
     }
 
     fn read(&self, index: usize, samples: usize, values: &mut [f32]) {
@@ -127,7 +140,7 @@ impl Executor<f32> for Machine {
     fn fork(&self) -> Result<Box<dyn Executor<f32>>, EngineError> {
         let memory = Memory::new(&self.plan, self.memory.constants.clone())?;
         let (plan, kernels) = (self.plan.clone(), self.kernels.clone());
-        Ok(Box::new(Machine { plan, kernels, memory, lanes: self.lanes, isa: self.isa }))
+        Ok(Box::new(Machine { plan, kernels, memory, lanes: self.lanes, isa: self.isa, watch: Watch::default() }))
     }
 
     fn allocated(&self) -> usize {

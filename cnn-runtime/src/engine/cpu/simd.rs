@@ -87,6 +87,9 @@ pub(super) trait Simd: Copy {
     unsafe fn load_first(from: *const f32, count: usize) -> Self::V;
     /// Stores the first `count` numbers, at most `LANES`.
     unsafe fn store_first(to: *mut f32, v: Self::V, count: usize);
+    /// Brings what lies there nearer; nothing need lie there.
+    #[inline(always)]
+    unsafe fn prefetch(_at: *const f32) {}
     /// `a b + c`
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
@@ -94,6 +97,10 @@ pub(super) trait Simd: Copy {
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
+    /// `yes` where `x > y` or x is not a number, `no` elsewhere.
+    unsafe fn above(x: Self::V, y: Self::V, yes: Self::V, no: Self::V) -> Self::V;
+    /// `yes` where `x == y`, `no` elsewhere.
+    unsafe fn equal(x: Self::V, y: Self::V, yes: Self::V, no: Self::V) -> Self::V;
     unsafe fn lanes(v: Self::V) -> Self::Lanes;
     unsafe fn vector(lanes: Self::Lanes) -> Self::V;
 
@@ -158,6 +165,14 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
         std::array::from_fn(|i| a[i] * b[i])
+    }
+    #[inline(always)]
+    unsafe fn above(x: Self::V, y: Self::V, yes: Self::V, no: Self::V) -> Self::V {
+        std::array::from_fn(|i| if x[i] > y[i] || x[i].is_nan() { yes[i] } else { no[i] })
+    }
+    #[inline(always)]
+    unsafe fn equal(x: Self::V, y: Self::V, yes: Self::V, no: Self::V) -> Self::V {
+        std::array::from_fn(|i| if x[i] == y[i] { yes[i] } else { no[i] })
     }
     #[inline(always)]
     unsafe fn lanes(v: Self::V) -> Self::Lanes {
@@ -225,6 +240,10 @@ mod x86 {
             unsafe { _mm512_mask_storeu_ps(to, first16(count), v) }
         }
         #[inline(always)]
+        unsafe fn prefetch(at: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+        }
+        #[inline(always)]
         unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
             unsafe { _mm512_fmadd_ps(a, b, c) }
         }
@@ -239,6 +258,17 @@ mod x86 {
         #[inline(always)]
         unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
             unsafe { _mm512_mul_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn above(x: Self::V, y: Self::V, yes: Self::V, no: Self::V) -> Self::V {
+            unsafe {
+                let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, y) | _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x);
+                _mm512_mask_blend_ps(above, no, yes)
+            }
+        }
+        #[inline(always)]
+        unsafe fn equal(x: Self::V, y: Self::V, yes: Self::V, no: Self::V) -> Self::V {
+            unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(x, y), no, yes) }
         }
         #[inline(always)]
         unsafe fn lanes(v: Self::V) -> Self::Lanes {
@@ -303,6 +333,10 @@ mod x86 {
             unsafe { _mm256_maskstore_ps(to, first8(count), v) }
         }
         #[inline(always)]
+        unsafe fn prefetch(at: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+        }
+        #[inline(always)]
         unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
             unsafe { _mm256_fmadd_ps(a, b, c) }
         }
@@ -317,6 +351,17 @@ mod x86 {
         #[inline(always)]
         unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
             unsafe { _mm256_mul_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn above(x: Self::V, y: Self::V, yes: Self::V, no: Self::V) -> Self::V {
+            unsafe {
+                let above = _mm256_or_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(x, y), _mm256_cmp_ps::<_CMP_UNORD_Q>(x, x));
+                _mm256_blendv_ps(no, yes, above)
+            }
+        }
+        #[inline(always)]
+        unsafe fn equal(x: Self::V, y: Self::V, yes: Self::V, no: Self::V) -> Self::V {
+            unsafe { _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_EQ_OQ>(x, y)) }
         }
         #[inline(always)]
         unsafe fn lanes(v: Self::V) -> Self::Lanes {

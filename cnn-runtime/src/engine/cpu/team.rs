@@ -53,14 +53,20 @@ impl Team {
         if lanes == 1 {
             return work(&team);
         }
-        rayon::scope(|scope| {
-            for lane in 1..lanes {
-                let team = &team;
-                scope.spawn(move |_| team.help(lane));
-            }
+        let lead = || {
             let _over = Over(&team.over);
             work(&team)
-        })
+        };
+        rayon::join(lead, || team.helpers(1)).0
+    }
+
+    /// Those who help, from this lane on: jobs within jobs, because these take no memory.
+    fn helpers(&self, lane: usize) {
+        if lane + 1 == self.lanes {
+            self.help(lane);
+        } else {
+            rayon::join(|| self.help(lane), || self.helpers(lane + 1));
+        }
     }
 
     /// The vectors that they use.

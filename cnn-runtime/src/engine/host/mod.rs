@@ -1,4 +1,5 @@
-//! Memory of this machine, in which plans run: where operands become slices.
+//! What back ends on this machine share: memory in which operands become slices, and a clock.
 
 pub(super) mod memory;
 pub(super) mod view;
+pub(super) mod watch;

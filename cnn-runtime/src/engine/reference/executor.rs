@@ -6,6 +6,7 @@ use super::{Number, backward, forward, norm, update};
 use crate::engine::backend::{Executor, Feed, Measure};
 use crate::engine::error::EngineError;
 use crate::engine::host::memory::{Access, Memory, Tensors};
+use crate::engine::host::watch::Watch;
 use crate::engine::layers;
 use crate::engine::operation::{Layer, Operation};
 use crate::engine::plan::{Plan, Step};
@@ -20,6 +21,7 @@ pub(super) struct Machine<E> {
     /// Of each step.
     kernels: Arc<Vec<Option<LayerKernel>>>,
     memory: Memory<E>,
+    watch: Watch,
 }
 
 /// The kernel of a layer for a full batch and for a single sample.
@@ -52,7 +54,7 @@ impl<E: Number> Machine<E> {
             _ => None,
         };
         let kernels = Arc::new(plan.steps.iter().map(kernel).collect());
-        Ok(Machine { memory: Memory::new(&plan, constants)?, plan, kernels })
+        Ok(Machine { memory: Memory::new(&plan, constants)?, plan, kernels, watch: Watch::default() })
     }
 }
 
@@ -137,14 +139,25 @@ impl<E: Number> Executor<E> for Machine<E> {
         let access = self.memory.access(feed.images, samples);
         let mut run = Run { access, feed, measures, norm: None };
         let (plan, kernels) = (&self.plan, &self.kernels);
+        let watch = &mut self.watch;
         let mut all = || {
+            watch.begin();
             for (step, kernel) in plan.steps.iter().zip(kernels.iter()) {
                 run.step(step, kernel.as_ref());
+                watch.lap();
             }
             run.norm
         };
         // The whole run is one job of the pool: handing over every loop by itself would cost a queue entry each.
         rayon::join(&mut all, || ()).0
+    }
+
+    fn watch(&mut self, on: bool) {
+        self.watch = Watch::new(on, self.plan.steps.len());
+    }
+
+    fn seconds(&self) -> &[f64] {
+        self.watch.seconds()
     }
 
     fn read(&self, index: usize, samples: usize, values: &mut [E]) {
@@ -168,7 +181,12 @@ impl<E: Number> Executor<E> for Machine<E> {
 
     fn fork(&self) -> Result<Box<dyn Executor<E>>, EngineError> {
         let memory = Memory::new(&self.plan, self.memory.constants.clone())?;
-        Ok(Box::new(Machine { plan: self.plan.clone(), kernels: self.kernels.clone(), memory }))
+        Ok(Box::new(Machine {
+            plan: self.plan.clone(),
+            kernels: self.kernels.clone(),
+            memory,
+            watch: Watch::default(),
+        }))
     }
 
     fn allocated(&self) -> usize {

@@ -15,6 +15,8 @@ use crate::kernels::window::Axis;
 
 /// Numbers of a thread's packed rows: what leaves room for filters in a second-level cache.
 const PACKED: usize = 48 << 10;
+/// Rows of so many pixels are computed as one.
+const SHORT: usize = 10;
 /// Tasks that each thread gets at least, where there is work for them: others may be slower.
 const TASKS: usize = 4;
 
@@ -37,6 +39,8 @@ pub(in crate::engine::cpu) struct Direct {
     to: [(usize, usize); 2],
     /// Whether all pixels are one row.
     flat: bool,
+    /// Whether rows of outputs are computed as one: where they are too short to fill a tile.
+    joined: bool,
 }
 
 /// What a result is added to.
@@ -108,8 +112,15 @@ impl Direct {
             cols = Line { input: rows.input * cols.input, output: rows.input * cols.input, ..cols };
             rows = Line { input: 1, output: 1, ..rows };
         }
+        let joined = !flat && rows.stride == 1 && to == [(0, 1); 2] && !taps.is_empty() && cols.output <= SHORT;
         let (channels, filters) = (together * read, together * written);
-        let pixels = if flat { cols.output.min(PACKED / channels.next_multiple_of(BLOCK)).max(1) } else { cols.output };
+        let pixels = if joined {
+            rows.output * cols.output
+        } else if flat {
+            cols.output.min(PACKED / channels.next_multiple_of(BLOCK)).max(1)
+        } else {
+            cols.output
+        };
         let packing = Packing {
             groups: shape.groups / together,
             channels,
@@ -122,7 +133,7 @@ impl Direct {
             isa,
             packing,
             down: pack::Rows::of(&rows),
-            along: Columns::of(&cols),
+            along: Columns::of(&cols, joined),
             rows,
             cols,
             taps,
@@ -131,6 +142,7 @@ impl Direct {
             backward,
             to,
             flat,
+            joined,
         }
     }
 
@@ -169,7 +181,10 @@ impl Direct {
     /// Numbers of packed inputs under so many rows and columns of outputs.
     fn packed(&self, rows: usize, cols: usize) -> usize {
         let blocks = self.packing.channels.div_ceil(BLOCK);
-        if rows == 0 || cols == 0 { 0 } else { blocks * self.down.count(rows) * self.along.row(cols) * BLOCK }
+        if rows == 0 || cols == 0 {
+            return 0;
+        }
+        blocks * self.along.planes() * self.down.count(rows) * self.along.width(cols) * BLOCK
     }
 
     /// The most rows and columns of outputs that a task packs.
@@ -179,7 +194,7 @@ impl Direct {
         while rows > 1 && !fits(rows, cols) {
             rows = rows.div_ceil(2);
         }
-        while cols > 16 && !fits(rows, cols) {
+        while cols > 16 && !self.joined && !fits(rows, cols) {
             cols = cols.div_ceil(2);
         }
         (rows, cols)
@@ -270,9 +285,13 @@ impl Direct {
         let width = area.cols.len();
         // SAFETY: scratch is as long as `packed` says.
         unsafe { pack(&x, area.sample, &self.down, &self.along, area.rows.clone(), area.cols.clone(), scratch) };
-        let row_len = self.along.row(width) * BLOCK;
-        let block = self.down.count(area.rows.len()) * row_len;
-        let tap = |row: usize, col: usize| self.down.tap(row) * row_len + self.along.tap(col, width) * BLOCK;
+        let row_len = self.along.width(width) * BLOCK;
+        let plane = self.down.count(area.rows.len()) * row_len;
+        let block = self.along.planes() * plane;
+        let tap = |row: usize, col: usize| {
+            let (plane_index, column) = self.along.tap(col);
+            plane_index * plane + self.down.tap(row) * row_len + column * BLOCK
+        };
         let mut offsets = [0; MOST_TAPS];
         let mut spill = Vec::new();
         let all = self.rows.taps.iter().flat_map(|&row| self.cols.taps.iter().map(move |&col| tap(row, col)));
@@ -293,8 +312,9 @@ impl Direct {
             let (range, first) = self.packing.part(chunk);
             let vectors = range.len().div_ceil(self.packing.lanes);
             let table = tiles(self.isa, vectors);
-            let cut = Cut::of(width, table.len());
-            for (band_row, row) in area.rows.clone().enumerate() {
+            let (lines, pixels) = if self.joined { (1, area.rows.len() * width) } else { (area.rows.len(), width) };
+            let cut = Cut::of(pixels, table.len());
+            for (band_row, row) in area.rows.clone().take(lines).enumerate() {
                 let mut pixel = 0;
                 for index in 0..cut.count {
                     let count = cut.base + usize::from(index < cut.longer);

@@ -7,41 +7,44 @@ use super::tile::BLOCK;
 use crate::engine::cpu::grid::Grid;
 
 /// How outputs of an axis find their inputs in a packed row: columns that are a stride apart lie together, in one plane for
-/// each remainder that a tap has.
+/// each remainder that a tap has. Or each tap has a plane of its own, as wide as the outputs: then rows of a plane follow each
+/// other as rows of outputs do, and a tile may go on from one to the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Columns {
-    /// Remainders of the taps, in rising order.
-    remainders: Vec<usize>,
+    /// The first input column of each plane, in front of which `before` are padding; in rising order.
+    starts: Vec<usize>,
     /// How far taps reach beyond the outputs, in columns of a plane.
     reach: usize,
     stride: usize,
     before: isize,
     input: usize,
+    joined: bool,
 }
 
 impl Columns {
-    pub fn of(line: &Line) -> Columns {
-        let mut remainders: Vec<usize> = line.taps.iter().map(|tap| tap % line.stride).collect();
-        remainders.sort_unstable();
-        remainders.dedup();
-        let reach = line.taps.iter().map(|tap| tap / line.stride).max().unwrap_or(0);
-        Columns { remainders, reach, stride: line.stride, before: line.before, input: line.input }
+    pub fn of(line: &Line, joined: bool) -> Columns {
+        let start = |tap: &usize| if joined { *tap } else { tap % line.stride };
+        let mut starts: Vec<usize> = line.taps.iter().map(start).collect();
+        starts.sort_unstable();
+        starts.dedup();
+        let reach = line.taps.iter().map(|tap| (tap - start(tap)) / line.stride).max().unwrap_or(0);
+        Columns { starts, reach, stride: line.stride, before: line.before, input: line.input, joined }
     }
 
     /// Columns of a plane for so many outputs.
-    fn width(&self, outputs: usize) -> usize {
+    pub fn width(&self, outputs: usize) -> usize {
         outputs + self.reach
     }
 
-    /// Pixels of a packed row for so many outputs.
-    pub fn row(&self, outputs: usize) -> usize {
-        self.remainders.len() * self.width(outputs)
+    /// Planes of a block of channels.
+    pub fn planes(&self) -> usize {
+        self.starts.len()
     }
 
-    /// Where the input under a tap of the first output lies in a row for so many outputs.
-    pub fn tap(&self, tap: usize, outputs: usize) -> usize {
-        let plane = self.remainders.iter().position(|&r| r == tap % self.stride).unwrap_or(0);
-        plane * self.width(outputs) + tap / self.stride
+    /// The plane and the column of the input under a tap of the first output.
+    pub fn tap(&self, tap: usize) -> (usize, usize) {
+        let start = if self.joined { tap } else { tap % self.stride };
+        (self.starts.iter().position(|&at| at == start).unwrap_or(0), (tap - start) / self.stride)
     }
 }
 
@@ -84,8 +87,8 @@ impl Rows {
     }
 }
 
-/// Copies what lies under outputs `rows` x `cols` of a sample: for each block of channels, packed rows of `columns.row` pixels
-/// of 16 numbers. Channels beyond the last are left as they are.
+/// Copies what lies under outputs `rows` x `cols` of a sample: for each block of channels its planes, each of them packed rows of
+/// `columns.width` pixels of 16 numbers. Channels beyond the last are left as they are.
 ///
 /// # Safety
 /// `to` is good for as many numbers as that are.
@@ -100,31 +103,30 @@ pub(super) unsafe fn pack(
 ) {
     let count = down.count(rows.len());
     let width = along.width(cols.len());
-    let row_len = along.row(cols.len()) * BLOCK;
-    let block_len = count * row_len;
-    for row in 0..count {
-        // SAFETY: within the packed memory.
-        let to = unsafe { to.add(row * row_len) };
-        let Some(input) = down.input(rows.start, row) else {
-            (0..x.channels.div_ceil(BLOCK)).for_each(|block| unsafe { zero(to.add(block * block_len), row_len) });
-            continue;
-        };
-        for (plane, &remainder) in along.remainders.iter().enumerate() {
-            // Column j of the plane is input j stride + first.
-            let first = (cols.start * along.stride + remainder) as isize - along.before;
-            let start = ((-first).max(0) as usize).div_ceil(along.stride).min(width);
-            let end = ((along.input as isize - first).max(0) as usize).div_ceil(along.stride).clamp(start, width);
-            // SAFETY: within the packed memory, and columns from `start` to `end` are pixels of the sample.
+    let plane_len = count * width * BLOCK;
+    let block_len = along.planes() * plane_len;
+    let blocks = x.channels.div_ceil(BLOCK);
+    for (plane, &start) in along.starts.iter().enumerate() {
+        // Column j of the plane is input j stride + first.
+        let first = (cols.start * along.stride + start) as isize - along.before;
+        let left = ((-first).max(0) as usize).div_ceil(along.stride).min(width);
+        let right = ((along.input as isize - first).max(0) as usize).div_ceil(along.stride).clamp(left, width);
+        for row in 0..count {
+            // SAFETY: within the packed memory; columns from `left` to `right` are pixels of the sample.
             unsafe {
-                let to = to.add(plane * width * BLOCK);
-                for block in 0..x.channels.div_ceil(BLOCK) {
-                    zero(to.add(block * block_len), start * BLOCK);
-                    zero(to.add(block * block_len + end * BLOCK), (width - end) * BLOCK);
+                let to = to.add(plane * plane_len + row * width * BLOCK);
+                let Some(input) = down.input(rows.start, row) else {
+                    (0..blocks).for_each(|block| zero(to.add(block * block_len), width * BLOCK));
+                    continue;
+                };
+                for block in 0..blocks {
+                    zero(to.add(block * block_len), left * BLOCK);
+                    zero(to.add(block * block_len + right * BLOCK), (width - right) * BLOCK);
                 }
-                if start < end {
-                    let column = (first + (start * along.stride) as isize) as usize;
+                if left < right {
+                    let column = (first + (left * along.stride) as isize) as usize;
                     let from = x.at(sample, input * x.width + column);
-                    copy(from, along.stride * x.pitch, end - start, x.channels, to.add(start * BLOCK), block_len);
+                    copy(from, along.stride * x.pitch, right - left, x.channels, to.add(left * BLOCK), block_len);
                 }
             }
         }

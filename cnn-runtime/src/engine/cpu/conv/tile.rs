@@ -12,6 +12,9 @@ pub(super) const BLOCK: usize = 16;
 /// Terms that are summed up before they join the sum of all: long sums of f32 lose digits.
 const RUN: usize = 512;
 
+/// Steps ahead of which weights are fetched: about as long as memory takes.
+const AHEAD: usize = 32;
+
 /// What follows a sum while it is in registers; other activations are applied to what has been stored.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Last {
@@ -111,6 +114,9 @@ unsafe fn tile<S: Simd, const P: usize, const V: usize>(t: &Tile<'_>) {
 #[inline(always)]
 unsafe fn step<S: Simd, const P: usize, const V: usize>(sums: &mut [[S::V; V]; P], x: *const f32, w: *const f32) {
     unsafe {
+        for v in 0..V {
+            S::prefetch(w.wrapping_add((AHEAD * V + v) * S::LANES));
+        }
         let w: [S::V; V] = std::array::from_fn(|v| S::load(w.add(v * S::LANES)));
         for (p, sums) in sums.iter_mut().enumerate() {
             let x = S::splat(*x.add(p * BLOCK));

@@ -32,6 +32,7 @@ impl<E: Number> Block<E> {
         // are used.
         Vec::<E>::new().try_reserve_exact(padded).map_err(|_| failed())?;
         let numbers = vec![E::ZERO; padded];
+        want_large_pages(numbers.as_ptr().addr(), padded * size_of::<E>());
         let first = numbers.as_ptr().align_offset(ALIGNMENT).min(padded - len);
         Ok(Block { numbers, first, len })
     }
@@ -43,6 +44,26 @@ impl<E: Number> Block<E> {
     fn get_mut(&mut self) -> &mut [E] {
         &mut self.numbers[self.first..self.first + self.len]
     }
+}
+
+/// A large page of memory.
+#[cfg(target_os = "linux")]
+const LARGE_PAGE: usize = 2 << 20;
+
+/// Asks the system for large pages where there is room for them: weights and activations are read from end to end, and every
+/// page is a look-up.
+fn want_large_pages(start: usize, bytes: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        let first = start.next_multiple_of(LARGE_PAGE);
+        let len = (start + bytes).saturating_sub(first) / LARGE_PAGE * LARGE_PAGE;
+        if len > 0 {
+            // SAFETY: advice about whole pages within an allocation; it changes no contents, and no answer is needed.
+            unsafe { libc::madvise(std::ptr::with_exposed_provenance_mut(first), len, libc::MADV_HUGEPAGE) };
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (start, bytes);
 }
 
 /// Many tensors one behind the other, each on its own cache lines.

@@ -167,7 +167,7 @@ impl Direct {
     }
 
     /// Packs some tiles of filters of every group.
-    pub fn pack(&self, team: &Team, weight: &[f32], chunks: Range<usize>, to: *mut f32) {
+    pub fn pack(&self, team: &Team, weight: &[f32], chunks: Range<usize>, to: &mut [f32]) {
         let Direct { ref taps, window, group, backward, .. } = *self;
         self.packing.pack(team, &Weight { data: weight, taps, window, group, backward }, chunks, to);
     }

@@ -208,7 +208,7 @@ fn forward(
         let kernel = Direct::forward(isa, shape);
         let mut filters = vec![f32::NAN; kernel.filters()];
         let mut scratch = vec![f32::NAN; team.lanes() * kernel.scratch()];
-        kernel.pack(team, weight, kernel.chunks(), filters.as_mut_ptr());
+        kernel.pack(team, weight, kernel.chunks(), &mut filters);
         let chunks = kernel.chunks();
         unsafe { kernel.run(team, x, filters.as_ptr(), chunks, bias, onto, y, activation, scratch.as_mut_ptr()) };
     }
@@ -244,7 +244,7 @@ fn input_gradients_are_the_reference() {
                         for kernel in Direct::backward(isa, &shape) {
                             let mut filters = vec![f32::NAN; kernel.filters()];
                             let mut scratch = vec![f32::NAN; lanes * kernel.scratch()];
-                            kernel.pack(team, &weight, kernel.chunks(), filters.as_mut_ptr());
+                            kernel.pack(team, &weight, kernel.chunks(), &mut filters);
                             let (filters, scratch) = (filters.as_ptr(), scratch.as_mut_ptr());
                             let chunks = kernel.chunks();
                             unsafe {

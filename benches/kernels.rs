@@ -1,12 +1,13 @@
 //! How near kernels come to what the processor can do: `cargo run --release -p cnn-runtime --example kernels`.
 //!
-//! Measured first are the processor's own limits, on one thread and on all: multiply-adds of f32 in registers, and copying. Then small
+//! Measured first are the processor's own limits, on one thread and on all: multiply-adds of f32 in registers, and passes over memory. Then small
 //! networks are run and trained with the clock on ([`Trainer::watch`]); of the step in question the shortest time counts. Of
 //! convolutions that is floating-point operations (two for each multiply-add of the definition, borders included), of
 //! everything else the bytes of the tensors that it reads and writes, each counted once, however often it passes over them.
 
 use std::error::Error;
 use std::hint::black_box;
+use std::sync::{Barrier, Mutex};
 use std::time::{Duration, Instant};
 
 use cnn_runtime::engine::operation::Operation;
@@ -71,11 +72,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pools = [one?, all_of_them?];
     println!("{} on {all} threads, batch {BATCH}\n", Cpu::default().isa().name());
     let flops = [flops(1), flops(all)];
-    let copied = [copied(1), copied(all)];
+    let copied = [1, all].map(|threads| streamed(threads, 2, |from, to| to.copy_from_slice(from)));
+    let added = |from: &[f32], to: &mut [f32]| to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+    let added = [1, all].map(|threads| streamed(threads, 3, added));
+    // What is overwritten unread is fetched all the same, which this counts as nothing: the better of the two is the limit.
+    let memory = [0, 1].map(|i| added[i].max(copied[i]));
     println!("| | one thread | {all} threads |");
     println!("|---|---|---|");
     println!("| multiply-adds in registers, GFLOP/s | {:.0} | {:.0} |", flops[0] / 1e9, flops[1] / 1e9);
-    println!("| copying, GB/s read and written | {:.1} | {:.1} |\n", copied[0] / 1e9, copied[1] / 1e9);
+    println!("| copying, GB/s read and written | {:.1} | {:.1} |", copied[0] / 1e9, copied[1] / 1e9);
+    println!("| adding to what is there, GB/s | {:.1} | {:.1} |\n", added[0] / 1e9, added[1] / 1e9);
     println!("| step | unit | one thread | of the limit | {all} threads | of the limit | faster by |");
     println!("|---|---|---|---|---|---|---|");
     for &(name, source, operation, training) in CASES {
@@ -90,7 +96,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             };
             (*rate, unit) = (amount / seconds, of);
         }
-        let limits = if unit == "GFLOP/s" { flops } else { copied };
+        let limits = if unit == "GFLOP/s" { flops } else { memory };
         let [[first, part], [second, share]] = [0, 1].map(|i| [rates[i] / 1e9, 100.0 * rates[i] / limits[i]]);
         println!("| {name} | {unit} | {first:.1} | {part:.0} % | {second:.1} | {share:.0} % | {:.2} |", second / first);
     }
@@ -184,7 +190,7 @@ fn shortest(
 /// The best of several goes on so many threads, amounts of all together for each second.
 fn rate(threads: usize, work: impl Fn() -> f64 + Sync) -> f64 {
     let go = || {
-        let barrier = std::sync::Barrier::new(threads);
+        let barrier = Barrier::new(threads);
         let times = std::thread::scope(|scope| {
             let run = || {
                 barrier.wait();
@@ -270,16 +276,17 @@ mod x86 {
     }
 }
 
-/// Bytes read and written in a second by copying 64 MiB, more than caches hold.
-fn copied(threads: usize) -> f64 {
+/// Bytes read and written in a second by passing over 64 MiB and 64 MiB, more than caches hold; so many numbers for each
+/// number of the first.
+fn streamed(threads: usize, numbers: usize, pass: impl Fn(&[f32], &mut [f32]) + Sync) -> f64 {
     let len = 16 << 20;
-    let buffers: Vec<_> = (0..threads).map(|_| std::sync::Mutex::new((vec![1.0f32; len], vec![0.0f32; len]))).collect();
+    let buffers: Vec<_> = (0..threads).map(|_| Mutex::new((vec![1.0f32; len], vec![0.0f32; len]))).collect();
     rate(threads, || {
         let Some(mut own) = buffers.iter().find_map(|buffer| buffer.try_lock().ok()) else { return 0.0 };
         let (from, to) = &mut *own;
         for _ in 0..4 {
-            black_box(&mut *to).copy_from_slice(black_box(from));
+            pass(black_box(from), black_box(&mut *to));
         }
-        (4 * 2 * 4 * len) as f64
+        (4 * numbers * size_of::<f32>() * len) as f64
     })
 }

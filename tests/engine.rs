@@ -10,6 +10,9 @@ use cnn_tests::oracle::{self, LossOptions, Sgd, State, input_by_rule, labels_for
 use cnn_tests::random_graph::{LARGEST, Options, random_source, smallest};
 use cnn_tests::rule::GAIN;
 
+#[path = "engine/edges.rs"]
+mod edges;
+
 /// Seeds of random networks.
 const SEEDS: u64 = 300;
 
@@ -31,6 +34,30 @@ fn off<E: Number>(found: &[E], expected: &[E]) -> f64 {
     let difference =
         pairs.map(|(x, y)| (x.double() - y.double()).abs()).fold(0.0, |a, b| if b > a || b.is_nan() { b } else { a });
     difference / largest.max(1e-3)
+}
+
+/// Sizes that no tile, vector or window is made for; planned for eight samples, run on three and on one.
+#[test]
+fn edges_are_as_everywhere() {
+    let mut worst = 0.0f64;
+    for (what, source) in edges::EDGES {
+        let graph = cnn_lang::load(source, None).unwrap_or_else(|errors| panic!("{what}: {}", errors[0]));
+        let infer = |off: Result<f64, String>| off.unwrap_or_else(|error| panic!("{what}, inference: {error}"));
+        worst = worst.max(infer(inference::<f32>(&graph, &f32::devices())));
+        for batch in [3, 1] {
+            let exact = step_of_the_oracle::<f64>(&graph, batch);
+            let rounding = distance(&step_of_the_oracle::<f32>(&graph, batch), &exact);
+            for device in f32::devices() {
+                let step = step_of_the_engine::<f32>(device, &graph, batch, 8);
+                let off = distance(&step.unwrap_or_else(|error| panic!("{what}, {device:?}: {error}")), &exact);
+                // Of one sample a norm makes zeros, whose rounding a deviation of zero makes large.
+                let allowed = tolerance::<f32>().max(20.0 * rounding);
+                assert!(off <= allowed, "{what}, training on {batch}, {device:?}: off by {off:e}, {allowed:e} allowed");
+                worst = worst.max(off);
+            }
+        }
+    }
+    println!("{} networks at the edges, worst {worst:.1e}", edges::EDGES.len());
 }
 
 /// How far logits and auxiliary outputs are off, for a full batch and for smaller ones.

@@ -4,7 +4,8 @@
 //! of them together, losses by 20 times PyTorch's own error there, and never less than 1e-5.
 //!
 //! Gradients jump where a rectifier or a maximum decides otherwise, and rounding one number of an image differently can be what
-//! decides. So in 32 bits they are taken several times, of images whose numbers are a rounding away; the median counts.
+//! decides. So in 32 bits they are taken several times, of images whose numbers are a rounding away: the median counts, and where
+//! PyTorch's own gradients are further off, as DenseNet-121's, it may be a tenth further than those; then the best must not be.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -20,12 +21,19 @@ use cnn_tests::{rule, zoo};
 
 #[test]
 fn in_32_bits() {
-    names().iter().for_each(|name| compare::<f32>(name));
+    let best = f32::devices()[0];
+    names().iter().for_each(|name| compare::<f32>(name, &[best, Device::Reference]));
+}
+
+#[test]
+#[ignore = "a minute"]
+fn in_32_bits_on_every_back_end() {
+    names().iter().for_each(|name| compare::<f32>(name, &f32::devices()));
 }
 
 #[test]
 fn in_64_bits() {
-    names().iter().for_each(|name| compare::<f64>(name));
+    names().iter().for_each(|name| compare::<f64>(name, &f64::devices()));
 }
 
 /// The network of this name for images of the recorded size, without what is random.
@@ -59,8 +67,7 @@ fn a_rounding_away<E: Number>(images: &[E], seed: u64) -> Vec<E> {
     images.iter().map(|x| E::of(f64::from(nudged(x.double() as f32)))).collect()
 }
 
-/// On every back end.
-fn compare<E: Devices>(name: &str) {
+fn compare<E: Devices>(name: &str, devices: &[Device]) {
     let training = Training::load(name);
     let graph = graph(name, &training.input_shape);
     let weights = zoo::weights::<E>(&graph, rule::GAIN);
@@ -71,7 +78,7 @@ fn compare<E: Devices>(name: &str) {
     // Where there are two, the first rate is chaotic in 32 bits.
     let first = if size_of::<E>() == 8 { 0 } else { training.trajectories.len() - 1 };
     let copies = if size_of::<E>() == 8 { 0 } else { COPIES };
-    let runs = training.trajectories[first..].iter().flat_map(|one| E::devices().into_iter().map(move |on| (one, on)));
+    let runs = training.trajectories[first..].iter().flat_map(|one| devices.iter().map(move |&on| (one, on)));
     for (trajectory, device) in runs {
         let mut checks = Checks::<E>::new(name, device, trajectory);
         let mut trainer = device.trainer(&graph, &weights, options.clone()).unwrap();
@@ -92,7 +99,7 @@ fn compare<E: Devices>(name: &str) {
                     other.step(&images, Targets::Labels(&training.labels), 0.0).unwrap();
                     gradient_errors(&other, &training)
                 }));
-                checks.gradients(errors);
+                checks.gradients(errors, training.torch_f32_grad_error);
                 checks.lengths("running statistics after a pass", &trainer.weights(), &training.running_stats, 1e-5);
             }
         }
@@ -169,14 +176,13 @@ impl<'a, E: Number> Checks<'a, E> {
         }
     }
 
-    /// The median of several gradients' errors, and all of them for the reader.
-    fn gradients(&mut self, mut errors: Vec<[f64; 3]>) {
+    /// The median of several gradients' errors, and the least of them.
+    fn gradients(&mut self, mut errors: Vec<[f64; 3]>, torch: f64) {
         for (kind, what) in ["length", "first element", "sum"].into_iter().enumerate() {
             errors.sort_by(|a, b| a[kind].total_cmp(&b[kind]));
-            let all: Vec<String> = errors.iter().map(|error| format!("{:.1e}", error[kind])).collect();
-            let what = format!("{what} of a gradient");
-            println!("{what}: {}", all.join(" "));
-            self.close(&what, errors[errors.len() / 2][kind], 0.0, 1.0, GRADIENT);
+            self.close(&format!("{what} of a gradient"), errors[0][kind], 0.0, 1.0, GRADIENT);
+            let median = errors[errors.len() / 2][kind];
+            self.close(&format!("{what}, the median"), median, 0.0, 1.0, GRADIENT.max(1.1 * torch));
         }
     }
 

@@ -273,6 +273,8 @@ impl Direct {
         });
     }
 
+    /// # Safety
+    /// As of [`Self::run`]; nobody else writes this area or is at this scratch.
     unsafe fn area(&self, shared: &Operands, area: Area, activation: Option<Activation>, scratch: *mut f32) {
         let Packing { channels, filters, .. } = self.packing;
         let x = shared.x.slice(area.group * channels, channels);
@@ -383,6 +385,7 @@ impl Operands {
     /// # Safety
     /// There are so many numbers of scratch.
     unsafe fn scratch(&self, at: usize) -> *mut f32 {
+        // SAFETY: the caller's.
         unsafe { self.scratch.add(at) }
     }
 }

@@ -83,11 +83,13 @@ struct Case {
     batch: usize,
 }
 
+/// Inputs, outputs, groups; height, width; kernel; stride; pad; dilation.
+type Sizes = ([usize; 3], [usize; 2], [usize; 2], [usize; 2], [usize; 4], [usize; 2]);
+
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     #[rustfmt::skip]
-    let sizes: &[([usize; 3], [usize; 2], [usize; 2], [usize; 2], [usize; 4], [usize; 2])] = &[
-        // inputs outputs groups, height width, kernel, stride, pad, dilation
+    let sizes: &[Sizes] = &[
         ([3, 8, 1],     [9, 11],  [3, 3], [1, 1], [1, 1, 1, 1], [1, 1]),
         ([16, 16, 1],   [8, 32],  [3, 3], [1, 1], [1, 1, 1, 1], [1, 1]),
         ([24, 40, 1],   [7, 7],   [1, 1], [1, 1], [0; 4],       [1, 1]),

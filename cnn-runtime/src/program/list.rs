@@ -1,11 +1,11 @@
 //! `cnn list`: the networks of the zoo.
 
 use clap::Args;
-use cnn_lang::graph::Shape;
+use cnn_lang::graph::{Shape, readable};
 use serde::Serialize;
 
 use super::failure::Failure;
-use super::text::{json, readable, table};
+use super::text::{json, table};
 use super::{Output, network};
 
 /// Lists the networks of the zoo: paper, input, parameters, multiply-adds

@@ -6,7 +6,6 @@
 mod bench;
 mod check;
 mod definitions;
-mod dot;
 mod eval;
 mod failure;
 mod list;

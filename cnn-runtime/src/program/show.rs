@@ -5,10 +5,10 @@ use cnn_lang::graph::Graph;
 use serde::Serialize;
 
 use super::Output;
-use super::dot::dot;
 use super::failure::Failure;
 use super::network::{Network, NetworkArg};
 use super::text::json;
+use crate::export;
 
 /// Shows a network layer by layer: sizes, parameters, multiply-adds
 #[derive(Args)]
@@ -16,8 +16,11 @@ pub(super) struct Show {
     #[command(flatten)]
     network: NetworkArg,
     /// Write JSON
-    #[arg(long, conflicts_with = "dot")]
+    #[arg(long, conflicts_with_all = ["dot", "svg"])]
     json: bool,
+    /// Write a picture: `cnn show resnet18 --svg > resnet18.svg`
+    #[arg(long, conflicts_with = "dot")]
+    svg: bool,
     /// Write a drawing for Graphviz: `cnn show lenet5 --dot | dot -Tsvg`
     #[arg(long)]
     dot: bool,
@@ -58,13 +61,22 @@ impl Show {
             return json(output.out, &shown(network));
         }
         if self.dot {
-            return Ok(write!(output.out, "{}", dot(&network.graph))?);
+            return Ok(write!(output.out, "{}", export::dot(&network.graph))?);
         }
-        let Network { name, graph, paper, .. } = network;
-        let paper = paper.map(|paper| format!(" ({paper})")).unwrap_or_default();
-        writeln!(output.out, "{name}{paper}: {} -> {}\n", graph.input_shape(), graph.output_shape())?;
+        let heading = heading(&network);
+        let graph = network.graph;
+        if self.svg {
+            return Ok(write!(output.out, "{}", export::svg(&graph, &heading))?);
+        }
+        writeln!(output.out, "{heading}: {} -> {}\n", graph.input_shape(), graph.output_shape())?;
         Ok(write!(output.out, "{}", graph.table())?)
     }
+}
+
+/// `resnet18 (He et al. 2015)`.
+fn heading(network: &Network) -> String {
+    let paper = network.paper.as_ref().map(|paper| format!(" ({paper})")).unwrap_or_default();
+    format!("{}{paper}", network.name)
 }
 
 fn shown(network: Network) -> Shown {

@@ -1,0 +1,7 @@
+//! Networks for readers and for other programs.
+
+mod dot;
+mod picture;
+
+pub use dot::dot;
+pub use picture::svg;

@@ -4,4 +4,4 @@ mod dot;
 mod picture;
 
 pub use dot::dot;
-pub use picture::svg;
+pub use picture::{Stage, stages, svg};

@@ -5,6 +5,7 @@
 
 mod bench;
 mod check;
+mod compare;
 mod definitions;
 mod eval;
 mod failure;

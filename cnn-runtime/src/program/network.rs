@@ -56,6 +56,11 @@ impl NetworkArg {
         Wanted { net: &self.net, input: self.input }.load()
     }
 
+    /// The input that was asked for.
+    pub(super) fn input(&self) -> Option<Shape> {
+        self.input
+    }
+
     /// What was asked for, as it was written.
     pub(super) fn net(&self) -> &str {
         &self.net

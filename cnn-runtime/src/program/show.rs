@@ -5,8 +5,9 @@ use cnn_lang::graph::Graph;
 use serde::Serialize;
 
 use super::Output;
+use super::compare::compare;
 use super::failure::Failure;
-use super::network::{Network, NetworkArg};
+use super::network::{Network, NetworkArg, Wanted};
 use super::text::json;
 use crate::export;
 
@@ -24,6 +25,9 @@ pub(super) struct Show {
     /// Write a drawing for Graphviz: `cnn show lenet5 --dot | dot -Tsvg`
     #[arg(long)]
     dot: bool,
+    /// Compare with another network, stage by stage
+    #[arg(long, value_name = "NET", conflicts_with_all = ["dot", "svg"])]
+    vs: Option<String>,
 }
 
 /// The output of `cnn show --json`.
@@ -57,6 +61,10 @@ struct Layer {
 impl Show {
     pub(super) fn run(&self, output: &mut Output<'_>) -> Result<(), Failure> {
         let network = self.network.load()?;
+        if let Some(other) = &self.vs {
+            let other = Wanted { net: other, input: self.network.input() }.load()?;
+            return compare(&network, &other, self.json, output);
+        }
         if self.json {
             return json(output.out, &shown(network));
         }

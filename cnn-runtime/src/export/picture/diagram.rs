@@ -212,6 +212,7 @@ fn tidy(graph: &Graph, diagram: &mut Diagram, top: bool) {
         ports.retain(|tensor| seen.insert(*tensor));
     }
     let edges = &diagram.edges;
+    let joins: Vec<bool> = diagram.items.iter().map(|item| matches!(item.content, Content::Join(_))).collect();
     let sizes: Vec<BTreeMap<Tensor, String>> = diagram.items.iter().map(|item| item.sizes.clone()).collect();
     for (index, item) in diagram.items.iter_mut().enumerate() {
         let arriving = edges.iter().find(|edge| edge.to == End::Item(index)).map(|edge| match edge.from {
@@ -219,9 +220,14 @@ fn tidy(graph: &Graph, diagram: &mut Diagram, top: bool) {
             End::Border => size(graph.nodes[edge.tensor].shape),
         });
         item.sizes.retain(|tensor, text| {
-            let inside = edges
-                .iter()
-                .any(|edge| edge.from == End::Item(index) && edge.tensor == *tensor && edge.to != End::Border);
+            // Who joins says what comes out, and outside of the border it is said again.
+            let inside = edges.iter().any(|edge| {
+                let read = match edge.to {
+                    End::Item(to) => !joins[to],
+                    End::Border => false,
+                };
+                edge.from == End::Item(index) && edge.tensor == *tensor && read
+            });
             top || inside && arriving.as_ref() != Some(text)
         });
         if let Content::Frame { inside, .. } = &mut item.content {

@@ -49,8 +49,9 @@ fn from_outside(graph: &Graph, range: &Range<usize>) -> Vec<usize> {
     outside
 }
 
-/// How many of the ranges, from the first on, are alike and either follow one another or stand side by side on one tensor.
-pub fn run(graph: &Graph, ranges: &[Range<usize>]) -> usize {
+/// How many of the ranges, from the first on, are alike and follow one another or, if that is asked for, stand side by side
+/// on one tensor.
+pub fn run(graph: &Graph, ranges: &[Range<usize>], beside_too: bool) -> usize {
     let Some(first) = ranges.first() else { return 0 };
     let source = from_outside(graph, first);
     let mut beside = None;
@@ -61,7 +62,7 @@ pub fn run(graph: &Graph, ranges: &[Range<usize>]) -> usize {
             break;
         }
         let inputs = from_outside(graph, next);
-        let side_by_side = inputs == source;
+        let side_by_side = beside_too && inputs == source;
         let follows = inputs.iter().any(|input| before.contains(input));
         if !(side_by_side || follows) || *beside.get_or_insert(side_by_side) != side_by_side {
             break;

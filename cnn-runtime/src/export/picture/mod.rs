@@ -12,7 +12,10 @@ mod font;
 mod layout;
 mod outline;
 mod parts;
+mod stages;
 mod words;
+
+pub use stages::{Stage, stages};
 
 use cnn_lang::graph::Graph;
 
@@ -25,3 +28,5 @@ pub fn svg(graph: &Graph, heading: &str) -> String {
     draw::svg(graph, heading, &layout::columns::arrange(&diagram))
 }
 
+#[cfg(test)]
+mod tests;

@@ -54,9 +54,18 @@ pub fn section(graph: &Graph, node: usize) -> usize {
 enum Piece {
     /// A single operation.
     Node(usize),
-    /// One box, perhaps with more notes from its neighbours.
-    Atom { nodes: Range<usize>, all: Range<usize>, count: usize },
+    /// One box, perhaps with more notes from its neighbours; `block` is the name where it hides a whole block.
+    Atom { nodes: Range<usize>, all: Range<usize>, count: usize, block: Option<String> },
     Done(Thing),
+}
+
+/// Where a scope is.
+#[derive(Clone, Copy)]
+struct Level {
+    /// Frames around it.
+    depth: usize,
+    /// Branches meet in the innermost of them.
+    branching: bool,
 }
 
 struct Builder<'g> {
@@ -92,13 +101,15 @@ pub fn outline(graph: &Graph) -> Outline {
 
 impl Builder<'_> {
     fn things(&mut self, nodes: Range<usize>, scope: ScopeId, depth: usize) -> Vec<Thing> {
-        let pieces = self.pieces(nodes, scope, depth);
+        let pieces = self.pieces(nodes, scope, Level { depth, branching: false });
         let things = self.boxes(pieces);
         self.fold(things)
     }
 
-    fn pieces(&mut self, nodes: Range<usize>, scope: ScopeId, depth: usize) -> Vec<Piece> {
+    fn pieces(&mut self, nodes: Range<usize>, scope: ScopeId, level: Level) -> Vec<Piece> {
         let parts = self.calls.parts(nodes, scope);
+        let join = |part: &Part| matches!(part, Part::Node(node) if kind_and_title(self.graph, *node).0 == Kind::Join);
+        let level = Level { branching: level.branching || parts.iter().any(join), ..level };
         let ranges: Vec<Range<usize>> = parts
             .iter()
             .map(|part| match part {
@@ -118,10 +129,10 @@ impl Builder<'_> {
                 }
                 Part::Group(group) => {
                     let groups = parts[at..].iter().take_while(|part| matches!(part, Part::Group(_))).count();
-                    let count = run(self.graph, &ranges[at..at + groups]);
+                    let count = run(self.graph, &ranges[at..at + groups], true);
                     let all = group.nodes.start..ranges[at + count - 1].end;
                     self.stand_for(&group.nodes, &all);
-                    self.group(group, all, count, depth, &mut pieces);
+                    self.group(group, all, count, level, &mut pieces);
                     at += count;
                 }
             }
@@ -139,17 +150,23 @@ impl Builder<'_> {
         }
     }
 
-    fn group(&mut self, group: &Group, all: Range<usize>, count: usize, depth: usize, pieces: &mut Vec<Piece>) {
+    fn group(&mut self, group: &Group, all: Range<usize>, count: usize, level: Level, pieces: &mut Vec<Piece>) {
+        let Level { depth, branching } = level;
         let nodes = group.nodes.clone();
         let name = &self.graph.scopes[group.scope.0].name;
-        if self.is_one_box(&nodes) {
-            pieces.push(Piece::Atom { nodes, all, count });
+        let label = group.block.is_none();
+        let section = depth == 0 && self.is_a_section(group);
+        if count == 1 && section && (label || !self.is_one_box(&nodes)) {
+            let inside = self.pieces(nodes, group.scope, level);
+            pieces.extend(inside);
             return;
         }
-        let label = group.block.is_none();
-        let dissolves = count == 1 && if depth == 0 { self.is_a_section(group) } else { label };
-        if dissolves {
-            let inside = self.pieces(nodes, group.scope, depth);
+        if self.is_one_box(&nodes) {
+            pieces.push(Piece::Atom { nodes, all, count, block: None });
+            return;
+        }
+        if count == 1 && label && depth > 0 {
+            let inside = self.pieces(nodes, group.scope, level);
             pieces.extend(inside);
             return;
         }
@@ -160,10 +177,9 @@ impl Builder<'_> {
             (true, false) => (block, String::new()),
             (false, _) => (name.clone(), block),
         };
-        if depth >= DEEPEST {
-            let name = if block.is_empty() { &title } else { &block };
-            let look = Look::Box(block_words(self.graph, name, nodes.clone()));
-            pieces.push(Piece::Done(Thing { look, nodes, all, count }));
+        if depth >= DEEPEST || depth > 0 && branching && self.is_a_chain(&nodes) {
+            let name = if block.is_empty() { title } else { block };
+            pieces.push(Piece::Atom { nodes, all, count, block: Some(name) });
             return;
         }
         let mut things = self.things(nodes.clone(), group.scope, depth + 1);
@@ -173,7 +189,8 @@ impl Builder<'_> {
             && let Some(Thing { look: Look::Frame { title: under, block: called, things: inside }, count: inner, .. }) = things.pop()
         {
             let block = if called.is_empty() { under } else { called };
-            let block = if block == title { String::new() } else { block };
+            // `stage3.0` in `stage3` is a number only.
+            let block = if block.starts_with(&title) { String::new() } else { block };
             pieces.push(Piece::Done(Thing {
                 look: Look::Frame { title, block, things: inside },
                 nodes,
@@ -228,6 +245,11 @@ impl Builder<'_> {
         large == 1
     }
 
+    fn is_a_chain(&self, nodes: &Range<usize>) -> bool {
+        let follows = |node: usize| self.graph.nodes[node].inputs.iter().all(|input| input.0 + 1 == node);
+        (nodes.start + 1..nodes.end).all(follows)
+    }
+
     /// The operations that a piece begins and ends with.
     fn ends(&self, piece: &Piece) -> (usize, usize) {
         match piece {
@@ -263,8 +285,11 @@ impl Builder<'_> {
             match piece {
                 piece if mergeable => chain.push(piece),
                 Piece::Done(thing) => things.push(thing),
-                Piece::Atom { nodes, all, count } => {
-                    let look = Look::Box(words(self.graph, &nodes.clone().collect::<Vec<_>>()));
+                Piece::Atom { nodes, all, count, block } => {
+                    let look = Look::Box(match block {
+                        Some(name) => block_words(self.graph, &name, nodes.clone()),
+                        None => words(self.graph, &nodes.clone().collect::<Vec<_>>()),
+                    });
                     things.push(Thing { look, nodes, all, count });
                 }
                 Piece::Node(_) => {}
@@ -286,8 +311,18 @@ impl Builder<'_> {
             Piece::Node(node) => kind_and_title(self.graph, *node).0,
             Piece::Atom { .. } | Piece::Done(_) => Kind::Block,
         };
+        // The block that a box hides lies among what stands by it.
+        let hidden = |group: &[usize]| {
+            chain.iter().find_map(|piece| match piece {
+                Piece::Atom { nodes, block: Some(name), .. } if group.contains(&nodes.start) => Some((nodes.clone(), name)),
+                _ => None,
+            })
+        };
         let mut groups: Vec<(bool, Vec<usize>)> = Vec::new();
-        let leading = chain.first().is_some_and(|piece| kind(piece) == Kind::Minor);
+        let leading = chain.first().is_some_and(|piece| match piece {
+            Piece::Node(node) => begins_units(&self.graph.nodes[*node].op),
+            Piece::Atom { .. } | Piece::Done(_) => false,
+        });
         let mut waiting: Vec<usize> = Vec::new();
         for piece in &chain {
             match kind(piece) {
@@ -310,7 +345,18 @@ impl Builder<'_> {
         }
         for (join, group) in groups {
             let (Some(&first), Some(&last)) = (group.first(), group.last()) else { continue };
-            let words = words(self.graph, &group);
+            let words = match hidden(&group) {
+                Some((block, name)) => {
+                    let beside: Vec<usize> = group.iter().copied().filter(|node| !block.contains(node)).collect();
+                    let mut words = block_words(self.graph, name, block);
+                    if !beside.is_empty() {
+                        words.notes = super::words::words(self.graph, &beside).title;
+                        words.notes_first = beside[0] < group[group.len() / 2];
+                    }
+                    words
+                }
+                None => words(self.graph, &group),
+            };
             let look = if join {
                 Look::Join(format!("{} {}", words.title, words.notes).trim_end().to_owned())
             } else {
@@ -333,7 +379,7 @@ impl Builder<'_> {
                 continue;
             }
             let most = foldable[at..].iter().take_while(|foldable| **foldable).count();
-            let count = run(self.graph, &ranges[at..at + most]);
+            let count = run(self.graph, &ranges[at..at + most], false);
             if count > 1 {
                 thing.all.end = ranges[at + count - 1].end;
                 thing.count = count;
@@ -344,4 +390,9 @@ impl Builder<'_> {
         }
         folded
     }
+}
+
+/// What stands in front of a layer in papers that write normalisation and activation first.
+fn begins_units(op: &Op) -> bool {
+    matches!(op, Op::Bn { .. } | Op::Gn { .. } | Op::Ln { .. } | Op::Relu | Op::Silu | Op::Hswish | Op::Gelu)
 }

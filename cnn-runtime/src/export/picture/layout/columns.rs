@@ -20,7 +20,7 @@ pub const GUTTER: f64 = 64.0;
 /// Lays out a picture in as many columns as make it neither long nor wide.
 pub fn arrange(diagram: &Diagram) -> Vec<Column<'_>> {
     let cuts = cuts(diagram);
-    let pieces: Vec<Placed<'_>> = cuts.windows(2).map(|ends| rows_of(diagram, ends[0]..ends[1])).collect();
+    let pieces: Vec<Placed<'_>> = cuts.windows(2).map(|ends| rows_of(diagram, ends[0]..ends[1], false)).collect();
     let heights: Vec<f64> = pieces.iter().map(|piece| piece.height + 24.0).collect();
     let mut best: Option<(f64, Vec<Column<'_>>)> = None;
     for count in 1..=MOST_COLUMNS.min(heights.len().max(1)) {
@@ -28,13 +28,16 @@ pub fn arrange(diagram: &Diagram) -> Vec<Column<'_>> {
         let mut columns = Vec::new();
         let mut x = 0.0;
         for ends in starts.windows(2) {
-            let placed = rows_of(diagram, cuts[ends[0]]..cuts[ends[1]]);
+            let placed = rows_of(diagram, cuts[ends[0]]..cuts[ends[1]], false);
             let width = placed.width;
             columns.push(Column { x, placed });
             x += width + GUTTER;
         }
         let height = columns.iter().map(|column| column.placed.height).fold(1.0, f64::max);
-        let miss = ((x - GUTTER).max(1.0) / height / ASPECT).ln().abs();
+        let width = (x - GUTTER).max(1.0);
+        let filled: f64 = columns.iter().map(|column| column.placed.width * column.placed.height).sum();
+        // Half empty is as bad as half again as wide.
+        let miss = (width / height / ASPECT).ln().abs() + 0.8 * (1.0 - filled / (width * height));
         if best.as_ref().is_none_or(|(least, _)| miss < *least) {
             best = Some((miss, columns));
         }
@@ -77,7 +80,11 @@ fn split(heights: &[f64], count: usize) -> Vec<usize> {
         starts.push(heights.len());
         starts
     };
-    let (mut low, mut high) = (0.0, heights.iter().sum::<f64>());
+    let highest = heights.iter().copied().fold(0.0, f64::max);
+    let (mut low, mut high) = (highest, heights.iter().sum::<f64>());
+    if starts(low).len() - 1 <= count {
+        high = low;
+    }
     for _ in 0..40 {
         let middle = f64::midpoint(low, high);
         if starts(middle).len() - 1 <= count { high = middle } else { low = middle }

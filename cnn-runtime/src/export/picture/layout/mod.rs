@@ -73,6 +73,14 @@ struct Measured<'d> {
 }
 
 fn measure(item: &Item) -> Measured<'_> {
+    let mut measured = measure_one(item);
+    if item.count > 1 {
+        measured.height += 2.0 * CARD;
+    }
+    measured
+}
+
+fn measure_one(item: &Item) -> Measured<'_> {
     let count = if item.count > 1 { format!(" × {}", item.count) } else { String::new() };
     match &item.content {
         Content::Box(words) => {
@@ -87,7 +95,7 @@ fn measure(item: &Item) -> Measured<'_> {
         Content::Join(text) => Measured { width: width(text, NOTE + 1.0) + 16.0, height: JOIN, inside: None },
         Content::End(text) => Measured { width: width(text, TITLE) + 24.0, height: 22.0, inside: None },
         Content::Frame { title, block, inside } => {
-            let mut placed = arrange(inside, 0..usize::MAX);
+            let mut placed = arrange(inside, 0..usize::MAX, true);
             let between = if block.is_empty() { 0.0 } else { 6.0 };
             let params = if item.params.is_empty() { 0.0 } else { 14.0 + width(&item.params, NOTE) };
             // Bold is a little wider.
@@ -101,8 +109,9 @@ fn measure(item: &Item) -> Measured<'_> {
     }
 }
 
-/// Lays out the items of some rows of a container; what enters or leaves those rows does so through ports.
-pub fn arrange(diagram: &Diagram, rows: std::ops::Range<usize>) -> Placed<'_> {
+/// Lays out the items of some rows of a container; what enters or leaves those rows does so through ports. In a
+/// frame what enters and leaves alone does so at one place.
+pub fn arrange(diagram: &Diagram, rows: std::ops::Range<usize>, framed: bool) -> Placed<'_> {
     let rows = Rows::new(diagram, rows);
     let mut measured: Vec<Option<Measured<'_>>> =
         diagram.items.iter().enumerate().map(|(index, item)| rows.row_of(index).map(|_| measure(item))).collect();
@@ -152,7 +161,7 @@ pub fn arrange(diagram: &Diagram, rows: std::ops::Range<usize>) -> Placed<'_> {
             holds: !link.bypass,
         })
         .collect();
-    let xs = place::place(&rows, &halves, &links, BETWEEN);
+    let xs = place::place(&rows, &halves, &links, BETWEEN, framed);
 
     // Rows from top to bottom.
     let item_heights: Vec<f64> = measured.iter().map(|m| m.as_ref().map_or(0.0, |m| m.height)).collect();
@@ -182,9 +191,8 @@ pub fn arrange(diagram: &Diagram, rows: std::ops::Range<usize>) -> Placed<'_> {
         let slack = heights[row] - own;
         tops[row] + if slack < 30.0 { slack / 2.0 } else { 0.0 }
     };
-    let left = (0..xs.len()).map(|v| xs[v] - halves[v][0]).fold(f64::INFINITY, f64::min).min(f64::MAX);
-    let right = (0..xs.len()).map(|v| xs[v] + halves[v][1]).fold(0.0, f64::max);
-    let left = if left.is_finite() { left } else { 0.0 };
+    let left = (0..xs.len()).map(|v| xs[v] - halves[v][0]).reduce(f64::min).unwrap_or(0.0);
+    let right = (0..xs.len()).map(|v| xs[v] + halves[v][1]).reduce(f64::max).unwrap_or(0.0);
 
     let mut placed = Placed { width: right - left, height, ..Placed::default() };
     for (link, place) in rows.links.iter().zip(&links) {
@@ -215,17 +223,32 @@ pub fn arrange(diagram: &Diagram, rows: std::ops::Range<usize>) -> Placed<'_> {
                 let Some(m) = measured[*index].take() else { continue };
                 let (x, y) = (xs[v] - m.width / 2.0 - left, top_of(v));
                 let item = &diagram.items[*index];
+                let first = placed.labels.len();
                 for (tensor, text) in &item.sizes {
                     let ports = m.inside.as_ref().map(|inside| &inside.outputs);
                     let at = ports.and_then(|ports| ports.iter().find(|(known, _)| known == tensor));
                     let at = at.map_or(m.width / 2.0, |(_, x)| *x);
                     placed.labels.push(Label { x: x + at + 4.0, y: y + m.height + 11.0, text: text.clone() });
                 }
-                placed.items.push(PlacedItem { item, x, y, width: m.width, height: m.height, inside: m.inside });
+                stagger(&mut placed.labels[first..]);
+                let cards = if item.count > 1 { 2.0 * CARD } else { 0.0 };
+                placed.items.push(PlacedItem { item, x, y, width: m.width, height: m.height - cards, inside: m.inside });
             }
         }
     }
     placed
+}
+
+/// Labels of one item that would run into one another take turns with a lower line.
+fn stagger(labels: &mut [Label]) {
+    labels.sort_by(|a, b| a.x.total_cmp(&b.x));
+    let mut end = f64::NEG_INFINITY;
+    let mut lower = false;
+    for label in labels {
+        lower = label.x < end + 4.0 && !lower;
+        end = label.x + width(&label.text, NOTE);
+        label.y += if lower { NOTE + 1.0 } else { 0.0 };
+    }
 }
 
 /// Wires that go far to the side want room to do so.

@@ -186,7 +186,15 @@ mod tests {
         let a = [(0, 0), (1, 2), (1, 3), (1, 5), (2, 0)];
         let b = [(0, 0), (1, 1), (1, 2), (1, 3), (1, 3), (2, 0)];
         let rows = align(&a, &b);
-        let expected = [(Some(0), Some(0)), (None, Some(1)), (Some(1), Some(2)), (Some(2), Some(3)), (None, Some(4)), (Some(3), None), (Some(4), Some(5))];
+        let expected = [
+            (Some(0), Some(0)),
+            (None, Some(1)),
+            (Some(1), Some(2)),
+            (Some(2), Some(3)),
+            (None, Some(4)),
+            (Some(3), None),
+            (Some(4), Some(5)),
+        ];
         assert_eq!(rows, expected.map(|(x, y)| [x, y]));
     }
 }

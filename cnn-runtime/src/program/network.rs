@@ -161,7 +161,10 @@ fn plain(name: &str) -> String {
 
 fn in_zoo(name: &str) -> Option<(&'static str, &'static str)> {
     let wanted = plain(name);
-    let by_name = zoo::ALL.iter().find(|(known, _)| plain(known) == wanted);
+    // As it is written first: without what joins their words regnet_x_1_6gf and regnet_x_16gf are one.
+    let written = name.replace('-', "_").to_lowercase();
+    let exact = zoo::ALL.iter().find(|(known, _)| *known == written);
+    let by_name = exact.or_else(|| zoo::ALL.iter().find(|(known, _)| plain(known) == wanted));
     let by_type = || {
         let network = NETWORKS.iter().find(|(known, ..)| plain(known) == wanted)?;
         Some((network.1, network.2))
@@ -239,6 +242,13 @@ mod tests {
         assert_eq!(cited(" Large. Table 1. Howard et al. 2019."), Some("Howard et al. 2019".to_owned()));
         assert_eq!(cited(" A residual network for small colour images."), None);
         assert_eq!(cited(""), None);
+    }
+
+    #[test]
+    fn every_network_of_the_zoo_is_found_under_its_name() {
+        let found: Vec<String> = all().expect("the zoo").into_iter().map(|network| network.name).collect();
+        assert_eq!(found, zoo::ALL.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(in_zoo("RegNet-Y-16GF").map(|found| found.0), Some("regnet_y_16gf"));
     }
 
     #[test]

@@ -45,7 +45,11 @@ pub enum Content {
     Join(String),
     /// Where the network begins or ends.
     End(String),
-    Frame { title: String, block: String, inside: Diagram },
+    Frame {
+        title: String,
+        block: String,
+        inside: Diagram,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,7 +130,7 @@ impl Wiring<'_> {
                 self.hold(thing.nodes.clone(), path);
                 Content::Join(text)
             }
-            Look::Frame { title, block, things } => {
+            Look::Frame { title, block, things, .. } => {
                 let mut inside = Diagram::default();
                 for thing in things {
                     let mut path = path.to_vec();

@@ -113,7 +113,10 @@ impl Pen {
 
     fn rect(&mut self, class: &str, [x, y]: [f64; 2], [w, h]: [f64; 2], r: f64) {
         let (x, y, w, h) = (at(x), at(y), at(w), at(h));
-        self.line(&format!("<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" rx=\"{}\"/>", at(r)));
+        self.line(&format!(
+            "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" rx=\"{}\"/>",
+            at(r)
+        ));
     }
 
     /// The names of the sections beside a column.
@@ -185,7 +188,8 @@ impl Pen {
             let _ = write!(d, "V{}", at(end));
         } else {
             let middle = at(f64::midpoint(bend, until));
-            let _ = write!(d, "V{}C{} {middle} {} {middle} {} {}V{}", at(bend), at(x1), at(x2), at(x2), at(until), at(end));
+            let _ =
+                write!(d, "V{}C{} {middle} {} {middle} {} {}V{}", at(bend), at(x1), at(x2), at(x2), at(until), at(end));
         }
         self.line(&format!("<path class=\"w\" d=\"{d}\"/>"));
         if wire.arrow {
@@ -229,9 +233,14 @@ impl Pen {
             Content::Join(text) => self.text(x + w / 2.0, y + h / 2.0 + 3.5, "t", "middle", text),
             Content::End(text) => self.text(x + w / 2.0, y + h / 2.0 + 4.0, "t", "middle", text),
             Content::Frame { title, block, inside: _ } => {
-                let rest = [block.as_str(), count.as_str()].iter().filter(|t| !t.is_empty()).copied().collect::<Vec<_>>();
+                let rest =
+                    [block.as_str(), count.as_str()].iter().filter(|t| !t.is_empty()).copied().collect::<Vec<_>>();
                 let tail = rest.join(" ");
-                let more = if tail.is_empty() { String::new() } else { format!(" <tspan font-weight=\"400\">{}</tspan>", escaped(&tail)) };
+                let more = if tail.is_empty() {
+                    String::new()
+                } else {
+                    format!(" <tspan font-weight=\"400\">{}</tspan>", escaped(&tail))
+                };
                 self.line(&format!(
                     "<text class=\"t b\" x=\"{}\" y=\"{}\">{}{more}</text>",
                     at(x + 8.0),

@@ -14,7 +14,8 @@ fn same_words(a: &Node, b: &Node) -> bool {
         (Op::Conv(one), Op::Conv(other)) => {
             // A depthwise convolution has as many groups as channels.
             let depthwise = one.groups == one.out && other.groups == other.out;
-            one == other || depthwise && one.kernel == other.kernel && one.stride == other.stride && one.out == other.out
+            one == other
+                || depthwise && one.kernel == other.kernel && one.stride == other.stride && one.out == other.out
         }
         (one, other) => one == other,
     };

@@ -34,6 +34,8 @@ pub enum Look {
         title: String,
         /// The block, where the title is a label.
         block: String,
+        /// The scope that it frames.
+        path: String,
         things: Vec<Thing>,
     },
 }
@@ -55,7 +57,12 @@ enum Piece {
     /// A single operation.
     Node(usize),
     /// One box, perhaps with more notes from its neighbours; `block` is the name where it hides a whole block.
-    Atom { nodes: Range<usize>, all: Range<usize>, count: usize, block: Option<String> },
+    Atom {
+        nodes: Range<usize>,
+        all: Range<usize>,
+        count: usize,
+        block: Option<String>,
+    },
     Done(Thing),
 }
 
@@ -182,17 +189,22 @@ impl Builder<'_> {
             pieces.push(Piece::Atom { nodes, all, count, block: Some(name) });
             return;
         }
+        let path = self.graph.path(group.scope);
         let mut things = self.things(nodes.clone(), group.scope, depth + 1);
         // A frame around one frame says nothing.
         if let [Thing { look: Look::Frame { .. }, count: inner, .. }] = things.as_slice()
             && (*inner == 1 || count == 1)
-            && let Some(Thing { look: Look::Frame { title: under, block: called, things: inside }, count: inner, .. }) = things.pop()
+            && let Some(Thing {
+                look: Look::Frame { title: under, block: called, things: inside, .. },
+                count: inner,
+                ..
+            }) = things.pop()
         {
             let block = if called.is_empty() { under } else { called };
             // `stage3.0` in `stage3` is a number only.
             let block = if block.starts_with(&title) { String::new() } else { block };
             pieces.push(Piece::Done(Thing {
-                look: Look::Frame { title, block, things: inside },
+                look: Look::Frame { title, block, path, things: inside },
                 nodes,
                 all,
                 count: count * inner,
@@ -200,7 +212,7 @@ impl Builder<'_> {
             return;
         }
         if !things.is_empty() {
-            pieces.push(Piece::Done(Thing { look: Look::Frame { title, block, things }, nodes, all, count }));
+            pieces.push(Piece::Done(Thing { look: Look::Frame { title, block, path, things }, nodes, all, count }));
         }
     }
 
@@ -314,7 +326,9 @@ impl Builder<'_> {
         // The block that a box hides lies among what stands by it.
         let hidden = |group: &[usize]| {
             chain.iter().find_map(|piece| match piece {
-                Piece::Atom { nodes, block: Some(name), .. } if group.contains(&nodes.start) => Some((nodes.clone(), name)),
+                Piece::Atom { nodes, block: Some(name), .. } if group.contains(&nodes.start) => {
+                    Some((nodes.clone(), name))
+                }
                 _ => None,
             })
         };

@@ -35,10 +35,13 @@ pub fn stages(graph: &Graph) -> Vec<Stage> {
     for thing in outline(graph).things {
         let nodes = thing.all;
         let auxiliary = graph.nodes[nodes.start].auxiliary;
-        let section =
-            if auxiliary { "auxiliary" } else { ["stem", "body", "head"][section(graph, nodes.start)] };
+        let count = thing.count;
+        let section = if auxiliary { "auxiliary" } else { ["stem", "body", "head"][section(graph, nodes.start)] };
         let title = match thing.look {
-            Look::Frame { title, .. } => Some(title),
+            Look::Frame { title, .. } if count > 1 => Some(format!("{title} × {count}")),
+            // A label, or a block's name behind the scope of its call: `features.2 stage`.
+            Look::Frame { title, path, .. } if path.ends_with(&title) => Some(title),
+            Look::Frame { title, path, .. } => Some(format!("{path} {title}")),
             Look::Box(_) | Look::Join(_) => None,
         };
         let end = |nodes: &Range<usize>| graph.nodes[nodes.end - 1].shape.spatial();
@@ -51,7 +54,10 @@ pub fn stages(graph: &Graph) -> Vec<Stage> {
             {
                 last.nodes.end = nodes.end;
             }
-            _ => parts.push(Part { section, nodes, title: title.filter(|_| section != "stem" && section != "head") }),
+            _ => {
+                let title = title.filter(|_| section != "stem" && section != "head");
+                parts.push(Part { section, nodes, title });
+            }
         }
     }
     // What is not drawn (a written identity) belongs to the part before it.
@@ -76,5 +82,7 @@ pub fn stages(graph: &Graph) -> Vec<Stage> {
             activations: of(&|node| graph.node_activation(&graph.nodes[node])),
         }
     };
-    parts.into_iter().zip(&starts[1..]).map(stage).collect()
+    let mut stages: Vec<Stage> = parts.into_iter().zip(&starts[1..]).map(stage).collect();
+    stages.sort_by_key(|stage| stage.section == "auxiliary");
+    stages
 }

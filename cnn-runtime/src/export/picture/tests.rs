@@ -77,7 +77,8 @@ fn runs_of_equal_blocks_are_folded() {
 
 #[test]
 fn text_is_escaped() {
-    let source = "N: 3x8x8 -> [4, 8, 8]; body \"a<b&c\": { add { conv(4, 1); conv(4, 3, pad = 1); } -> relu -> conv(4, 1) };";
+    let source =
+        "N: 3x8x8 -> [4, 8, 8]; body \"a<b&c\": { add { conv(4, 1); conv(4, 3, pad = 1); } -> relu -> conv(4, 1) };";
     let picture = svg(&graph(source), "<&\"\u{1}>");
     assert!(picture.contains("<title>&lt;&amp;&quot; &gt;</title>"));
     assert!(!picture.contains("a<b") && picture.contains("a&lt;b&amp;c"));

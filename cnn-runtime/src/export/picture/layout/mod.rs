@@ -178,11 +178,18 @@ pub fn arrange(diagram: &Diagram, rows: std::ops::Range<usize>, framed: bool) ->
         let ports = row.iter().all(|&v| matches!(rows.vertices[v], Vertex::In(_) | Vertex::Out(_)));
         tops.push(y);
         heights.push(height);
-        let to_ports = rows.order.get(number + 1).is_some_and(|next| {
-            next.iter().all(|&v| matches!(rows.vertices[v], Vertex::Out(_)))
-        });
+        let to_ports = rows
+            .order
+            .get(number + 1)
+            .is_some_and(|next| next.iter().all(|&v| matches!(rows.vertices[v], Vertex::Out(_))));
         let spread = spread(&rows, &xs, number);
-        let gap = if ports || to_ports { 12.0 } else if row.iter().any(|&v| labelled(&rows.vertices[v])) { 26.0 } else { 18.0 };
+        let gap = if ports || to_ports {
+            12.0
+        } else if row.iter().any(|&v| labelled(&rows.vertices[v])) {
+            26.0
+        } else {
+            18.0
+        };
         y += height + if number + 1 < rows.order.len() { f64::max(gap, spread) } else { 0.0 };
     }
     let height = y;
@@ -206,7 +213,10 @@ pub fn arrange(diagram: &Diagram, rows: std::ops::Range<usize>, framed: bool) ->
             from: [xs[link.from] + place.offsets[0] - left, from_y],
             bend: tops[row] + heights[row],
             until: tops[rows.row[link.to]],
-            to: [xs[link.to] + place.offsets[1] - left, if matches!(rows.vertices[link.to], Vertex::Lane(_)) { tops[rows.row[link.to]] } else { to_y }],
+            to: [
+                xs[link.to] + place.offsets[1] - left,
+                if matches!(rows.vertices[link.to], Vertex::Lane(_)) { tops[rows.row[link.to]] } else { to_y },
+            ],
             arrow: matches!(rows.vertices[link.to], Vertex::Item(_)),
         });
     }
@@ -232,7 +242,14 @@ pub fn arrange(diagram: &Diagram, rows: std::ops::Range<usize>, framed: bool) ->
                 }
                 stagger(&mut placed.labels[first..]);
                 let cards = if item.count > 1 { 2.0 * CARD } else { 0.0 };
-                placed.items.push(PlacedItem { item, x, y, width: m.width, height: m.height - cards, inside: m.inside });
+                placed.items.push(PlacedItem {
+                    item,
+                    x,
+                    y,
+                    width: m.width,
+                    height: m.height - cards,
+                    inside: m.inside,
+                });
             }
         }
     }
@@ -253,6 +270,7 @@ fn stagger(labels: &mut [Label]) {
 
 /// Wires that go far to the side want room to do so.
 fn spread(rows: &Rows, xs: &[f64], row: usize) -> f64 {
-    let far = rows.links.iter().filter(|link| rows.row[link.from] == row).map(|link| (xs[link.from] - xs[link.to]).abs());
+    let far =
+        rows.links.iter().filter(|link| rows.row[link.from] == row).map(|link| (xs[link.from] - xs[link.to]).abs());
     (far.fold(0.0, f64::max) / 10.0).min(34.0)
 }

@@ -84,7 +84,13 @@ impl Rows {
             }
         }
 
-        let mut rows = Rows { vertices: Vec::new(), row: Vec::new(), order: vec![Vec::new(); bottom + 1], links: Vec::new(), item_rows };
+        let mut rows = Rows {
+            vertices: Vec::new(),
+            row: Vec::new(),
+            order: vec![Vec::new(); bottom + 1],
+            links: Vec::new(),
+            item_rows,
+        };
         let mut of_item: HashMap<usize, usize> = HashMap::new();
         for index in 0..diagram.items.len() {
             if let Some(row) = rows.item_rows[index] {
@@ -95,7 +101,8 @@ impl Rows {
             .iter()
             .map(|((from, _), to)| {
                 let start = from.map_or(0, |index| rows.item_rows[index].unwrap_or(0));
-                to.iter().map(|to| to.map_or(bottom, |index| rows.item_rows[index].unwrap_or(0))).max().unwrap_or(start) - start
+                to.iter().map(|to| to.map_or(bottom, |index| rows.item_rows[index].unwrap_or(0))).max().unwrap_or(start)
+                    - start
             })
             .sum();
         for ((from, tensor), to) in &ways {
@@ -148,11 +155,15 @@ impl Rows {
             below[link.from].push(link.to);
         }
         // From the bottom up, along what each item reads, in the order in which it is read.
-        let rank: HashMap<(usize, Tensor), usize> =
-            diagram.edges.iter().enumerate().filter_map(|(rank, edge)| match edge.to {
+        let rank: HashMap<(usize, Tensor), usize> = diagram
+            .edges
+            .iter()
+            .enumerate()
+            .filter_map(|(rank, edge)| match edge.to {
                 End::Item(to) => Some(((to, edge.tensor), rank)),
                 End::Border => None,
-            }).collect();
+            })
+            .collect();
         let tensor_of = |links: &[Link], from: usize, to: usize| {
             links.iter().find(|link| link.from == from && link.to == to).map_or(0, |link| link.tensor)
         };

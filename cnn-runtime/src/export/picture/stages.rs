@@ -35,10 +35,10 @@ pub fn stages(graph: &Graph) -> Vec<Stage> {
     for thing in outline(graph).things {
         let nodes = thing.all;
         let auxiliary = graph.nodes[nodes.start].auxiliary;
-        let count = thing.count;
         let section = if auxiliary { "auxiliary" } else { ["stem", "body", "head"][section(graph, nodes.start)] };
         let title = match thing.look {
-            Look::Frame { title, .. } if count > 1 => Some(format!("{title} × {count}")),
+            // A run; a frame whose blocks are one is counted in the picture only.
+            Look::Frame { title, .. } if nodes != thing.nodes => Some(format!("{title} × {}", thing.count)),
             // A label, or a block's name behind the scope of its call: `features.2 stage`.
             Look::Frame { title, path, .. } if path.ends_with(&title) => Some(title),
             Look::Frame { title, path, .. } => Some(format!("{path} {title}")),
@@ -73,13 +73,15 @@ pub fn stages(graph: &Graph) -> Vec<Stage> {
             None => format!("{first} … {last}"),
         };
         let of = |cost: &dyn Fn(usize) -> u64| nodes.clone().map(cost).fold(0, u64::saturating_add);
+        // What only training computes may stand inside of a block.
+        let computed = |node: usize| part.section == "auxiliary" || !graph.nodes[node].auxiliary;
         Stage {
             section: part.section,
             name,
             output: graph.nodes[part.nodes.end - 1].shape,
             params: of(&|node| graph.node_params(&graph.nodes[node])),
-            macs: of(&|node| graph.node_macs(&graph.nodes[node])),
-            activations: of(&|node| graph.node_activation(&graph.nodes[node])),
+            macs: of(&|node| if computed(node) { graph.node_macs(&graph.nodes[node]) } else { 0 }),
+            activations: of(&|node| if computed(node) { graph.node_activation(&graph.nodes[node]) } else { 0 }),
         }
     };
     let mut stages: Vec<Stage> = parts.into_iter().zip(&starts[1..]).map(stage).collect();

@@ -141,11 +141,10 @@ impl Wiring<'_> {
                 Content::Frame { title, block, inside }
             }
         };
-        let first = &graph.nodes[thing.nodes.start];
         Item {
             content,
             section: section(graph, thing.nodes.start),
-            auxiliary: first.auxiliary,
+            auxiliary: graph.nodes[thing.nodes.clone()].iter().all(|node| node.auxiliary),
             count: thing.count,
             params: if params == 0 { String::new() } else { readable(params) },
             hover,

@@ -34,7 +34,7 @@ pub fn stages(graph: &Graph) -> Vec<Stage> {
     let mut parts: Vec<Part> = Vec::new();
     for thing in outline(graph).things {
         let nodes = thing.all;
-        let auxiliary = graph.nodes[nodes.start].auxiliary;
+        let auxiliary = graph.nodes[nodes.clone()].iter().all(|node| node.auxiliary);
         let section = if auxiliary { "auxiliary" } else { ["stem", "body", "head"][section(graph, nodes.start)] };
         let title = match thing.look {
             // A run; a frame whose blocks are one is counted in the picture only.

@@ -2,6 +2,9 @@
 //!
 //! A type stands at the path of its definition: with `zoo-resnet`, `zoo::ResNet50` is the source, the definition that other
 //! macros import, and the module.
+//!
+//! `cargo check` of this crate takes 2.5 s of processor time without them, 4.2 s with `zoo-resnet` (eight networks), 83 s and 5 GB
+//! with `zoo-all`. A network of one's own crate, `network! { pub Net = cnn_runtime::zoo::ResNet50; }`, costs itself alone.
 
 /// The types of a file, next to the definitions of the same names.
 macro_rules! types {

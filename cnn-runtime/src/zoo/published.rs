@@ -43,10 +43,10 @@ const SLIDES: &str = "\"Modern ConvNet Architectures\"";
 
 const TRUNCATED: &str = "cut off, not rounded";
 const STRIDE: &str = "the stride is in the 3×3 convolution here, as in torchvision; the paper has it in the 1×1 before it, which then \
-                      sees a quarter of the pixels";
+                      sees a quarter of the pixels: 0.23 G less";
 const INCEPTION: &str =
     "the paper's \"12 times fewer than AlexNet\" in round numbers; its own table 1 adds up to 6.8 M";
-const OWN_COUNT: &str = "the paper's own count, a few per cent away; parameters agree";
+const OWN_COUNT: &str = "unexplained: a few per cent; parameters agree";
 const WIDTHS: &str = "torchvision's instance, whose widths are not those behind the paper's table";
 
 /// By network, in the order of [`ALL`](super::ALL).
@@ -85,13 +85,7 @@ pub const PUBLISHED: &[Published] = &[
         "a budget that the paper set itself, not a count: table 1's layers take 1.58 G",
     ),
     line("bn_inception", BEST, "11.2 M", "", TRUNCATED),
-    line(
-        "bn_inception",
-        SEARCHED,
-        "11.2 M",
-        "1.94 G",
-        "as its reference implementation is: other widths would be needed for 1.94 G",
-    ),
+    line("bn_inception", SEARCHED, "11.2 M", "1.94 G", "unexplained: 5 % fewer multiply-adds there"),
     line("inception_v3", COMMON, "23 M", "", TRUNCATED),
     line("inception_v3", SEARCHED, "23.8 M", "5.72 G", "the last digit: 5.713 G here"),
     line("inception_v3_aux", BEST, "27 M", "", ""),
@@ -120,13 +114,7 @@ pub const PUBLISHED: &[Published] = &[
     line("resnet164_cifar_relu_before_add", UNITS, "1.7 M", "", ""),
     line("resnet164_cifar_relu_only_preact", UNITS, "1.7 M", "", ""),
     line("resnet164_cifar_full_preact", UNITS, "1.7 M", "", ""),
-    line(
-        "resnet1001_cifar_full_preact",
-        UNITS,
-        "10.2 M",
-        "",
-        "one per cent more here; the paper does not say what it counts",
-    ),
+    line("resnet1001_cifar_full_preact", UNITS, "10.2 M", "", "unexplained: one per cent more here"),
     line("wrn_28_10", "Zagoruyko & Komodakis 2016", "36.5 M", "", ""),
     line("wrn_16_4", "Zagoruyko & Komodakis 2016", "2.8 M", "", "the paper's tables have 2.7 and 2.8"),
     line("wide_resnet50_2", "Zagoruyko & Komodakis 2016", "68.9 M", "", ""),
@@ -136,7 +124,7 @@ pub const PUBLISHED: &[Published] = &[
         SEARCHED,
         "83.6 M",
         "31.5 G",
-        "multiplications and additions are counted apart there: twice 15.5 G, nearly",
+        "multiplications and additions seem to be counted apart there: twice 15.5 G, nearly; the last digit of the parameters is unexplained",
     ),
     line("densenet121", BEST, "8 M", "", ""),
     line("densenet264", BEST, "22 M", "", "a slip: 22.15 is its error in per cent"),
@@ -148,16 +136,10 @@ pub const PUBLISHED: &[Published] = &[
     line("densenet_bc_190_k40", COMMON, "40 M", "", "a slip: 40 is the growth rate"),
     line("shiftnet_a", "Wu et al. 2018", "4.1 M", "1.4 G", "the paper leaves the joints of its strided modules open"),
     line("shiftnet_b", "Wu et al. 2018", "1.1 M", "371 M", "as for shiftnet_a"),
-    line(
-        "nasnet_a_large",
-        SEARCHED,
-        "88.9 M",
-        "23.8 G",
-        "two parameters in a thousand: the reference implementation's cells",
-    ),
+    line("nasnet_a_large", SEARCHED, "88.9 M", "23.8 G", "unexplained: two parameters in a thousand"),
     line("mnasnet_a1", "Tan et al. 2019, table 1", "3.9 M", "312 M", ""),
     line("mnasnet_b1", "Tan et al. 2019", "4.4 M", "", ""),
-    line("mobilenet_v3_large", MOBILE, "5.4 M", "219 M", "torchvision's form, one per cent from the paper's own count"),
+    line("mobilenet_v3_large", MOBILE, "5.4 M", "219 M", "unexplained: one per cent; torchvision's figures are ours"),
     line("mobilenet_v3_small", MOBILE, "2.5 M", "56 M", "the last digit: 56.5 M here"),
     line("efficientnet_b0", SCALED, "5.3 M", "0.39 G", ""),
     line("efficientnet_b1", SCALED, "7.8 M", "0.70 G", OWN_COUNT),

@@ -126,7 +126,7 @@ fn same_keys(place: &str, shown: &Value, real: &Value) {
 fn json_has_the_documented_keys() {
     let folder = folder();
     let documented: Vec<Block> = blocks().into_iter().filter(|block| block.info.starts_with("json cnn ")).collect();
-    assert_eq!(documented.len(), 7);
+    assert_eq!(documented.len(), 8);
     for block in documented {
         let line = block.info.trim_start_matches("json ");
         let output = run_line(folder.path(), line);

@@ -1,7 +1,7 @@
 //! `cnn show NET`: a network layer by layer.
 
 use clap::Args;
-use cnn_lang::graph::{Graph, Node};
+use cnn_lang::graph::{Graph, Node, tensor_name};
 use serde::Serialize;
 
 use super::Output;
@@ -130,5 +130,5 @@ fn layers(graph: &Graph) -> Vec<Layer> {
 fn tensors(graph: &Graph, node: &Node) -> Vec<Printed> {
     let path = graph.path(node.scope);
     let tensors = node.op.tensors(&graph.input_shapes(node)).into_iter();
-    tensors.map(|tensor| Printed { name: format!("{path}.{}", tensor.name), shape: tensor.shape }).collect()
+    tensors.map(|tensor| Printed { name: tensor_name(&path, tensor.name), shape: tensor.shape }).collect()
 }

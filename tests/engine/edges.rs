@@ -71,6 +71,10 @@ pub const EDGES: &[(&str, &str)] = &[
         "N: 5x5x5 -> 3; stem conv(19, 1) -> bn -> relu6 -> conv(19, 1) -> bn -> leaky -> conv(19, 1) -> bn -> sigmoid -> conv(19, 1) -> bn -> tanh -> conv(19, 1) -> bn -> silu -> conv(19, 1) -> bn -> hswish -> conv(19, 1) -> bn -> hsigmoid -> conv(19, 1) -> bn -> gelu; head gap -> linear(3);",
     ),
     (
+        "norms of more pixels than a chunk and fewer than four",
+        "N: 3x11x13 -> 3; stem conv(37, 3, pad = 1) -> ln -> conv(36, 1) -> gn(4) -> gelu; body concat { ln; gn(18); { conv(19, 1) -> gn(1) -> affine }; } -> add { identity; { ln -> affine }; } -> ln -> gn(13) -> maxpool(6); head avgpool([1, 2]) -> ln -> flatten -> gn(7) -> linear(3);",
+    ),
+    (
         "layers of the reference kernels",
         "N: 6x5x5 -> 3; stem conv(6, 3, pad = 1) -> lrn(5) -> gn(3) -> ln -> softmax -> prelu(per_channel = true) -> adaptive_avgpool([2, 3]) -> pad(1) -> shift; head flatten -> ln -> linear(5) -> softmax -> linear(3);",
     ),

@@ -154,12 +154,18 @@ fn sizes(plan: &Plan, step: &Step, kernel: &Kernel) -> Checked {
             let (reads, writes) = of_layer(layer);
             let parameters = inputs.get(reads.len()..).unwrap_or(&[]);
             is(&[&reads[..], parameters].concat(), &[writes])?;
-            window(layer, kernel)
+            own(layer, parameters, kernel)
         }
         Operation::LayerGradient(gradient) => {
             let (reads, writes) = gradient_of_layer(gradient);
             is(&reads, &writes)?;
-            window(&gradient.layer, kernel)
+            let parameters: Vec<Size> = gradient.parameters.iter().map(|&count| Size::Numbers(count)).collect();
+            let wants = gradient.wanted.len() == 1 + parameters.len();
+            let reads = gradient.reads_inputs || !(learns(kernel) || matches!(kernel, Kernel::Lrn(_)));
+            if learns(kernel) && !wants || !reads {
+                return Err("a gradient of other inputs".into());
+            }
+            own(&gradient.layer, &parameters, kernel)
         }
         // Through slices, which know how long they are. Of updates `verify` knows.
         Operation::Weight(_)
@@ -209,13 +215,36 @@ fn gradient_of_layer(gradient: &LayerGradient) -> (Vec<Size>, Vec<Size>) {
     (reads, wanted.map(|(size, _)| size).collect())
 }
 
+/// Kernels here of layers with a number of each parameter for each channel.
+fn learns(kernel: &Kernel) -> bool {
+    matches!(kernel, Kernel::Ln(_) | Kernel::Gn(_) | Kernel::AffineGradient)
+}
+
 /// Layers with a kernel here have one input, of whose channels each gives one.
-fn window(layer: &Layer, kernel: &Kernel) -> Checked {
-    let own = matches!(kernel, Kernel::MaxPool(_) | Kernel::AvgPool(..) | Kernel::Gap);
-    match layer.inputs[..] {
-        [input] if input.channels() == layer.output.channels() => Ok(()),
-        _ if own => Err("a window of other channels".into()),
-        _ => Ok(()),
+fn own(layer: &Layer, parameters: &[Size], kernel: &Kernel) -> Checked {
+    if matches!(kernel, Kernel::Reference(_)) {
+        return Ok(());
+    }
+    let [input] = layer.inputs[..] else { return Err("a layer of other inputs".into()) };
+    let channels = input.channels();
+    if channels != layer.output.channels() {
+        return Err("a window of other channels".into());
+    }
+    let same = dimensions(input) == dimensions(layer.output);
+    if matches!(kernel, Kernel::Lrn(_)) && !same {
+        return Err("a norm of another size".into());
+    }
+    if !learns(kernel) {
+        return Ok(());
+    }
+    let each = parameters.iter().all(|&size| size == Size::Numbers(channels));
+    // Only the affine layer may do without a bias.
+    let count = matches!((kernel, parameters.len()), (_, 2) | (Kernel::AffineGradient, 1));
+    let groups = if let Kernel::Gn(groups) = kernel { groups.count } else { 1 };
+    let divided = groups > 0 && channels.is_multiple_of(groups);
+    match same && each && count && divided {
+        true => Ok(()),
+        false => Err(format!("{parameters:?} and {groups} groups are not of {channels} channels each way")),
     }
 }
 
@@ -227,7 +256,7 @@ mod tests {
 
     const SOURCE: &str = "
         Small: 5x9x9 -> 3;
-        stem conv(6, 3, pad = 1) -> bn -> relu -> maxpool(2) -> lrn(5);
+        stem conv(6, 3, pad = 1) -> bn -> relu -> maxpool(2) -> lrn(5) -> gn(2) -> ln -> affine -> shift -> pad([1, 0, 0, 1]);
         body concat { conv(3, 3, stride = 2, pad = 1); { maxpool(2) -> conv(4, 1) }; }
             -> mul { identity; { gap -> linear(7) -> sigmoid }; } -> conv(7, 1, groups = 7) -> bn -> relu6;
         head avgpool(2, 1) -> gap -> linear(3);";

@@ -6,9 +6,13 @@ use super::conv::depthwise::{Depthwise, is_depthwise};
 use super::conv::depthwise_weight_gradient::DepthwiseWeightGradient;
 use super::conv::direct::Direct;
 use super::conv::weight_gradient::WeightGradient;
+use super::lrn::Lrn;
+use super::moves::Moves;
+use super::norm::gn::Groups;
+use super::norm::{bn, gn, ln};
 use super::pool::Window;
 use super::simd::Isa;
-use super::{fallback, norm, pointwise};
+use super::{affine, fallback, pointwise};
 use crate::engine::backend::Use;
 use crate::engine::layers;
 use crate::engine::operation::{Layer, LayerGradient, Operation};
@@ -34,6 +38,12 @@ pub(super) enum Kernel {
     MaxPool(Window),
     AvgPool(Window, bool),
     Gap,
+    /// What is added to the variance.
+    Ln(f64),
+    Gn(Groups),
+    AffineGradient,
+    Lrn(Lrn),
+    Moves(Moves),
     Reference(Box<dyn DynKernel>),
     /// The operation says all.
     Plain,
@@ -104,6 +114,15 @@ impl Kernel {
             Op::MaxPool(pool) => Kernel::MaxPool(window(pool)),
             Op::AvgPool { pool, count_pad } => Kernel::AvgPool(window(pool), *count_pad),
             Op::Gap | Op::AdaptiveAvgPool { out: [1, 1] } => Kernel::Gap,
+            Op::Ln { eps } => Kernel::Ln(*eps),
+            Op::Gn { groups, eps } => Kernel::Gn(Groups { count: *groups, eps: *eps }),
+            Op::Lrn { size, alpha, beta, k } => Kernel::Lrn(Lrn { size: *size, alpha: *alpha, beta: *beta, k: *k }),
+            Op::Shift { kernel, dilation } => {
+                Kernel::Moves(Moves::shift(layer.inputs[0].channels(), *kernel, *dilation))
+            }
+            Op::Pad { pad: [top, _, left, _] } => Kernel::Moves(Moves::pad(layer.inputs[0].channels(), *top, *left)),
+            // Forward it is an operation of its own.
+            Op::Affine { .. } => Kernel::AffineGradient,
             _ => Kernel::Reference(layers::kernel(layer, 1)),
         }
     }
@@ -144,12 +163,19 @@ impl Kernel {
             },
             Kernel::Plain => match of.operation {
                 Operation::BatchNorm(_) | Operation::BatchNormGradient(_) => {
-                    norm::scratch(of.batch, channels, plane(first))
+                    bn::scratch(of.batch, channels, plane(first))
                 }
                 Operation::BiasGradient => pointwise::bias_scratch(of.batch, channels, plane(first)),
                 _ => 0,
             },
-            Kernel::MaxPool(_) | Kernel::AvgPool(..) | Kernel::Gap => 0,
+            Kernel::Gn(_) => gn::scratch(of.batch, channels, plane(first)),
+            Kernel::Ln(_) => match of.operation {
+                Operation::LayerGradient(_) => ln::scratch(of.batch, channels, plane(first)),
+                _ => 0,
+            },
+            Kernel::Lrn(lrn) => lanes * lrn.scratch(channels),
+            Kernel::AffineGradient => affine::scratch(of.batch, channels, plane(first)),
+            Kernel::MaxPool(_) | Kernel::AvgPool(..) | Kernel::Gap | Kernel::Moves(_) => 0,
         }
         .next_multiple_of(LINE)
     }

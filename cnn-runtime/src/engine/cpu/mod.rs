@@ -5,20 +5,25 @@
 //! | `simd` | kinds of vectors, chosen at run time |
 //! | `team` | threads that share the tasks of a run |
 //! | `grid`, `rows`, `lanes` | where pixels lie, loops over them and over their channels |
+//! | `curve` | activations on vectors |
 //! | `kernel` | which kernel computes an operation, and its scratch |
 //! | `conv/` | convolutions and fully connected layers, forward and back |
-//! | `norm`, `pointwise`, `pool` | everything that works at the speed of memory |
+//! | `norm/`, `lrn`, `affine`, `moves`, `pointwise`, `pool`, `weight_form` | everything that works at the speed of memory |
 //! | `fallback` | layers that the reference kernels compute |
 //! | `check` | what kernels take for granted of a plan |
 //! | `executor` | runs the steps of a plan |
 
+mod affine;
 mod check;
 mod conv;
+mod curve;
 mod executor;
 mod fallback;
 mod grid;
 mod kernel;
 mod lanes;
+mod lrn;
+mod moves;
 mod norm;
 mod pointwise;
 mod pool;
@@ -26,6 +31,7 @@ mod rows;
 mod simd;
 mod steps;
 mod team;
+mod weight_form;
 
 use std::sync::Arc;
 

@@ -1,13 +1,14 @@
 //! What is computed for each number, or each channel, by itself.
 
 use super::conv::direct::Onto;
+use super::curve::{self, Curve};
 use super::grid::Grid;
 use super::lanes::{Body, get, put, sweep};
 use super::rows::{Chunks, Rows, elements, pixels, sums, total};
 use super::simd::Simd;
 use super::team::Team;
 use crate::engine::operation::Activation;
-use crate::kernels::activation::{Function, with_function};
+use crate::kernels::activation::with_function;
 use crate::kernels::drop_path::DropPath;
 use crate::kernels::dropout::Dropout;
 use crate::kernels::wide;
@@ -72,12 +73,10 @@ pub(super) fn reshape(team: &Team, x: Grid, y: Grid) {
 
 /// Applies an activation in place.
 pub(super) fn activate(team: &Team, activation: Activation, y: Grid) {
-    elements(team, [y], |part| {
-        for row in 0..part.count {
-            // SAFETY: pixels of the map.
-            activation.apply(unsafe { part.rows[0].get_mut(row, part.len) });
-        }
-    });
+    with_function!(Some(activation), |f| elements(team, [y], |part| {
+        // SAFETY: pixels of the map.
+        unsafe { curve::apply(team.isa(), f, part.rows[0], part.count, part.len) };
+    }));
 }
 
 /// `dx = dy f'`, by what was kept. `dx` may be `dy`.
@@ -98,15 +97,15 @@ struct Chain<F> {
     f: F,
 }
 
-impl<F: Function> Body for Chain<F> {
+impl<F: Curve> Body for Chain<F> {
     #[inline(always)]
     unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
         // SAFETY: pixels of the maps.
         unsafe {
             let [known, dy] = [self.known, self.dy].map(|rows| get::<S, FULL>(rows.at(row).add(c), width));
             let slope = match self.by_output {
-                true => S::map(known, |y| self.f.slope_at_value(y)),
-                false => S::map(known, |x| self.f.slope(x)),
+                true => self.f.slope_at_value::<S>(known),
+                false => self.f.slope::<S>(known),
             };
             put::<S, FULL>(self.dx.at(row).add(c), S::mul(dy, slope), width);
         }
@@ -144,61 +143,13 @@ struct Sum<F> {
     f: F,
 }
 
-impl<F: Function> Body for Sum<F> {
+impl<F: Curve> Body for Sum<F> {
     #[inline(always)]
     unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
         // SAFETY: pixels of the maps.
         unsafe {
             let [from, x] = [self.from, self.x].map(|rows| get::<S, FULL>(rows.at(row).add(c), width));
-            put::<S, FULL>(self.y.at(row).add(c), S::map(S::add(from, x), |y| self.f.value(y)), width);
-        }
-    }
-}
-
-/// `y = f(onto + x scale + shift)`, each channel by itself. `y` may be `x`.
-pub(super) fn affine(
-    team: &Team,
-    x: Grid,
-    scale: &[f32],
-    shift: &[f32],
-    onto: Onto,
-    y: Grid,
-    activation: Option<Activation>,
-) {
-    let channels = x.channels;
-    let other = match onto {
-        Onto::Nothing => None,
-        Onto::Itself => Some(y),
-        Onto::Other(other) => Some(other),
-    };
-    with_function!(activation, |f| pixels(team, [x, y, other.unwrap_or(x)], |part| {
-        let [x, y, other] = part.rows;
-        let other = onto.is_some().then_some(other);
-        // SAFETY: pixels of the maps; y may be either of the others.
-        unsafe { sweep(team.isa(), part.count, channels, Scaled { x, y, other, scale, shift, f }) };
-    }));
-}
-
-struct Scaled<'a, F> {
-    x: Rows,
-    y: Rows,
-    other: Option<Rows>,
-    scale: &'a [f32],
-    shift: &'a [f32],
-    f: F,
-}
-
-impl<F: Function> Body for Scaled<'_, F> {
-    #[inline(always)]
-    unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
-        // SAFETY: pixels of the maps, and a number for each channel.
-        unsafe {
-            let [scale, shift] = [self.scale, self.shift].map(|from| get::<S, FULL>(from.as_ptr().add(c), width));
-            let mut y = S::fma(get::<S, FULL>(self.x.at(row).add(c), width), scale, shift);
-            if let Some(other) = &self.other {
-                y = S::add(y, get::<S, FULL>(other.at(row).add(c), width));
-            }
-            put::<S, FULL>(self.y.at(row).add(c), S::map(y, |y| self.f.value(y)), width);
+            put::<S, FULL>(self.y.at(row).add(c), self.f.value::<S>(S::add(from, x)), width);
         }
     }
 }

@@ -110,20 +110,32 @@ pub(super) struct Chunks {
     map: Grid,
     each: usize,
     per_sample: usize,
+    /// Vectors are the pixels of one sample.
+    in_row: bool,
 }
 
 impl Chunks {
     /// Of a map; vectors are the pixels of one sample.
     pub fn of(map: Grid) -> Chunks {
-        let map = if map.plane() == 1 { map.as_row() } else { map };
+        let in_row = map.plane() == 1;
+        Chunks { in_row, ..Chunks::of_samples(if in_row { map.as_row() } else { map }) }
+    }
+
+    /// Of a map whose samples stay apart.
+    pub fn of_samples(map: Grid) -> Chunks {
         let each = CHUNK.min(map.plane());
-        Chunks { map, each, per_sample: map.plane().div_ceil(each) }
+        Chunks { map, each, per_sample: Chunks::in_sample(map.plane()), in_row: false }
+    }
+
+    /// Chunks of a sample of so many pixels.
+    pub fn in_sample(plane: usize) -> usize {
+        plane.div_ceil(CHUNK.min(plane))
     }
 
     /// How many there are at most for maps of so many samples and pixels.
     pub fn most(samples: usize, plane: usize) -> usize {
         let (samples, plane) = if plane == 1 { (1, samples) } else { (samples, plane) };
-        samples * plane.div_ceil(CHUNK.min(plane))
+        samples * Chunks::in_sample(plane)
     }
 
     pub fn count(&self) -> usize {
@@ -138,7 +150,7 @@ impl Chunks {
 
     /// The rows of a map as large.
     pub fn rows(&self, map: Grid, chunk: usize) -> (Rows, usize) {
-        let map = if map.plane() == 1 { map.as_row() } else { map };
+        let map = if self.in_row { map.as_row() } else { map };
         let (sample, pixels) = self.range(chunk);
         // SAFETY: within the map.
         (Rows { start: unsafe { map.at(sample, pixels.start) }, step: map.pitch }, pixels.len())
@@ -159,6 +171,11 @@ impl Scratch {
         Scratch(numbers.as_mut_ptr())
     }
 
+    /// The first number's address.
+    pub fn start(&self) -> *mut f32 {
+        self.0
+    }
+
     /// # Safety
     /// There are so many numbers, and nobody else touches them while the slice lives.
     pub unsafe fn part<'a>(&self, at: usize, len: usize) -> &'a mut [f32] {
@@ -167,8 +184,8 @@ impl Scratch {
     }
 }
 
-/// Sums over all pixels, in f64: `f` adds a chunk's to two rows of numbers, one for each channel, that begin as zeros; of these
-/// `total` makes what is wanted, for a few channels at a time.
+/// Sums over all pixels: `f` adds a chunk's to two rows of numbers, one for each channel, that begin as zeros; of these
+/// [`totals`] makes what is wanted.
 pub(super) fn sums(
     team: &Team,
     chunks: Chunks,
@@ -186,10 +203,30 @@ pub(super) fn sums(
     });
 }
 
+/// Channels whose sums are added up together: a line of a cache.
+pub(super) const TOGETHER: usize = 16;
+
+/// Adds up in f64 what [`sums`] left of so many chunks: `f(c, sums of the first rows, sums of the second)` for blocks of channels
+/// from `c` on, which threads share. The scratch is not read once a block's totals are made.
+pub(super) fn totals(
+    team: &Team,
+    scratch: &[f32],
+    count: usize,
+    channels: usize,
+    f: impl Fn(usize, &[f64], &[f64]) + Sync,
+) {
+    team.each(channels.div_ceil(TOGETHER), |block, _| {
+        let c = block * TOGETHER;
+        let width = (channels - c).min(TOGETHER);
+        let [first, second] = total(scratch, count, channels, c);
+        f(c, &first[..width], &second[..width]);
+    });
+}
+
 /// Adds up what [`sums`] left of channel `c` and the 15 behind it: the sums of the first rows, and of the second.
-pub(super) fn total(scratch: &[f32], count: usize, channels: usize, c: usize) -> [[f64; 16]; 2] {
-    let width = (channels - c).min(16);
-    let mut totals = [[0.0f64; 16]; 2];
+pub(super) fn total(scratch: &[f32], count: usize, channels: usize, c: usize) -> [[f64; TOGETHER]; 2] {
+    let width = (channels - c).min(TOGETHER);
+    let mut totals = [[0.0f64; TOGETHER]; 2];
     wide(|| {
         for chunk in 0..count {
             for (which, totals) in totals.iter_mut().enumerate() {

@@ -1,14 +1,16 @@
 //! One step of a plan on its operands.
 
+mod layers;
+
 use super::conv::direct::{Direct, Onto};
-use super::fallback::{self, Gradients, MOST_INPUTS, Read};
 use super::grid::Grid;
 use super::kernel::{Kernel, PACKED};
+use super::norm::{Gradient, ParameterGradients, bn};
 use super::team::Team;
-use super::{norm, pointwise, pool};
+use super::{affine, pointwise, weight_form};
 use crate::engine::backend::{Feed, Measure};
 use crate::engine::host::memory::Access;
-use crate::engine::operation::{BatchNorm, LayerGradient, Operation};
+use crate::engine::operation::{BatchNorm, Operation, WeightForm};
 use crate::engine::optimizer::Rule;
 use crate::engine::plan::{Operand, Source, Start, Step, Target};
 use crate::engine::reference::{backward, forward, update};
@@ -134,7 +136,7 @@ impl<'a> Run<'a> {
                 let target = &step.outputs[0];
                 let [scale, shift] = [1, 2].map(|i| self.numbers(&step.inputs[i]));
                 let (x, y) = (self.input(step, 0), self.grid(&target.operand));
-                pointwise::affine(team, x, scale, shift, self.onto(target), y, *activation);
+                affine::forward(team, x, scale, shift, self.onto(target), y, *activation);
             }
             Operation::BatchNorm(norm) => self.batch_norm(step, norm),
             Operation::BatchNormGradient(norm) => self.batch_norm_gradient(step, norm),
@@ -194,25 +196,23 @@ impl<'a> Run<'a> {
                     false => pointwise::dropout(team, x, *p, seed, y),
                 }
             }
-            Operation::Layer(layer) => {
-                let y = self.grid(&step.outputs[0].operand);
-                match kernel {
-                    Kernel::MaxPool(window) => pool::max(team, *window, self.input(step, 0), y),
-                    Kernel::AvgPool(window, count_pad) => {
-                        pool::mean(team, *window, *count_pad, self.input(step, 0), y);
-                    }
-                    Kernel::Gap => pool::global_mean(team, self.input(step, 0), y),
-                    Kernel::Reference(kernel) => {
-                        let reads = self.reads(&step.inputs, layer.inputs.len());
-                        let scratch = self.access.workspace(step.workspace);
-                        fallback::forward(team, layer, &**kernel, &reads[..step.inputs.len()], y, scratch);
-                    }
-                    _ => unreachable!("the kernel of a layer"),
-                }
-            }
+            Operation::Layer(layer) => self.layer(step, layer, kernel),
             Operation::LayerGradient(gradient) => self.layer_gradient(step, gradient, kernel),
-            Operation::Weight(form) => forward::weight(&self.access, step, form),
-            Operation::WeightGradient(form) => backward::weight(&self.access, step, form),
+            Operation::Weight(WeightForm::Standardized { filters }) => {
+                let weight = self.numbers(&step.inputs[0]);
+                let mut formed = self.access.view_mut(step.outputs[0].operand);
+                weight_form::forward(team, *filters, weight, formed.all());
+            }
+            Operation::WeightGradient(WeightForm::Standardized { filters }) => {
+                let [weight, gradient] = [0, 1].map(|i| self.numbers(&step.inputs[i]));
+                self.filled(&step.outputs[0]);
+                let mut dweight = self.access.view_mut(step.outputs[0].operand);
+                weight_form::backward(team, *filters, weight, gradient, dweight.all());
+            }
+            Operation::Weight(form @ WeightForm::Connected { .. }) => forward::weight(&self.access, step, form),
+            Operation::WeightGradient(form @ WeightForm::Connected { .. }) => {
+                backward::weight(&self.access, step, form);
+            }
             Operation::CrossEntropy { output, weight, smoothing } => {
                 let measure = update::cross_entropy(&self.access, step, self.feed.targets, *weight, *smoothing);
                 if let Some(slot) = self.measures.get_mut(*output) {
@@ -287,68 +287,31 @@ impl<'a> Run<'a> {
         let [target, mean, inverse] = &step.outputs[..] else { unreachable!("y, mean, inverse deviation") };
         let [running_mean, running_var] = [0, 1].map(|i| self.access.state(step.changes[i]));
         let [mut mean, mut inverse] = [mean, inverse].map(|target| self.access.view_mut(target.operand));
-        let statistics = norm::Statistics { mean: mean.all(), inverse: inverse.all(), running_mean, running_var };
+        let statistics = bn::Statistics { mean: mean.all(), inverse: inverse.all(), running_mean, running_var };
         let (x, y) = (self.input(step, 0), self.grid(&target.operand));
         let scratch = self.access.workspace(step.workspace);
-        norm::forward(self.team, norm, x, self.parameters(step, norm, 1), statistics, self.onto(target), y, scratch);
+        bn::forward(self.team, norm, x, self.parameters(step, norm, 1), statistics, self.onto(target), y, scratch);
     }
 
     fn batch_norm_gradient(&self, step: &Step, norm: &BatchNorm) {
         let [mean, inverse] = [1, 2].map(|i| self.numbers(&step.inputs[i]));
         let dy = self.input(step, step.inputs.len() - 1);
         let (dx, onto) = self.sum(&step.outputs[0]);
-        let mut outputs = step.outputs[1..].iter().map(|target| self.access.view_mut(target.operand));
-        let (mut weight, mut bias) = (outputs.next(), outputs.next());
-        let gradients = weight.as_mut().zip(bias.as_mut());
-        let gradients =
-            gradients.map(|(weight, bias)| norm::ParameterGradients { weight: weight.all(), bias: bias.all() });
+        // Frozen parameters have no gradients.
+        let [weight, bias] = [1, 2].map(|i| step.outputs.get(i).map(|target| self.parameter_gradient(target)));
         let (x, parameters) = (self.input(step, 0), self.parameters(step, norm, 3));
-        let scratch = self.access.workspace(step.workspace);
-        norm::backward(self.team, norm, x, mean, inverse, parameters, dy, onto, dx, gradients, scratch);
+        let (gradients, scratch) = (ParameterGradients { weight, bias }, self.access.workspace(step.workspace));
+        bn::backward(self.team, norm, x, mean, inverse, parameters, dy, onto, dx, gradients, scratch);
     }
 
-    fn parameters(&self, step: &Step, norm: &BatchNorm, first: usize) -> norm::Parameters<'a> {
+    fn parameter_gradient(&self, target: &Target) -> Gradient {
+        let (_, onto) = self.sum(target);
+        Gradient::new(self.access.view_mut(target.operand).all(), onto)
+    }
+
+    fn parameters(&self, step: &Step, norm: &BatchNorm, first: usize) -> bn::Parameters<'a> {
         let numbers = |i: usize| norm.affine.then(|| self.numbers(&step.inputs[i]));
-        norm::Parameters { weight: numbers(first), bias: numbers(first + 1) }
-    }
-
-    /// Maps, then parameters.
-    fn reads(&self, operands: &[Operand], maps: usize) -> [Read; MOST_INPUTS] {
-        std::array::from_fn(|i| {
-            let grid = self.grid(&operands[i.min(operands.len() - 1)]);
-            if i < maps { Read::Map(grid) } else { Read::Parameter(grid) }
-        })
-    }
-
-    fn layer_gradient(&self, step: &Step, gradient: &LayerGradient, kernel: &Kernel) {
-        let team = self.team;
-        let dy = self.input(step, step.inputs.len() - 1);
-        let mut targets = step.outputs.iter();
-        let maps = gradient.layer.inputs.len();
-        let wanted: [Option<Read>; MOST_INPUTS] = std::array::from_fn(|i| {
-            let target = targets.next_if_wanted(gradient.wanted.get(i) == Some(&true))?;
-            let grid = self.filled(target);
-            Some(if i < maps { Read::Map(grid) } else { Read::Parameter(grid) })
-        });
-        // Gradients that nobody wants are not computed, so that of a layer of one input is wanted.
-        let own = || match wanted[0] {
-            Some(Read::Map(dx)) => dx,
-            _ => unreachable!("the gradient of the one input"),
-        };
-        match kernel {
-            Kernel::MaxPool(window) => pool::max_gradient(team, *window, self.input(step, 0), dy, own()),
-            Kernel::AvgPool(window, count_pad) => pool::mean_gradient(team, *window, *count_pad, dy, own()),
-            Kernel::Gap => pool::global_mean_gradient(team, dy, own()),
-            Kernel::Reference(kernel) => {
-                let count = if gradient.reads_inputs { gradient.wanted.len() } else { 0 };
-                let reads = self.reads(&step.inputs, maps);
-                let y = gradient.reads_output.then(|| self.input(step, count));
-                let operands = Gradients { reads: &reads[..count], y, dy, wanted };
-                let scratch = self.access.workspace(step.workspace);
-                fallback::backward(team, gradient, &**kernel, &operands, scratch);
-            }
-            _ => unreachable!("the kernel of a layer"),
-        }
+        bn::Parameters { weight: numbers(first), bias: numbers(first + 1) }
     }
 
     /// The optimizer on runs of a parameter, each by itself.
@@ -377,16 +340,5 @@ fn passes(
         let chunks = first..(first + at_once).min(all.end);
         direct.pack(team, weight, chunks.clone(), filters);
         run(filters.as_ptr(), chunks, scratch.as_mut_ptr());
-    }
-}
-
-/// The next target, for an input whose gradient is wanted.
-trait NextIf<'a> {
-    fn next_if_wanted(&mut self, wanted: bool) -> Option<&'a Target>;
-}
-
-impl<'a> NextIf<'a> for std::slice::Iter<'a, Target> {
-    fn next_if_wanted(&mut self, wanted: bool) -> Option<&'a Target> {
-        if wanted { self.next() } else { None }
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::kernels::{Float, Kernel, Needs, expect_len, object};
+use crate::kernels::{Float, Kernel, Needs, expect_len, object, parallel, wide};
 
 /// What keeps the division of [`Standardize`] finite in every network: the BiT reference's.
 pub const STANDARDIZATION_EPS: f64 = 1e-8;
@@ -22,8 +22,8 @@ impl Standardize {
     /// Mean and 1 / √(variance + eps) of one filter.
     fn moments<E: Float>(&self, filter: &[E]) -> (f64, f64) {
         let count = filter.len() as f64;
-        let mean = filter.iter().map(|w| w.double()).sum::<f64>() / count;
-        let variance = filter.iter().map(|w| (w.double() - mean).powi(2)).sum::<f64>() / count;
+        let mean = parallel::sum(filter) / count;
+        let variance = parallel::sum_of(filter, filter, |w, _| (w.double() - mean) * (w.double() - mean)) / count;
         (mean, 1.0 / (variance + self.eps).sqrt())
     }
 }
@@ -36,7 +36,7 @@ impl Kernel for Standardize {
         let size = (y.len() / self.filters.max(1)).max(1);
         for (y, w) in y.chunks_exact_mut(size).zip(inputs[0].chunks_exact(size)) {
             let (mean, scale) = self.moments(w);
-            y.iter_mut().zip(w).for_each(|(y, w)| *y = E::of((w.double() - mean) * scale));
+            wide(|| y.iter_mut().zip(w).for_each(|(y, w)| *y = E::of((w.double() - mean) * scale)));
         }
     }
 
@@ -46,13 +46,15 @@ impl Kernel for Standardize {
         let rows = grads[0].chunks_exact_mut(size).zip(inputs[0].chunks_exact(size)).zip(dy.chunks_exact(size));
         for ((dw, w), dy) in rows {
             let (mean, scale) = self.moments(w);
-            let normal = |w: &E| (w.double() - mean) * scale;
+            let normal = |w: E| (w.double() - mean) * scale;
             let count = size as f64;
-            let dy_mean = dy.iter().map(|g| g.double()).sum::<f64>() / count;
-            let dot_mean = dy.iter().zip(w).map(|(g, w)| g.double() * normal(w)).sum::<f64>() / count;
-            for ((dw, w), g) in dw.iter_mut().zip(w).zip(dy) {
-                *dw += E::of((g.double() - dy_mean - normal(w) * dot_mean) * scale);
-            }
+            let dy_mean = parallel::sum(dy) / count;
+            let dot_mean = parallel::sum_of(dy, w, |g, w| g.double() * normal(w)) / count;
+            wide(|| {
+                for ((dw, &w), g) in dw.iter_mut().zip(w).zip(dy) {
+                    *dw += E::of((g.double() - dy_mean - normal(w) * dot_mean) * scale);
+                }
+            });
         }
     }
 }

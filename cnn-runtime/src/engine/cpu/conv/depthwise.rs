@@ -6,6 +6,7 @@ use super::direct::Onto;
 use super::line::Line;
 use super::tile::{self, Last};
 use crate::engine::cpu::grid::Grid;
+use crate::engine::cpu::lanes::{get, put};
 use crate::engine::cpu::rows::Rows;
 use crate::engine::cpu::simd::{Isa, Simd, compiled, for_isa};
 use crate::engine::cpu::team::Team;
@@ -64,70 +65,79 @@ struct Strip<'a> {
 /// # Safety
 /// The processor has the vectors; the strip's addresses are those of P pixels of so many channels, and nobody else writes there.
 #[inline(always)]
-unsafe fn strip<S: Simd, const P: usize>(s: &Strip<'_>) {
+unsafe fn strip<S: Simd, const P: usize, const V: usize>(s: &Strip<'_>) {
     // SAFETY: the caller's; a vector that is not full is loaded and stored by its first numbers.
     unsafe {
         let mut c = 0;
-        while c < s.channels {
-            let count = (s.channels - c).min(S::LANES);
-            if count == S::LANES {
-                vector::<S, P>(s, c, |from| S::load(from), |to, v| S::store(to, v));
-            } else {
-                vector::<S, P>(s, c, |from| S::load_first(from, count), |to, v| S::store_first(to, v, count));
-            }
+        while c + V * S::LANES <= s.channels {
+            vectors::<S, P, V, true>(s, c, S::LANES);
+            c += V * S::LANES;
+        }
+        while c + S::LANES <= s.channels {
+            vectors::<S, P, 1, true>(s, c, S::LANES);
             c += S::LANES;
+        }
+        if c < s.channels {
+            vectors::<S, P, 1, false>(s, c, s.channels - c);
         }
     }
 }
 
+/// V vectors of channels from `c` on, or with `FULL` false the first `width` channels of one. A sum waits for the one before it,
+/// so that few pixels need several vectors to keep the processor busy.
+///
 /// # Safety
-/// As of [`strip`]; from channel `c` on there are as many as `load` and `store` take.
+/// As of [`strip`]; there are such channels.
 #[inline(always)]
-unsafe fn vector<S: Simd, const P: usize>(
-    s: &Strip<'_>,
-    c: usize,
-    load: impl Fn(*const f32) -> S::V,
-    store: impl Fn(*mut f32, S::V),
-) {
+unsafe fn vectors<S: Simd, const P: usize, const V: usize, const FULL: bool>(s: &Strip<'_>, c: usize, width: usize) {
     // SAFETY: the caller's.
     unsafe {
-        let bias = if s.bias.is_null() { S::zero() } else { load(s.bias.add(c)) };
-        let mut sums = [bias; P];
+        let mut sums = [[S::zero(); V]; P];
+        if !s.bias.is_null() {
+            for v in 0..V {
+                let bias = get::<S, FULL>(s.bias.add(c + v * S::LANES), width);
+                sums.iter_mut().for_each(|sums| sums[v] = bias);
+            }
+        }
         let x = s.x.add(c);
         let w = s.w.add(c);
         for tap in s.taps {
-            let w = load(w.add(tap.w));
+            let w: [S::V; V] = std::array::from_fn(|v| get::<S, FULL>(w.add(tap.w + v * S::LANES), width));
             let x = x.offset(tap.x);
-            for (p, sum) in sums.iter_mut().enumerate() {
-                *sum = S::fma(load(x.add(p * s.x_step)), w, *sum);
+            for (p, sums) in sums.iter_mut().enumerate() {
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = S::fma(get::<S, FULL>(x.add(p * s.x_step + v * S::LANES), width), w[v], *sum);
+                }
             }
         }
-        for (p, &sum) in sums.iter().enumerate() {
-            let mut y = sum;
-            if !s.onto.is_null() {
-                y = S::add(y, load(s.onto.add(p * s.onto_step + c)));
+        for (p, sums) in sums.iter().enumerate() {
+            for (v, &sum) in sums.iter().enumerate() {
+                let (mut y, c) = (sum, c + v * S::LANES);
+                if !s.onto.is_null() {
+                    y = S::add(y, get::<S, FULL>(s.onto.add(p * s.onto_step + c), width));
+                }
+                y = match s.last {
+                    Last::Sum => y,
+                    Last::Relu => S::max(S::zero(), y),
+                    Last::Relu6 => S::max(S::zero(), S::min(S::splat(6.0), y)),
+                };
+                put::<S, FULL>(s.y.add(p * s.y_step + c), y, width);
             }
-            y = match s.last {
-                Last::Sum => y,
-                Last::Relu => S::max(y, S::zero()),
-                Last::Relu6 => S::min(S::max(y, S::zero()), S::splat(6.0)),
-            };
-            store(s.y.add(p * s.y_step + c), y);
         }
     }
 }
 
-compiled!(strip<P>(s: &Strip<'_>));
+compiled!(strip<P, V>(s: &Strip<'_>));
 
 fn strips(isa: Isa, pixels: usize) -> unsafe fn(&Strip<'_>) {
     match pixels {
-        1 => for_isa!(isa, strip::<1>),
-        2 => for_isa!(isa, strip::<2>),
-        3 => for_isa!(isa, strip::<3>),
-        4 => for_isa!(isa, strip::<4>),
-        5 => for_isa!(isa, strip::<5>),
-        6 => for_isa!(isa, strip::<6>),
-        _ => for_isa!(isa, strip::<7>),
+        1 => for_isa!(isa, strip::<1, 6>),
+        2 => for_isa!(isa, strip::<2, 3>),
+        3 => for_isa!(isa, strip::<3, 2>),
+        4 => for_isa!(isa, strip::<4, 2>),
+        5 => for_isa!(isa, strip::<5, 2>),
+        6 => for_isa!(isa, strip::<6, 2>),
+        _ => for_isa!(isa, strip::<7, 2>),
     }
 }
 

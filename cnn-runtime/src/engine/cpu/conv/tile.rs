@@ -1,10 +1,10 @@
 //! The heart of a convolution: a run of pixels times a few vectors of filters, summed up in registers.
 
-use crate::engine::cpu::lanes::{Body, get, put, sweep};
+use crate::engine::cpu::curve;
 use crate::engine::cpu::rows::Rows;
 use crate::engine::cpu::simd::{Isa, Simd, compiled};
 use crate::engine::operation::Activation;
-use crate::kernels::activation::{Function, with_function};
+use crate::kernels::activation::with_function;
 
 /// Channels that stand together in packed inputs.
 pub(super) const BLOCK: usize = 16;
@@ -246,21 +246,5 @@ pub(super) fn best_vectors(isa: Isa, pixels: usize, filters: usize) -> usize {
 /// There are so many pixels of so many filters, which nobody else touches.
 pub(super) unsafe fn activate(isa: Isa, activation: Activation, y: Rows, pixels: usize, filters: usize) {
     // SAFETY: the caller's.
-    with_function!(Some(activation), |f| unsafe { sweep(isa, pixels, filters, Activated { y, f }) });
-}
-
-struct Activated<F> {
-    y: Rows,
-    f: F,
-}
-
-impl<F: Function> Body for Activated<F> {
-    #[inline(always)]
-    unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
-        // SAFETY: pixels of the map.
-        unsafe {
-            let y = self.y.at(row).add(c);
-            put::<S, FULL>(y, S::map(get::<S, FULL>(y, width), |y| self.f.value(y)), width);
-        }
-    }
+    with_function!(Some(activation), |f| unsafe { curve::apply(isa, f, y, pixels, filters) });
 }

@@ -7,11 +7,12 @@
 //! | `grid`, `rows`, `lanes` | where pixels lie, loops over them and over their channels |
 //! | `kernel` | which kernel computes an operation, and its scratch |
 //! | `conv/` | convolutions and fully connected layers, forward and back |
-//! | `norm`, `pointwise`, `pool` | everything that works at the speed of memory |
+//! | `norm`, `pointwise`, `pool`, `bias` | everything that works at the speed of memory |
 //! | `fallback` | layers that the reference kernels compute |
 //! | `check` | what kernels take for granted of a plan |
 //! | `executor` | runs the steps of a plan |
 
+mod bias;
 mod check;
 mod conv;
 mod executor;

@@ -1,6 +1,6 @@
 //! Batch normalisation in training: two passes over the pixels forward, two back.
 
-use super::conv::direct::Onto;
+use super::conv::way::Onto;
 use super::grid::Grid;
 use super::lanes::{Body, get, put, sweep};
 use super::rows::{Chunks, Rows, pixels, sums, total};

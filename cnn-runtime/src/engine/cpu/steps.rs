@@ -1,11 +1,11 @@
 //! One step of a plan on its operands.
 
-use super::conv::direct::{Direct, Onto};
+use super::conv::way::{Conv, Onto};
 use super::fallback::{self, Gradients, MOST_INPUTS, Read};
 use super::grid::Grid;
 use super::kernel::{Kernel, PACKED};
 use super::team::Team;
-use super::{norm, pointwise, pool};
+use super::{bias, norm, pointwise, pool};
 use crate::engine::backend::{Feed, Measure};
 use crate::engine::host::memory::Access;
 use crate::engine::operation::{BatchNorm, LayerGradient, Operation};
@@ -128,7 +128,7 @@ impl<'a> Run<'a> {
                 let (_, onto) = self.sum(&step.outputs[0]);
                 let mut dbias = self.access.view_mut(step.outputs[0].operand);
                 let scratch = self.access.workspace(step.workspace);
-                pointwise::bias_gradient(team, dy, onto, dbias.all(), scratch);
+                bias::gradient(team, dy, onto, dbias.all(), scratch);
             }
             Operation::Affine { activation } => {
                 let target = &step.outputs[0];
@@ -364,7 +364,7 @@ const MOST_TERMS: usize = 8;
 
 /// Packs filters, as many tiles at a time as the workspace was made for, and runs with them.
 fn passes(
-    direct: &Direct,
+    direct: &Conv,
     team: &Team,
     weight: &[f32],
     workspace: &mut [f32],

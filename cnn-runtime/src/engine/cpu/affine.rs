@@ -1,6 +1,6 @@
 //! A factor and a summand for each channel, and their gradients.
 
-use super::conv::direct::Onto;
+use super::conv::way::Onto;
 use super::curve::Curve;
 use super::grid::Grid;
 use super::lanes::{Body, get, put, sweep};

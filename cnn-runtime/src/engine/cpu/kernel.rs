@@ -4,15 +4,15 @@ use cnn_lang::graph::{Op, Pool, Shape};
 
 use super::conv::depthwise::{Depthwise, is_depthwise};
 use super::conv::depthwise_weight_gradient::DepthwiseWeightGradient;
-use super::conv::direct::Direct;
-use super::conv::weight_gradient::WeightGradient;
+use super::conv::way::Conv;
+use super::conv::weight_way::ConvWeight;
 use super::lrn::Lrn;
 use super::moves::Moves;
 use super::norm::gn::Groups;
 use super::norm::{bn, gn, ln};
 use super::pool::Window;
 use super::simd::Isa;
-use super::{affine, fallback, pointwise};
+use super::{affine, bias, fallback};
 use crate::engine::backend::Use;
 use crate::engine::layers;
 use crate::engine::operation::{Layer, LayerGradient, Operation};
@@ -29,11 +29,11 @@ const LINE: usize = 16;
 
 /// The kernel of a step, chosen when a plan is made.
 pub(super) enum Kernel {
-    Conv(Direct),
+    Conv(Conv),
     Depthwise(Depthwise),
-    ConvInput(Vec<Direct>),
+    ConvInput(Vec<Conv>),
     DepthwiseInput(Vec<Depthwise>),
-    ConvWeight(WeightGradient),
+    ConvWeight(ConvWeight),
     DepthwiseWeight(DepthwiseWeightGradient),
     MaxPool(Window),
     AvgPool(Window, bool),
@@ -53,23 +53,23 @@ impl Kernel {
     pub fn of(isa: Isa, operation: &Operation, batch: usize) -> Kernel {
         match operation {
             Operation::Conv { shape, .. } if is_depthwise(shape) => Kernel::Depthwise(Depthwise::forward(isa, shape)),
-            Operation::Conv { shape, .. } => Kernel::Conv(Direct::forward(isa, shape)),
+            Operation::Conv { shape, .. } => Kernel::Conv(Conv::forward(isa, shape)),
             Operation::ConvInputGradient(shape) if is_depthwise(shape) => {
                 Kernel::DepthwiseInput(Depthwise::backward(isa, shape))
             }
-            Operation::ConvInputGradient(shape) => Kernel::ConvInput(Direct::backward(isa, shape)),
+            Operation::ConvInputGradient(shape) => Kernel::ConvInput(Conv::backward(isa, shape)),
             Operation::ConvWeightGradient(shape) if is_depthwise(shape) => {
                 Kernel::DepthwiseWeight(DepthwiseWeightGradient::new(isa, shape, batch))
             }
-            Operation::ConvWeightGradient(shape) => Kernel::ConvWeight(WeightGradient::new(isa, shape, batch)),
+            Operation::ConvWeightGradient(shape) => Kernel::ConvWeight(ConvWeight::new(isa, shape, batch)),
             Operation::Linear { shape, .. } => {
-                Kernel::Conv(Direct::linear(isa, [shape.inputs, shape.outputs], batch, false))
+                Kernel::Conv(Conv::linear(isa, [shape.inputs, shape.outputs], batch, false))
             }
             Operation::LinearInputGradient(shape) => {
-                Kernel::ConvInput(vec![Direct::linear(isa, [shape.outputs, shape.inputs], batch, true)])
+                Kernel::ConvInput(vec![Conv::linear(isa, [shape.outputs, shape.inputs], batch, true)])
             }
             Operation::LinearWeightGradient(shape) => {
-                Kernel::ConvWeight(WeightGradient::linear(isa, shape.inputs, shape.outputs, batch))
+                Kernel::ConvWeight(ConvWeight::linear(isa, shape.inputs, shape.outputs, batch))
             }
             Operation::Layer(layer) | Operation::LayerGradient(LayerGradient { layer, .. }) => Kernel::layer(layer),
             Operation::BiasGradient
@@ -138,7 +138,7 @@ impl Kernel {
 
     /// Numbers of scratch, where filters are packed in each run unless they are constant.
     pub fn scratch(&self, of: &Use<'_>, lanes: usize) -> usize {
-        let filters = |direct: &Direct| direct.filters_at_once(PACKED).1;
+        let filters = |direct: &Conv| direct.filters_at_once(PACKED).1;
         let first = of.inputs.first().copied().unwrap_or(Extent::Fixed(0));
         let channels = shape(first).channels();
         match self {
@@ -165,7 +165,7 @@ impl Kernel {
                 Operation::BatchNorm(_) | Operation::BatchNormGradient(_) => {
                     bn::scratch(of.batch, channels, plane(first))
                 }
-                Operation::BiasGradient => pointwise::bias_scratch(of.batch, channels, plane(first)),
+                Operation::BiasGradient => bias::scratch(of.batch, channels, plane(first)),
                 _ => 0,
             },
             Kernel::Gn(_) => gn::scratch(of.batch, channels, plane(first)),

@@ -8,12 +8,13 @@
 //! | `curve` | activations on vectors |
 //! | `kernel` | which kernel computes an operation, and its scratch |
 //! | `conv/` | convolutions and fully connected layers, forward and back |
-//! | `norm/`, `lrn`, `affine`, `moves`, `pointwise`, `pool`, `weight_form` | everything that works at the speed of memory |
+//! | `norm/`, `lrn`, `affine`, `moves`, `pointwise`, `pool`, `bias`, `weight_form` | everything that works at the speed of memory |
 //! | `fallback` | layers that the reference kernels compute |
 //! | `check` | what kernels take for granted of a plan |
 //! | `executor` | runs the steps of a plan |
 
 mod affine;
+mod bias;
 mod check;
 mod conv;
 mod curve;

@@ -1,10 +1,10 @@
 //! What is computed for each number, or each channel, by itself.
 
-use super::conv::direct::Onto;
+use super::conv::way::Onto;
 use super::curve::{self, Curve};
 use super::grid::Grid;
 use super::lanes::{Body, get, put, sweep};
-use super::rows::{Chunks, Rows, elements, pixels, sums, total};
+use super::rows::{Rows, elements, pixels};
 use super::simd::Simd;
 use super::team::Team;
 use crate::engine::operation::Activation;
@@ -214,32 +214,6 @@ pub(super) fn gate_gradient(team: &Team, x: Grid, dy: Grid, onto: bool, dgate: G
 
 /// Channels of a gate that are summed up together.
 const GATES: usize = 64;
-
-/// Numbers of scratch that [`bias_gradient`] wants.
-pub(super) fn bias_scratch(samples: usize, channels: usize, plane: usize) -> usize {
-    2 * Chunks::most(samples, plane) * channels
-}
-
-/// Sums over batch, height and width.
-pub(super) fn bias_gradient(team: &Team, dy: Grid, onto: bool, dbias: &mut [f32], scratch: &mut [f32]) {
-    let (channels, chunks) = (dy.channels, Chunks::of(dy));
-    sums(team, chunks, channels, scratch, |chunk, sum, _| {
-        let (rows, count) = chunks.rows(dy, chunk);
-        wide(|| {
-            for row in 0..count {
-                // SAFETY: pixels of the map.
-                let dy = unsafe { rows.get(row, channels) };
-                sum.iter_mut().zip(dy).for_each(|(sum, &dy)| *sum += dy);
-            }
-        });
-    });
-    for first in (0..channels).step_by(16) {
-        let [sums, _] = total(scratch, chunks.count(), channels, first);
-        for (to, sum) in dbias[first..].iter_mut().zip(sums) {
-            *to = if onto { *to + sum as f32 } else { sum as f32 };
-        }
-    }
-}
 
 /// `x` among the channels of `dx` from `first` on, onto what is there.
 pub(super) fn embed(team: &Team, dy: Grid, first: usize, dx: Grid) {

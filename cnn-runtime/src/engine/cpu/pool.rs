@@ -62,20 +62,32 @@ fn blocks(team: &Team, map: Grid, f: impl Fn(usize, usize, usize) + Sync) {
     });
 }
 
-/// Every output of a map.
-fn outputs(map: Grid) -> impl Iterator<Item = (usize, usize)> {
-    (0..map.height).flat_map(move |row| (0..map.width).map(move |col| (row, col)))
+/// Outputs of a row that are as far from each other as their windows are and have the same taps, and how many: those whose windows
+/// lie inside, and every other by itself.
+fn runs(cols: &Axis) -> impl Iterator<Item = (usize, usize)> + use<> {
+    let inner = cols.outputs(0).start..cols.outputs(cols.kernel - 1).end;
+    let inner = inner.start.min(inner.end)..inner.end;
+    let whole = (!inner.is_empty()).then_some((inner.start, inner.len()));
+    let single = |col: usize| (col, 1);
+    (0..inner.start).map(single).chain(whole).chain((inner.end..cols.output).map(single))
+}
+
+/// The runs of every row of a map.
+fn all_runs(window: &Window) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
+    let cols = window.cols;
+    (0..window.rows.output).flat_map(move |row| runs(&cols).map(move |(col, count)| (row, col, count)))
 }
 
 /// The largest number under each window; minus infinity where it lies in the padding entirely.
 pub(super) fn max(team: &Team, window: Window, x: Grid, y: Grid) {
     rows(team, y, |sample, row| {
-        for col in 0..y.width {
+        for (col, count) in runs(&window.cols) {
             let taps = Taps::of(&window, &x, row, col);
             // SAFETY: pixels of the maps; tasks write different rows.
             unsafe {
                 let to = y.at(sample, row * y.width + col);
-                sweep(team.isa(), 1, y.channels, Max { x: x.at(sample, 0), taps: taps.all(), y: to });
+                let steps = [window.cols.stride * x.pitch, y.pitch];
+                sweep(team.isa(), count, y.channels, Max { x: x.at(sample, 0), taps: taps.all(), y: to, steps });
             }
         }
     });
@@ -85,19 +97,22 @@ struct Max<'a> {
     x: *const f32,
     taps: &'a [usize],
     y: *mut f32,
+    /// From an output to the next: numbers of its inputs, of the outputs.
+    steps: [usize; 2],
 }
 
 impl Body for Max<'_> {
     #[inline(always)]
-    unsafe fn block<S: Simd, const FULL: bool>(&self, _: usize, c: usize, width: usize) {
+    unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
         // SAFETY: pixels of the maps.
         unsafe {
+            let x = self.x.add(row * self.steps[0] + c);
             let mut largest = S::splat(f32::NEG_INFINITY);
-            for tap in self.taps {
-                let x = get::<S, FULL>(self.x.add(tap + c), width);
+            for &tap in self.taps {
+                let x = get::<S, FULL>(x.add(tap), width);
                 largest = S::above(x, largest, x, largest);
             }
-            put::<S, FULL>(self.y.add(c), largest, width);
+            put::<S, FULL>(self.y.add(row * self.steps[1] + c), largest, width);
         }
     }
 }
@@ -105,7 +120,7 @@ impl Body for Max<'_> {
 /// Adds each output's gradient to that of the one input that it came from: of equals the first, of NaNs the last.
 pub(super) fn max_gradient(team: &Team, window: Window, x: Grid, dy: Grid, dx: Grid) {
     blocks(team, x, |sample, first, width| {
-        for (row, col) in outputs(dy) {
+        for (row, col, count) in all_runs(&window) {
             let (from, to) = (Taps::of(&window, &x, row, col), Taps::of(&window, &dx, row, col));
             // SAFETY: pixels of the maps; tasks have channels of their own.
             unsafe {
@@ -115,8 +130,9 @@ pub(super) fn max_gradient(team: &Team, window: Window, x: Grid, dy: Grid, dx: G
                     dy: dy.at(sample, row * dy.width + col).add(first),
                     dx: dx.at(sample, 0).add(first),
                     to: to.all(),
+                    steps: [window.cols.stride * x.pitch, dy.pitch, window.cols.stride * dx.pitch],
                 };
-                sweep(team.isa(), 1, width, body);
+                sweep(team.isa(), count, width, body);
             }
         }
     });
@@ -128,25 +144,29 @@ struct MaxBack<'a> {
     dy: *const f32,
     dx: *mut f32,
     to: &'a [usize],
+    /// From an output to the next: numbers of its inputs, of its gradient, of those of its inputs.
+    steps: [usize; 3],
 }
 
 impl Body for MaxBack<'_> {
     #[inline(always)]
-    unsafe fn block<S: Simd, const FULL: bool>(&self, _: usize, c: usize, width: usize) {
+    unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
         // SAFETY: pixels of the maps.
         unsafe {
+            let x = self.x.add(row * self.steps[0] + c);
+            let dx = self.dx.add(row * self.steps[2] + c);
             // Where nothing is above minus infinity, the first input is the one.
             let (mut largest, mut place, mut number) = (S::splat(f32::NEG_INFINITY), S::zero(), 0.0);
-            for tap in self.from {
-                let x = get::<S, FULL>(self.x.add(tap + c), width);
+            for &tap in self.from {
+                let x = get::<S, FULL>(x.add(tap), width);
                 place = S::above(x, largest, S::splat(number), place);
                 largest = S::above(x, largest, x, largest);
                 number += 1.0;
             }
-            let dy = get::<S, FULL>(self.dy.add(c), width);
+            let dy = get::<S, FULL>(self.dy.add(row * self.steps[1] + c), width);
             let mut number = 0.0;
-            for tap in self.to {
-                let to = self.dx.add(tap + c);
+            for &tap in self.to {
+                let to = dx.add(tap);
                 let dx = get::<S, FULL>(to, width);
                 put::<S, FULL>(to, S::equal(place, S::splat(number), S::add(dx, dy), dx), width);
                 number += 1.0;
@@ -164,12 +184,14 @@ fn share(window: &Window, count_pad: bool, row: usize, col: usize) -> f32 {
 /// The mean under each window.
 pub(super) fn mean(team: &Team, window: Window, count_pad: bool, x: Grid, y: Grid) {
     rows(team, y, |sample, row| {
-        for col in 0..y.width {
+        for (col, count) in runs(&window.cols) {
             let (taps, share) = (Taps::of(&window, &x, row, col), share(&window, count_pad, row, col));
             // SAFETY: pixels of the maps; tasks write different rows.
             unsafe {
                 let to = y.at(sample, row * y.width + col);
-                sweep(team.isa(), 1, y.channels, Mean { x: x.at(sample, 0), taps: taps.all(), share, y: to });
+                let steps = [window.cols.stride * x.pitch, y.pitch];
+                let body = Mean { x: x.at(sample, 0), taps: taps.all(), share, y: to, steps };
+                sweep(team.isa(), count, y.channels, body);
             }
         }
     });
@@ -180,18 +202,21 @@ struct Mean<'a> {
     taps: &'a [usize],
     share: f32,
     y: *mut f32,
+    /// From an output to the next: numbers of its inputs, of the outputs.
+    steps: [usize; 2],
 }
 
 impl Body for Mean<'_> {
     #[inline(always)]
-    unsafe fn block<S: Simd, const FULL: bool>(&self, _: usize, c: usize, width: usize) {
+    unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
         // SAFETY: pixels of the maps.
         unsafe {
+            let x = self.x.add(row * self.steps[0] + c);
             let mut sum = S::zero();
-            for tap in self.taps {
-                sum = S::add(sum, get::<S, FULL>(self.x.add(tap + c), width));
+            for &tap in self.taps {
+                sum = S::add(sum, get::<S, FULL>(x.add(tap), width));
             }
-            put::<S, FULL>(self.y.add(c), S::mul(sum, S::splat(self.share)), width);
+            put::<S, FULL>(self.y.add(row * self.steps[1] + c), S::mul(sum, S::splat(self.share)), width);
         }
     }
 }
@@ -199,13 +224,15 @@ impl Body for Mean<'_> {
 /// Adds each output's gradient, shared out, to those of its inputs.
 pub(super) fn mean_gradient(team: &Team, window: Window, count_pad: bool, dy: Grid, dx: Grid) {
     blocks(team, dx, |sample, first, width| {
-        for (row, col) in outputs(dy) {
+        for (row, col, count) in all_runs(&window) {
             let (taps, share) = (Taps::of(&window, &dx, row, col), share(&window, count_pad, row, col));
             // SAFETY: pixels of the maps; tasks have channels of their own.
             unsafe {
-                let dy = dy.at(sample, row * dy.width + col).add(first);
-                let body = MeanBack { dy, share, dx: dx.at(sample, 0).add(first), taps: taps.all() };
-                sweep(team.isa(), 1, width, body);
+                let from = dy;
+                let dy = from.at(sample, row * from.width + col).add(first);
+                let steps = [from.pitch, window.cols.stride * dx.pitch];
+                let body = MeanBack { dy, share, dx: dx.at(sample, 0).add(first), taps: taps.all(), steps };
+                sweep(team.isa(), count, width, body);
             }
         }
     });
@@ -216,16 +243,19 @@ struct MeanBack<'a> {
     share: f32,
     dx: *mut f32,
     taps: &'a [usize],
+    /// From an output to the next: numbers of its gradient, of those of its inputs.
+    steps: [usize; 2],
 }
 
 impl Body for MeanBack<'_> {
     #[inline(always)]
-    unsafe fn block<S: Simd, const FULL: bool>(&self, _: usize, c: usize, width: usize) {
+    unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
         // SAFETY: pixels of the maps.
         unsafe {
-            let dy = S::mul(get::<S, FULL>(self.dy.add(c), width), S::splat(self.share));
-            for tap in self.taps {
-                let to = self.dx.add(tap + c);
+            let dy = S::mul(get::<S, FULL>(self.dy.add(row * self.steps[0] + c), width), S::splat(self.share));
+            let dx = self.dx.add(row * self.steps[1] + c);
+            for &tap in self.taps {
+                let to = dx.add(tap);
                 put::<S, FULL>(to, S::add(get::<S, FULL>(to, width), dy), width);
             }
         }
@@ -273,12 +303,11 @@ impl Body for Sum {
 pub(super) fn global_mean_gradient(team: &Team, dy: Grid, dx: Grid) {
     let share = 1.0 / dx.plane() as f32;
     super::rows::pixels(team, [dx], |part| {
-        for row in 0..part.count {
-            // SAFETY: pixels of the map, which tasks write each its own, and a number for each channel.
-            unsafe {
-                let (dy, dx) = (dy.at(part.sample, 0), part.rows[0].at(row));
-                sweep(team.isa(), 1, part.len, MeanBack { dy, share, dx, taps: &[0] });
-            }
+        // SAFETY: pixels of the map, which tasks write each its own, and a number for each channel.
+        unsafe {
+            let (dy, dx) = (dy.at(part.sample, 0), part.rows[0]);
+            let body = MeanBack { dy, share, dx: dx.at(0), taps: &[0], steps: [0, dx.step()] };
+            sweep(team.isa(), part.count, part.len, body);
         }
     });
 }

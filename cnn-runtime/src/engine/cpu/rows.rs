@@ -22,6 +22,11 @@ impl Rows {
         Rows { start, step }
     }
 
+    /// Numbers from a row to the next.
+    pub fn step(&self) -> usize {
+        self.step
+    }
+
     /// The address of row number `row`.
     ///
     /// # Safety

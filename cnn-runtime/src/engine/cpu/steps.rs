@@ -2,12 +2,12 @@
 
 mod layers;
 
-use super::conv::direct::{Direct, Onto};
+use super::conv::way::{Conv, Onto};
 use super::grid::Grid;
 use super::kernel::{Kernel, PACKED};
 use super::norm::{Gradient, ParameterGradients, bn};
 use super::team::Team;
-use super::{affine, pointwise, weight_form};
+use super::{affine, bias, pointwise, weight_form};
 use crate::engine::backend::{Feed, Measure};
 use crate::engine::host::memory::Access;
 use crate::engine::operation::{BatchNorm, Operation, WeightForm};
@@ -130,7 +130,7 @@ impl<'a> Run<'a> {
                 let (_, onto) = self.sum(&step.outputs[0]);
                 let mut dbias = self.access.view_mut(step.outputs[0].operand);
                 let scratch = self.access.workspace(step.workspace);
-                pointwise::bias_gradient(team, dy, onto, dbias.all(), scratch);
+                bias::gradient(team, dy, onto, dbias.all(), scratch);
             }
             Operation::Affine { activation } => {
                 let target = &step.outputs[0];
@@ -327,7 +327,7 @@ const MOST_TERMS: usize = 8;
 
 /// Packs filters, as many tiles at a time as the workspace was made for, and runs with them.
 fn passes(
-    direct: &Direct,
+    direct: &Conv,
     team: &Team,
     weight: &[f32],
     workspace: &mut [f32],

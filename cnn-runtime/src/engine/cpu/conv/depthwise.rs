@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::direct::Onto;
 use super::line::Line;
 use super::tile::{self, Last};
+use super::way::Onto;
 use crate::engine::cpu::grid::Grid;
 use crate::engine::cpu::lanes::{get, put};
 use crate::engine::cpu::rows::Rows;

@@ -6,12 +6,13 @@ use super::filters::{Packing, Weight};
 use super::line::Line;
 use super::pack::{self, Columns, pack};
 use super::tile::{self, BLOCK, Cut, Last, Tile, best_vectors, tiles};
+use super::view::View;
+use super::way::Onto;
 use crate::engine::cpu::grid::Grid;
 use crate::engine::cpu::rows::Rows;
 use crate::engine::cpu::simd::Isa;
 use crate::engine::cpu::team::Team;
-use crate::engine::operation::{Activation, ConvShape};
-use crate::kernels::window::Axis;
+use crate::engine::operation::Activation;
 
 /// Numbers of a thread's packed rows: what leaves room for filters in a second-level cache.
 const PACKED: usize = 48 << 10;
@@ -43,70 +44,15 @@ pub(in crate::engine::cpu) struct Direct {
     joined: bool,
 }
 
-/// What a result is added to.
-#[derive(Clone, Copy)]
-pub(in crate::engine::cpu) enum Onto {
-    Nothing,
-    /// What is there.
-    Itself,
-    Other(Grid),
-}
-
-impl Onto {
-    /// Whether there is anything to add to.
-    pub fn is_some(self) -> bool {
-        !matches!(self, Onto::Nothing)
-    }
-}
-
 impl Direct {
-    /// The convolution itself.
-    pub fn forward(isa: Isa, shape: &ConvShape) -> Direct {
-        let taps = (0..shape.rows.kernel * shape.cols.kernel).collect();
-        let lines = [Line::forward(&shape.rows), Line::forward(&shape.cols)];
-        Direct::new(isa, shape, lines, taps, [(0, 1); 2], false)
-    }
-
-    /// From gradients of the output to those of the input: one convolution for each phase of the strides.
-    pub fn backward(isa: Isa, shape: &ConvShape) -> Vec<Direct> {
-        let mut phases = Vec::new();
-        for row in 0..shape.rows.stride.min(shape.rows.input) {
-            for col in 0..shape.cols.stride.min(shape.cols.input) {
-                let (rows, down) = Line::backward(&shape.rows, row);
-                let (cols, along) = Line::backward(&shape.cols, col);
-                let width = shape.cols.kernel;
-                let taps = down.iter().flat_map(|k| along.iter().map(move |l| k * width + l)).collect();
-                let to = [(row, shape.rows.stride), (col, shape.cols.stride)];
-                phases.push(Direct::new(isa, shape, [rows, cols], taps, to, true));
-            }
-        }
-        phases
-    }
-
-    /// A fully connected layer on so many samples: each is a pixel.
-    pub fn linear(isa: Isa, [channels, filters]: [usize; 2], batch: usize, backward: bool) -> Direct {
-        let [rows, cols] = Axis::pair([1, batch], [1, batch], [1, 1], [1, 1], [0; 4], [1, 1]);
-        let [inputs, outputs] = if backward { [filters, channels] } else { [channels, filters] };
-        let shape = ConvShape { inputs, outputs, groups: 1, rows, cols };
-        let lines = [Line::forward(&rows), Line::forward(&cols)];
-        Direct::new(isa, &shape, lines, vec![0], [(0, 1); 2], backward)
-    }
-
-    fn new(
-        isa: Isa,
-        shape: &ConvShape,
-        [mut rows, mut cols]: [Line; 2],
-        taps: Vec<usize>,
-        to: [(usize, usize); 2],
-        backward: bool,
-    ) -> Direct {
-        let group = [shape.inputs / shape.groups, shape.outputs / shape.groups];
-        let [read, written] = if backward { [group[1], group[0]] } else { group };
+    pub(super) fn new(isa: Isa, view: View) -> Direct {
+        let [read, written] = view.channels();
+        let View { mut rows, mut cols, taps, window, groups, group, backward, to } = view;
         // Narrow groups are computed several at a time, as one with zeros between them.
-        let together = (1..=shape.groups)
-            .filter(|n| shape.groups.is_multiple_of(*n))
+        let together = (1..=groups)
+            .filter(|n| groups.is_multiple_of(*n))
             .find(|n| n * read.min(written) >= isa.lanes().min(BLOCK))
-            .unwrap_or(shape.groups);
+            .unwrap_or(groups);
         let flat = rows.is_identity() && cols.is_identity() && to == [(0, 1); 2];
         if flat {
             cols = Line { input: rows.input * cols.input, output: rows.input * cols.input, ..cols };
@@ -122,7 +68,7 @@ impl Direct {
             cols.output
         };
         let packing = Packing {
-            groups: shape.groups / together,
+            groups: groups / together,
             channels,
             filters,
             taps: taps.len(),
@@ -137,7 +83,7 @@ impl Direct {
             rows,
             cols,
             taps,
-            window: shape.rows.kernel * shape.cols.kernel,
+            window,
             group,
             backward,
             to,

@@ -11,12 +11,18 @@
 
 pub(super) mod depthwise;
 pub(super) mod depthwise_weight_gradient;
-pub(super) mod direct;
+mod direct;
 mod filters;
 mod line;
 mod pack;
+mod planar;
+mod planar_tile;
 mod tile;
-pub(super) mod weight_gradient;
+mod view;
+pub(super) mod way;
+mod weight_gradient;
+pub(super) mod weight_way;
+mod window_weight_gradient;
 
 #[cfg(test)]
 mod tests;

@@ -31,6 +31,16 @@ impl Columns {
         Columns { starts, reach, stride: line.stride, before: line.before, input: line.input, joined }
     }
 
+    /// Of a plane for outputs `cols`: the columns that lie on inputs, and the input under the first of them.
+    fn inside(&self, start: usize, cols: &Range<usize>) -> (Range<usize>, usize) {
+        let width = self.width(cols.len());
+        // Column j of the plane is input j stride + first.
+        let first = (cols.start * self.stride + start) as isize - self.before;
+        let left = ((-first).max(0) as usize).div_ceil(self.stride).min(width);
+        let right = ((self.input as isize - first).max(0) as usize).div_ceil(self.stride).clamp(left, width);
+        (left..right, (first + (left * self.stride) as isize).max(0) as usize)
+    }
+
     /// Columns of a plane for so many outputs.
     pub fn width(&self, outputs: usize) -> usize {
         outputs + self.reach
@@ -107,10 +117,7 @@ pub(super) unsafe fn pack(
     let block_len = along.planes() * plane_len;
     let blocks = x.channels.div_ceil(BLOCK);
     for (plane, &start) in along.starts.iter().enumerate() {
-        // Column j of the plane is input j stride + first.
-        let first = (cols.start * along.stride + start) as isize - along.before;
-        let left = ((-first).max(0) as usize).div_ceil(along.stride).min(width);
-        let right = ((along.input as isize - first).max(0) as usize).div_ceil(along.stride).clamp(left, width);
+        let (Range { start: left, end: right }, column) = along.inside(start, &cols);
         for row in 0..count {
             // SAFETY: within the packed memory; columns from `left` to `right` are pixels of the sample.
             unsafe {
@@ -124,9 +131,55 @@ pub(super) unsafe fn pack(
                     zero(to.add(block * block_len + right * BLOCK), (width - right) * BLOCK);
                 }
                 if left < right {
-                    let column = (first + (left * along.stride) as isize) as usize;
                     let from = x.at(sample, input * x.width + column);
                     copy(from, along.stride * x.pitch, right - left, x.channels, to.add(left * BLOCK), block_len);
+                }
+            }
+        }
+    }
+}
+
+/// Copies what lies under outputs `rows` x `cols` of a sample, each channel by itself: its planes, each of them packed rows of
+/// `columns.width` numbers.
+///
+/// # Safety
+/// `to` is good for as many numbers as that are.
+pub(super) unsafe fn pack_planes(
+    x: &Grid,
+    sample: usize,
+    down: &Rows,
+    along: &Columns,
+    rows: Range<usize>,
+    cols: Range<usize>,
+    to: *mut f32,
+) {
+    let (count, width) = (down.count(rows.len()), along.width(cols.len()));
+    let channel_len = along.planes() * count * width;
+    for (plane, &start) in along.starts.iter().enumerate() {
+        let (Range { start: left, end: right }, column) = along.inside(start, &cols);
+        for row in 0..count {
+            let input = down.input(rows.start, row).filter(|_| left < right);
+            // SAFETY: within the packed memory; columns from `left` to `right` are pixels of the sample.
+            unsafe {
+                let to = to.add((plane * count + row) * width);
+                let Some(input) = input else {
+                    (0..x.channels).for_each(|c| zero(to.add(c * channel_len), width));
+                    continue;
+                };
+                for c in 0..x.channels {
+                    let to = to.add(c * channel_len);
+                    zero(to, left);
+                    zero(to.add(right), width - right);
+                }
+                let from = x.at(sample, input * x.width + column).cast_const();
+                let step = along.stride * x.pitch;
+                for c in 0..x.channels {
+                    let (from, to) = (from.add(c), to.add(c * channel_len + left));
+                    if step == 1 {
+                        std::ptr::copy_nonoverlapping(from, to, right - left);
+                    } else {
+                        (0..right - left).for_each(|p| *to.add(p) = *from.add(p * step));
+                    }
                 }
             }
         }

@@ -1,12 +1,12 @@
 use super::depthwise::{Depthwise, is_depthwise};
 use super::depthwise_weight_gradient::DepthwiseWeightGradient;
-use super::direct::{Direct, Onto};
-use super::weight_gradient::WeightGradient;
+use super::way::{Conv, Onto};
+use super::weight_way::ConvWeight;
 use crate::engine::cpu::grid::Grid;
 use crate::engine::cpu::simd::Isa;
 use crate::engine::cpu::team::Team;
 use crate::engine::operation::{Activation, ConvShape};
-use crate::kernels::conv::Conv;
+use crate::kernels::conv as reference;
 use crate::kernels::window::Axis;
 
 /// Numbers between -1 and 1 that look like chance.
@@ -126,6 +126,14 @@ fn cases() -> Vec<Case> {
         ([6, 3, 1],     [14, 14], [13, 13], [1, 1], [6, 6, 6, 6], [1, 1]),
         ([9, 9, 9],     [14, 14], [13, 13], [1, 1], [6, 6, 6, 6], [1, 1]),
         ([2, 2, 2],     [3, 3],   [1, 1], [4, 4], [0; 4],       [1, 1]),
+        ([1, 6, 1],     [28, 28], [5, 5], [1, 1], [2, 2, 2, 2], [1, 1]),
+        ([6, 16, 1],    [14, 14], [5, 5], [1, 1], [0; 4],       [1, 1]),
+        ([64, 1, 1],    [10, 11], [9, 9], [1, 1], [4, 4, 4, 4], [1, 1]),
+        ([3, 5, 1],     [20, 45], [3, 5], [2, 1], [1, 0, 2, 2], [1, 1]),
+        ([5, 7, 1],     [9, 150], [3, 3], [1, 2], [1, 1, 1, 1], [2, 1]),
+        ([40, 2, 1],    [30, 160],[5, 5], [1, 1], [2, 2, 2, 2], [1, 1]),
+        ([2, 4, 1],     [5, 5],   [3, 3], [1, 1], [1, 1, 1, 1], [1, 1]),
+        ([4, 3, 1],     [17, 17], [3, 3], [1, 1], [1, 1, 1, 1], [1, 1]),
     ];
     for &([inputs, outputs, groups], input, kernel, stride, pad, dilation) in sizes {
         let output = [0, 1].map(|axis| {
@@ -155,9 +163,9 @@ impl Case {
         [self.shape.outputs, self.shape.rows.output, self.shape.cols.output]
     }
 
-    fn reference(&self) -> (Conv, Vec<f32>) {
+    fn reference(&self) -> (reference::Conv, Vec<f32>) {
         let ConvShape { inputs, outputs, groups, rows, cols } = self.shape;
-        let conv = Conv { batch: self.batch, inputs, outputs, groups, rows, cols, bias: false };
+        let conv = reference::Conv { batch: self.batch, inputs, outputs, groups, rows, cols, bias: false };
         let workspace = vec![0.0; conv.workspace(1)];
         (conv, workspace)
     }
@@ -228,7 +236,7 @@ fn forward(
         kernel.pack(weight, &mut filters);
         unsafe { kernel.run(team, x, filters.as_ptr(), bias, onto, y, activation) };
     } else {
-        let kernel = Direct::forward(isa, shape);
+        let kernel = Conv::forward(isa, shape);
         let mut filters = vec![f32::NAN; kernel.filters()];
         let mut scratch = vec![f32::NAN; team.lanes() * kernel.scratch()];
         kernel.pack(team, weight, kernel.chunks(), &mut filters);
@@ -264,7 +272,7 @@ fn input_gradients_are_the_reference() {
                             }
                             return;
                         }
-                        for kernel in Direct::backward(isa, &shape) {
+                        for kernel in Conv::backward(isa, &shape) {
                             let mut filters = vec![f32::NAN; kernel.filters()];
                             let mut scratch = vec![f32::NAN; lanes * kernel.scratch()];
                             kernel.pack(team, &weight, kernel.chunks(), &mut filters);
@@ -307,7 +315,7 @@ fn weight_gradients_are_the_reference() {
                             let mut scratch = vec![f32::NAN; kernel.scratch()];
                             unsafe { kernel.run(team, x, dy, &mut dweight, onto, scratch.as_mut_ptr()) };
                         } else {
-                            let kernel = WeightGradient::new(isa, &shape, batch);
+                            let kernel = ConvWeight::new(isa, &shape, batch);
                             let mut scratch = vec![f32::NAN; kernel.scratch(lanes)];
                             unsafe { kernel.run(team, x, dy, &mut dweight, onto, scratch.as_mut_ptr()) };
                         }

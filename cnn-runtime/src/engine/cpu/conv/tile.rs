@@ -10,7 +10,7 @@ use crate::kernels::activation::with_function;
 pub(super) const BLOCK: usize = 16;
 
 /// Terms that are summed up before they join the sum of all: long sums of f32 lose digits.
-const RUN: usize = 512;
+pub(super) const RUN: usize = 512;
 
 /// Steps ahead of which weights are fetched: about as long as memory takes.
 const AHEAD: usize = 32;
@@ -245,6 +245,8 @@ pub(super) fn best_vectors(isa: Isa, pixels: usize, filters: usize) -> usize {
 /// # Safety
 /// There are so many pixels of so many filters, which nobody else touches.
 pub(super) unsafe fn activate(isa: Isa, activation: Activation, y: Rows, pixels: usize, filters: usize) {
+    // Without gaps between them they are one row of numbers, which fills vectors however few filters there are.
+    let (pixels, filters) = if y.step() == filters { (1, pixels * filters) } else { (pixels, filters) };
     // SAFETY: the caller's.
     with_function!(Some(activation), |f| unsafe { curve::apply(isa, f, y, pixels, filters) });
 }

@@ -208,7 +208,7 @@ impl WeightGradient {
             true => (flat(x), flat(dy)),
             false => (x, dy),
         };
-        let (scratch, dweight) = (Shared(scratch), Shared(dweight.as_mut_ptr()));
+        let (scratch, dweight) = (Shared::new(scratch), Shared::new(dweight.as_mut_ptr()));
         if self.parts == 1 {
             team.each(blocks, |block, lane| {
                 // SAFETY: every lane has sums of its own, and blocks are different numbers of the gradient.
@@ -335,15 +335,19 @@ fn flat(grid: Grid) -> Grid {
 }
 
 /// An address that threads share; they write different numbers behind it.
-struct Shared(*mut f32);
+pub(super) struct Shared(*mut f32);
 
 // SAFETY: see above.
 unsafe impl Sync for Shared {}
 
 impl Shared {
+    pub fn new(numbers: *mut f32) -> Shared {
+        Shared(numbers)
+    }
+
     /// # Safety
     /// There are so many numbers.
-    unsafe fn at(&self, index: usize) -> *mut f32 {
+    pub unsafe fn at(&self, index: usize) -> *mut f32 {
         // SAFETY: the caller's.
         unsafe { self.0.add(index) }
     }

@@ -1,7 +1,7 @@
 //! Batch normalisation in training: two passes over the pixels forward, two back.
 
 use super::{Constants, Normalise, ParameterGradients, Products, behind, moments, together};
-use crate::engine::cpu::conv::direct::Onto;
+use crate::engine::cpu::conv::way::Onto;
 use crate::engine::cpu::curve::Curve;
 use crate::engine::cpu::grid::Grid;
 use crate::engine::cpu::lanes::{Body, get, put, sweep};

@@ -35,7 +35,7 @@ where
 {
     let state = State::<E>::by_rule(graph, GAIN);
     let mut worst = 0.0f64;
-    let options = SessionOptions { batch: 3, auxiliary: true };
+    let options = SessionOptions { batch: 3, auxiliary: true, ..Default::default() };
     let mut session = Session::new(graph, &weights(graph, &state), options).map_err(|error| error.to_string())?;
     for batch in [3, 2] {
         let input = input_by_rule::<E>(graph, batch);

@@ -21,7 +21,7 @@ fn plan(graph: &Graph, batch: usize, training: bool) -> Result<Plan, EngineError
         let options = TrainerOptions { batch, ..Default::default() };
         return plan_training::<f32>(&backend, graph, &options).map(|(plan, _)| plan);
     }
-    plan_inference::<f32>(&backend, graph, SessionOptions { batch, auxiliary: false })
+    plan_inference::<f32>(&backend, graph, SessionOptions { batch, auxiliary: false, ..Default::default() })
 }
 
 /// Plans take no memory, so the largest networks are among these.

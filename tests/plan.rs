@@ -14,7 +14,8 @@ fn graph(source: &str) -> Graph {
 
 fn infer(graph: &Graph, batch: usize, auxiliary: bool) -> Plan {
     let reference = Reference::default();
-    plan_inference(&reference as &dyn Backend<f32>, graph, SessionOptions { batch, auxiliary }).unwrap()
+    plan_inference(&reference as &dyn Backend<f32>, graph, SessionOptions { batch, auxiliary, ..Default::default() })
+        .unwrap()
 }
 
 fn train(graph: &Graph, options: TrainerOptions) -> Plan {

@@ -2,6 +2,7 @@
 
 use cnn_lang::graph::{Op, Pool, Shape};
 
+use super::conv::bf16::Form;
 use super::conv::depthwise::{Depthwise, is_depthwise};
 use super::conv::depthwise_weight_gradient::DepthwiseWeightGradient;
 use super::conv::direct::Direct;
@@ -12,6 +13,7 @@ use super::{fallback, norm, pointwise};
 use crate::engine::backend::Use;
 use crate::engine::layers;
 use crate::engine::operation::{Layer, LayerGradient, Operation};
+use crate::engine::precision::Precision;
 use crate::engine::program::Extent;
 use crate::engine::session::{plane, shape};
 use crate::kernels::DynKernel;
@@ -40,23 +42,24 @@ pub(super) enum Kernel {
 }
 
 impl Kernel {
-    pub fn of(isa: Isa, operation: &Operation, batch: usize) -> Kernel {
+    pub fn of(isa: Isa, precision: Precision, operation: &Operation, batch: usize) -> Kernel {
+        let form = Form::of(precision, isa);
         match operation {
             Operation::Conv { shape, .. } if is_depthwise(shape) => Kernel::Depthwise(Depthwise::forward(isa, shape)),
-            Operation::Conv { shape, .. } => Kernel::Conv(Direct::forward(isa, shape)),
+            Operation::Conv { shape, .. } => Kernel::Conv(Direct::forward(isa, form, shape)),
             Operation::ConvInputGradient(shape) if is_depthwise(shape) => {
                 Kernel::DepthwiseInput(Depthwise::backward(isa, shape))
             }
-            Operation::ConvInputGradient(shape) => Kernel::ConvInput(Direct::backward(isa, shape)),
+            Operation::ConvInputGradient(shape) => Kernel::ConvInput(Direct::backward(isa, form, shape)),
             Operation::ConvWeightGradient(shape) if is_depthwise(shape) => {
                 Kernel::DepthwiseWeight(DepthwiseWeightGradient::new(isa, shape, batch))
             }
             Operation::ConvWeightGradient(shape) => Kernel::ConvWeight(WeightGradient::new(isa, shape, batch)),
             Operation::Linear { shape, .. } => {
-                Kernel::Conv(Direct::linear(isa, [shape.inputs, shape.outputs], batch, false))
+                Kernel::Conv(Direct::linear(isa, form, [shape.inputs, shape.outputs], batch, false))
             }
             Operation::LinearInputGradient(shape) => {
-                Kernel::ConvInput(vec![Direct::linear(isa, [shape.outputs, shape.inputs], batch, true)])
+                Kernel::ConvInput(vec![Direct::linear(isa, form, [shape.outputs, shape.inputs], batch, true)])
             }
             Operation::LinearWeightGradient(shape) => {
                 Kernel::ConvWeight(WeightGradient::linear(isa, shape.inputs, shape.outputs, batch))

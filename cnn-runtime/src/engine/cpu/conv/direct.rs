@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::bf16::{self, Form};
 use super::filters::{Packing, Weight};
 use super::line::Line;
 use super::pack::{self, Columns, pack};
@@ -61,14 +62,14 @@ impl Onto {
 
 impl Direct {
     /// The convolution itself.
-    pub fn forward(isa: Isa, shape: &ConvShape) -> Direct {
+    pub fn forward(isa: Isa, form: Form, shape: &ConvShape) -> Direct {
         let taps = (0..shape.rows.kernel * shape.cols.kernel).collect();
         let lines = [Line::forward(&shape.rows), Line::forward(&shape.cols)];
-        Direct::new(isa, shape, lines, taps, [(0, 1); 2], false)
+        Direct::new(isa, form, shape, lines, taps, [(0, 1); 2], false)
     }
 
     /// From gradients of the output to those of the input: one convolution for each phase of the strides.
-    pub fn backward(isa: Isa, shape: &ConvShape) -> Vec<Direct> {
+    pub fn backward(isa: Isa, form: Form, shape: &ConvShape) -> Vec<Direct> {
         let mut phases = Vec::new();
         for row in 0..shape.rows.stride.min(shape.rows.input) {
             for col in 0..shape.cols.stride.min(shape.cols.input) {
@@ -77,23 +78,25 @@ impl Direct {
                 let width = shape.cols.kernel;
                 let taps = down.iter().flat_map(|k| along.iter().map(move |l| k * width + l)).collect();
                 let to = [(row, shape.rows.stride), (col, shape.cols.stride)];
-                phases.push(Direct::new(isa, shape, [rows, cols], taps, to, true));
+                phases.push(Direct::new(isa, form, shape, [rows, cols], taps, to, true));
             }
         }
         phases
     }
 
     /// A fully connected layer on so many samples: each is a pixel.
-    pub fn linear(isa: Isa, [channels, filters]: [usize; 2], batch: usize, backward: bool) -> Direct {
+    pub fn linear(isa: Isa, form: Form, [channels, filters]: [usize; 2], batch: usize, backward: bool) -> Direct {
         let [rows, cols] = Axis::pair([1, batch], [1, batch], [1, 1], [1, 1], [0; 4], [1, 1]);
         let [inputs, outputs] = if backward { [filters, channels] } else { [channels, filters] };
         let shape = ConvShape { inputs, outputs, groups: 1, rows, cols };
         let lines = [Line::forward(&rows), Line::forward(&cols)];
-        Direct::new(isa, &shape, lines, vec![0], [(0, 1); 2], backward)
+        Direct::new(isa, form, &shape, lines, vec![0], [(0, 1); 2], backward)
     }
 
+    #[allow(clippy::too_many_arguments, reason = "all that a convolution is")]
     fn new(
         isa: Isa,
+        form: Form,
         shape: &ConvShape,
         [mut rows, mut cols]: [Line; 2],
         taps: Vec<usize>,
@@ -117,7 +120,7 @@ impl Direct {
         let pixels = if joined {
             rows.output * cols.output
         } else if flat {
-            cols.output.min(PACKED / channels.next_multiple_of(BLOCK)).max(1)
+            cols.output.min(PACKED / form.words(channels).next_multiple_of(BLOCK)).max(1)
         } else {
             cols.output
         };
@@ -128,6 +131,7 @@ impl Direct {
             taps: taps.len(),
             lanes: isa.lanes(),
             vectors: best_vectors(isa, pixels.max(1), filters),
+            form,
         };
         Direct {
             isa,
@@ -143,6 +147,14 @@ impl Direct {
             to,
             flat,
             joined,
+        }
+    }
+
+    /// Compiled tiles of so many vectors of filters.
+    fn tiles(&self, vectors: usize) -> &'static [tile::Run] {
+        match self.packing.form {
+            Form::Number | Form::Rounded => tiles(self.isa, vectors),
+            Form::Pair => bf16::tiles(vectors),
         }
     }
 
@@ -180,7 +192,7 @@ impl Direct {
 
     /// Numbers of packed inputs under so many rows and columns of outputs.
     fn packed(&self, rows: usize, cols: usize) -> usize {
-        let blocks = self.packing.channels.div_ceil(BLOCK);
+        let blocks = self.packing.words().div_ceil(BLOCK);
         if rows == 0 || cols == 0 {
             return 0;
         }
@@ -212,7 +224,7 @@ impl Direct {
         while all * parts(rows, cols) < wanted && rows > thin {
             rows = rows.div_ceil(2).max(thin);
         }
-        let narrow = 2 * tiles(self.isa, self.packing.vectors).len();
+        let narrow = 2 * self.tiles(self.packing.vectors).len();
         while all * parts(rows, cols) < wanted && self.flat && cols > narrow {
             cols = cols.div_ceil(2).max(narrow);
         }
@@ -284,7 +296,18 @@ impl Direct {
         };
         let width = area.cols.len();
         // SAFETY: scratch is as long as `packed` says.
-        unsafe { pack(&x, area.sample, &self.down, &self.along, area.rows.clone(), area.cols.clone(), scratch) };
+        unsafe {
+            pack(
+                self.packing.form,
+                &x,
+                area.sample,
+                &self.down,
+                &self.along,
+                area.rows.clone(),
+                area.cols.clone(),
+                scratch,
+            )
+        };
         let row_len = self.along.width(width) * BLOCK;
         let plane = self.down.count(area.rows.len()) * row_len;
         let block = self.along.planes() * plane;
@@ -311,7 +334,7 @@ impl Direct {
         for chunk in area.chunks {
             let (range, first) = self.packing.part(chunk);
             let vectors = range.len().div_ceil(self.packing.lanes);
-            let table = tiles(self.isa, vectors);
+            let table = self.tiles(vectors);
             let (lines, pixels) = if self.joined { (1, area.rows.len() * width) } else { (area.rows.len(), width) };
             let cut = Cut::of(pixels, table.len());
             for (band_row, row) in area.rows.clone().take(lines).enumerate() {
@@ -330,7 +353,7 @@ impl Direct {
                         let operands = Tile {
                             x: scratch.add(band_row * self.down.stride() * row_len + pixel * BLOCK),
                             block,
-                            channels,
+                            channels: self.packing.words(),
                             taps,
                             w: group_filters.add(first - shared.before),
                             bias: match shared.bias.is_null() {

@@ -51,16 +51,17 @@ fn steps_are_near_those_of_f32() {
 }
 
 #[test]
+#[ignore = "half a minute"]
 fn lenet5_learns_digits_as_well() {
     let folder = tempfile::tempdir().unwrap();
     let accuracies = [Precision::Full, Precision::Bf16].map(|precision| {
-        let settings = Settings { precision, digits: [2000, 1000], epochs: 4, ..Settings::new("lenet5") };
+        let settings = Settings { precision, learning_rate: 4e-3, epochs: 6, ..Settings::new("lenet5") };
         let run = Run::create(&folder.path().join(precision.to_string()), settings, zoo::source("lenet5")).unwrap();
         let Outcome::Done(last) = fit(&run, &mut ()).unwrap() else { panic!("stopped by nobody") };
         last.test_accuracy()
     });
     println!("accuracy in f32 {:.4}, in bf16 {:.4}", accuracies[0], accuracies[1]);
-    assert!(accuracies[0] > 0.9 && (accuracies[0] - accuracies[1]).abs() < 0.02, "{accuracies:?}");
+    assert!(accuracies[0] > 0.97 && (accuracies[0] - accuracies[1]).abs() < 0.01, "{accuracies:?}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Sessions against PyTorch: outputs of every network that is recorded, auxiliary ones too, in 32 bits, and of some in 64.
 
 use cnn_lang::graph::Graph;
-use cnn_runtime::engine::{Number, SessionOptions};
-use cnn_tests::device::Device;
+use cnn_runtime::engine::SessionOptions;
+use cnn_tests::device::{Device, Devices};
 use cnn_tests::inference::{Case, Inference, Kind, TOLERANCE_64, names};
 use cnn_tests::{training, zoo};
 use rayon::prelude::*;
@@ -29,6 +29,9 @@ const LARGE_IN_64_BITS: [&str; 8] =
 /// What runs by default: at most so many parameters and multiply-adds of a sample.
 const QUICK: [u64; 2] = [26_000_000, 1_600_000_000];
 
+/// Of those, what runs on every back end and not only on the one that the engine takes by itself: at most so many multiply-adds.
+const EVERYWHERE: u64 = 300_000_000;
+
 #[test]
 fn quick_cases_in_32_bits() {
     let names = names();
@@ -43,8 +46,9 @@ fn quick(name: &str) -> Option<Result<(), String>> {
     let inference = Inference::load(name);
     let case = inference.smallest().filter(|_| params <= QUICK[0])?;
     let graph = zoo::graph_for(name, &case.input_shape);
-    let quick = graph.costs().macs <= QUICK[1];
-    quick.then(|| compare::<f32>(&inference, case, &graph))
+    let macs = graph.costs().macs;
+    let devices = Device::of_case::<f32>(u64::from(macs > EVERYWHERE), 2);
+    (macs <= QUICK[1]).then(|| compare::<f32>(&inference, case, &graph, &devices))
 }
 
 #[test]
@@ -53,7 +57,8 @@ fn every_case_in_32_bits() {
     let of = |name: String| {
         let inference = Inference::load(&name);
         let cases = inference.cases.iter().filter(|case| case.kind != Kind::TrainForward);
-        let compare = |case: &Case| compare::<f32>(&inference, case, &zoo::graph_for(&name, &case.input_shape));
+        let compare =
+            |case: &Case| compare::<f32>(&inference, case, &zoo::graph_for(&name, &case.input_shape), &f32::devices());
         cases.map(compare).collect::<Vec<_>>()
     };
     all_good(names().into_iter().flat_map(of));
@@ -78,15 +83,14 @@ fn large_networks_in_64_bits() {
 fn in_64_bits(name: &str, kind: Kind) -> Result<(), String> {
     let inference = Inference::load(name);
     let case = inference.case(kind).or(inference.case(Kind::Native)).unwrap();
-    compare::<f64>(&inference, case, &zoo::graph_for(name, &case.input_shape))
+    compare::<f64>(&inference, case, &zoo::graph_for(name, &case.input_shape), &f64::devices())
 }
 
-/// On every back end.
-fn compare<E: Number>(inference: &Inference, case: &Case, graph: &Graph) -> Result<(), String> {
+fn compare<E: Devices>(inference: &Inference, case: &Case, graph: &Graph, devices: &[Device]) -> Result<(), String> {
     let weights = zoo::weights::<E>(graph, inference.gain);
     let images = zoo::images::<E>(&case.input_shape);
     let options = SessionOptions { batch: case.input_shape[0], auxiliary: case.auxiliary(), ..Default::default() };
-    for device in Device::ALL {
+    for &device in devices {
         let mut session = device.session(graph, &weights, options).map_err(|error| error.to_string())?;
         session.run(&images).map_err(|error| error.to_string())?;
         let off = case.off(|output| session.output(output));

@@ -1,7 +1,11 @@
 //! Trainers against PyTorch: losses, every gradient, running statistics and three steps of SGD, in 32 and 64 bits.
 //!
 //! The fixtures were computed in 64 bits on the same weights. Gradients in 32 bits may be off by 1e-4 of the length of all
-//! of them together (more in DenseNet-121, as PyTorch's are), losses by 20 times PyTorch's own error there, and never less than 1e-5.
+//! of them together, losses by 20 times PyTorch's own error there, and never less than 1e-5.
+//!
+//! Gradients jump where a rectifier or a maximum decides otherwise, and rounding one number of an image differently can be what
+//! decides. So in 32 bits they are taken several times, of images whose numbers are a rounding away: the median counts, and where
+//! PyTorch's own gradients are further off, as DenseNet-121's, it may be a tenth further than those; then the best must not be.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -9,7 +13,7 @@ use std::marker::PhantomData;
 use cnn_lang::graph::{Graph, Op};
 use cnn_runtime::engine::{Number, Optimizer, StepReport, Targets, Trainer, TrainerOptions};
 use cnn_runtime::weights::StateDict;
-use cnn_tests::device::Device;
+use cnn_tests::device::{Device, Devices};
 use cnn_tests::inference::{Inference, Kind};
 use cnn_tests::oracle::cross_entropy;
 use cnn_tests::training::{Training, Trajectory, names};
@@ -17,12 +21,19 @@ use cnn_tests::{rule, zoo};
 
 #[test]
 fn in_32_bits() {
-    names().iter().for_each(|name| compare::<f32>(name));
+    let best = f32::devices()[0];
+    names().iter().for_each(|name| compare::<f32>(name, &[best, Device::Reference]));
+}
+
+#[test]
+#[ignore = "a minute"]
+fn in_32_bits_on_every_back_end() {
+    names().iter().for_each(|name| compare::<f32>(name, &f32::devices()));
 }
 
 #[test]
 fn in_64_bits() {
-    names().iter().for_each(|name| compare::<f64>(name));
+    names().iter().for_each(|name| compare::<f64>(name, &f64::devices()));
 }
 
 /// The network of this name for images of the recorded size, without what is random.
@@ -36,8 +47,27 @@ fn graph(name: &str, input_shape: &[usize]) -> Graph {
     graph
 }
 
-/// On every back end.
-fn compare<E: Number>(name: &str) {
+/// Copies of the images, each number the next one above or below or as it is. With the images themselves an odd number.
+const COPIES: u64 = 4;
+
+/// How far gradients may be off in 32 bits, as a part of the length of all.
+const GRADIENT: f64 = 1e-4;
+
+/// Images whose numbers in 32 bits are at most a rounding away.
+fn a_rounding_away<E: Number>(images: &[E], seed: u64) -> Vec<E> {
+    let mut state = seed;
+    let mut nudged = |x: f32| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        match (state >> 33) % 3 {
+            0 => x,
+            1 => x.next_up(),
+            _ => x.next_down(),
+        }
+    };
+    images.iter().map(|x| E::of(f64::from(nudged(x.double() as f32)))).collect()
+}
+
+fn compare<E: Devices>(name: &str, devices: &[Device]) {
     let training = Training::load(name);
     let graph = graph(name, &training.input_shape);
     let weights = zoo::weights::<E>(&graph, rule::GAIN);
@@ -47,7 +77,9 @@ fn compare<E: Number>(name: &str) {
     assert_eq!(options.optimizer, Optimizer::Sgd { momentum: 0.9, nesterov: false });
     // Where there are two, the first rate is chaotic in 32 bits.
     let first = if size_of::<E>() == 8 { 0 } else { training.trajectories.len() - 1 };
-    for (trajectory, device) in training.trajectories[first..].iter().flat_map(|one| Device::ALL.map(|on| (one, on))) {
+    let copies = if size_of::<E>() == 8 { 0 } else { COPIES };
+    let runs = training.trajectories[first..].iter().flat_map(|one| devices.iter().map(move |&on| (one, on)));
+    for (trajectory, device) in runs {
         let mut checks = Checks::<E>::new(name, device, trajectory);
         let mut trainer = device.trainer(&graph, &weights, options.clone()).unwrap();
         for (number, &loss) in trajectory.losses.iter().enumerate() {
@@ -59,7 +91,15 @@ fn compare<E: Number>(name: &str) {
             checks.close(&format!("loss after {number} steps"), report.loss, loss, loss, (20.0 * torch).max(1e-5));
             if number == 0 {
                 checks.parts(&graph, &report, &training);
-                checks.gradients(&trainer, &training);
+                let mut errors = vec![gradient_errors(&trainer, &training)];
+                let mut other = device.trainer(&graph, &weights, options.clone()).unwrap();
+                errors.extend((0..copies).map(|copy| {
+                    // At a learning rate of 0 nothing moves but running statistics, which training does not read.
+                    let images = a_rounding_away(&images, copy);
+                    other.step(&images, Targets::Labels(&training.labels), 0.0).unwrap();
+                    gradient_errors(&other, &training)
+                }));
+                checks.gradients(errors, training.torch_f32_grad_error);
                 checks.lengths("running statistics after a pass", &trainer.weights(), &training.running_stats, 1e-5);
             }
         }
@@ -84,7 +124,7 @@ fn logits_of_resnet1202_in_training() {
     let images = zoo::images::<f32>(&case.input_shape);
     let logits: Vec<f64> = case.outputs[0].kept().collect();
     let allowed = case.allowed() * case.outputs[0].max_abs;
-    for device in Device::ALL {
+    for device in f32::devices() {
         let options = TrainerOptions { batch: case.input_shape[0], ..Default::default() };
         let mut trainer = device.trainer(&graph, &weights, options).unwrap();
         for class in 0..10 {
@@ -136,21 +176,13 @@ impl<'a, E: Number> Checks<'a, E> {
         }
     }
 
-    fn gradients(&mut self, trainer: &Trainer<E>, training: &Training) {
-        let gradients = trainer.gradients();
-        assert_eq!(gradients.len(), training.grads.len(), "{}: every parameter has a gradient", self.name);
-        let total = training.total_grad_norm;
-        // In DenseNet-121 PyTorch itself is off by 1.003e-4: three values of 2.6 million have the other sign in 32 bits, so
-        // their rectifiers let other gradients pass. One of them is 1.2e-6, and where every node is computed in 64 bits and
-        // only its result rounded to 32, values there are off by 1.7e-6 already.
-        let torch = training.torch_f32_grad_error;
-        let allowed = if torch > 1e-4 { 2.0 * torch } else { 1e-4 };
-        for (name, values) in &gradients {
-            let [norm, first, sum] = training.grads[name];
-            let found: f64 = values.iter().map(|x| x.double()).sum();
-            self.close("length of a gradient", l2(values), norm, total, allowed);
-            self.close("first element of a gradient", values[0].double(), first, total, allowed);
-            self.close("sum of a gradient", found, sum, total * (values.len() as f64).sqrt(), allowed);
+    /// The median of several gradients' errors, and the least of them.
+    fn gradients(&mut self, mut errors: Vec<[f64; 3]>, torch: f64) {
+        for (kind, what) in ["length", "first element", "sum"].into_iter().enumerate() {
+            errors.sort_by(|a, b| a[kind].total_cmp(&b[kind]));
+            self.close(&format!("{what} of a gradient"), errors[0][kind], 0.0, 1.0, GRADIENT);
+            let median = errors[errors.len() / 2][kind];
+            self.close(&format!("{what}, the median"), median, 0.0, 1.0, GRADIENT.max(1.1 * torch));
         }
     }
 
@@ -168,6 +200,23 @@ impl<'a, E: Number> Checks<'a, E> {
         let wrong: Vec<_> = self.worst.iter().filter(|(_, worst, allowed)| worst > allowed).collect();
         assert!(wrong.is_empty(), "{} on {:?}, learning rate {:e}: {wrong:?}", self.name, self.device, self.lr);
     }
+}
+
+/// The largest errors of gradients' lengths, first elements and sums, as parts of the length of all.
+fn gradient_errors<E: Number>(trainer: &Trainer<E>, training: &Training) -> [f64; 3] {
+    let gradients = trainer.gradients();
+    assert_eq!(gradients.len(), training.grads.len(), "{}: every parameter has a gradient", training.name);
+    let mut worst = [0.0f64; 3];
+    for (name, values) in &gradients {
+        let [norm, first, sum] = training.grads[name];
+        let found: f64 = values.iter().map(|x| x.double()).sum();
+        let errors = [l2(values) - norm, values[0].double() - first, (found - sum) / (values.len() as f64).sqrt()];
+        for (worst, error) in worst.iter_mut().zip(errors) {
+            let error = error.abs() / training.total_grad_norm;
+            *worst = if error.is_nan() { f64::INFINITY } else { worst.max(error) };
+        }
+    }
+    worst
 }
 
 fn l2<E: Number>(values: &[E]) -> f64 {

@@ -107,7 +107,7 @@ fn sound(model: &GraphProto, graph: &Graph, source: &str) {
                 AttributeType::Float => attribute.f.is_some_and(f32::is_finite),
                 AttributeType::Int => attribute.i.is_some(),
                 AttributeType::String => attribute.s.is_some(),
-                AttributeType::Tensor => attribute.t.is_some(),
+                AttributeType::TensorProto => attribute.t.is_some(),
                 AttributeType::Ints => !attribute.ints.is_empty(),
             };
             assert!(set, "{}: {}\n{source}", node.name, attribute.name);

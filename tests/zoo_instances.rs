@@ -179,7 +179,8 @@ fn no_paper_is_left_out() {
             let network = cnn_lang::load(source(name), None).unwrap().name;
             text.contains(&format!("pub {network}(")) || text.contains(&format!("pub {network} "))
         };
-        if path.file_stem().is_some_and(|stem| stem == "mod") {
+        // What is no paper defines nothing.
+        if !text.contains("define! {") {
             continue;
         }
         assert!(INSTANCES.iter().any(|(name, _)| defined(name)), "{}", path.display());

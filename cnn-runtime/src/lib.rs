@@ -23,7 +23,7 @@
 //! - [`layers`] is the eager path that modules call; [`kernels`] its arithmetic.
 //! - [`engine`]: the same networks planned ahead and fused: sessions and trainers from a graph.
 //! - [`data`], [`weights`]: images in, weights in and out.
-//! - [`export`]: networks as ONNX files.
+//! - [`export`]: networks as pictures, and as ONNX files.
 //! - [`train`]: trainings in folders of their own, that can be stopped and resumed.
 //! - [`blocks`]: blocks that many papers share, as words for one's own networks.
 //! - [`zoo`]: the classic networks, ready to be imported.

@@ -1,4 +1,4 @@
-//! Networks of the zoo by name, at any size, with weights by [`rule`](crate::rule).
+//! Networks of the zoo by name, at any size, with weights by [`rule`].
 
 use std::collections::BTreeMap;
 

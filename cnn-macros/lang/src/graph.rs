@@ -19,7 +19,7 @@ pub use fault::{At, Fault};
 pub use layers::{ArgValue, Argument, Arguments, DefaultValue, Kind, LAYERS, Layer, Padding, layer};
 pub use op::{Conv, Op, Pool};
 pub use shape::{LARGEST_TENSOR, Shape, ShapeError};
-pub use table::{Row, grouped};
+pub use table::{Row, grouped, readable};
 pub use tensors::{Role, TensorSpec, tensor_name};
 
 /// Index of a [`Node`] in [`Graph::nodes`].
@@ -96,6 +96,8 @@ pub struct Graph {
     pub scopes: Vec<Scope>,
     /// In the order in which they begin; a nested call follows the one around it.
     pub calls: Vec<Call>,
+    /// Index of the first node behind the input and the stem.
+    pub body: usize,
     /// Index of the first node of the head; the number of nodes where there is none.
     pub head: usize,
     /// The tensor that arrives at the head.

@@ -69,6 +69,10 @@ fn check(plan: &Plan, input: usize, step: &Step) -> Result<(), String> {
         if !matches!(gradient.source, Source::Arena(_)) || rest.iter().any(|other| meet(plan, other, gradient, true)) {
             return Err("a gradient that is not its own".into());
         }
+        let changed = |&change: &usize| plan.states.get(change).is_none_or(|s| s.elements == elements(gradient.extent));
+        if step.changes.is_empty() || !step.changes.iter().all(changed) {
+            return Err("a gradient of another size than what it changes".into());
+        }
     }
     let changes_read = |changed: &usize| step_reads.contains(&Source::State(*changed));
     let twice = step.changes.iter().enumerate().any(|(k, change)| step.changes[..k].contains(change));

@@ -5,8 +5,8 @@
 
 mod bench;
 mod check;
+mod compare;
 mod definitions;
-mod dot;
 mod eval;
 mod export;
 mod failure;

@@ -56,6 +56,11 @@ impl NetworkArg {
         Wanted { net: &self.net, input: self.input }.load()
     }
 
+    /// The input that was asked for.
+    pub(super) fn input(&self) -> Option<Shape> {
+        self.input
+    }
+
     /// What was asked for, as it was written.
     pub(super) fn net(&self) -> &str {
         &self.net
@@ -251,6 +256,13 @@ mod tests {
         }
         assert_eq!(in_zoo("ResNet_18").map(|(name, _)| name), Some("resnet18"));
         assert_eq!(in_zoo("regnetx16gf").map(|(name, _)| name), Some("regnet_x_16gf"));
+    }
+
+    #[test]
+    fn every_network_of_the_zoo_is_found_under_its_name() {
+        let found: Vec<String> = all().expect("the zoo").into_iter().map(|network| network.name).collect();
+        assert_eq!(found, zoo::ALL.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(in_zoo("RegNet-Y-16GF").map(|found| found.0), Some("regnet_y_16gf"));
     }
 
     #[test]

@@ -57,11 +57,11 @@ pub(super) struct Predict {
 struct Predicted {
     network: String,
     output: String,
-    tensors: Vec<Tensor>,
+    tensors: Vec<Printed>,
 }
 
 #[derive(Serialize)]
-struct Tensor {
+struct Printed {
     name: String,
     shape: Vec<usize>,
 }
@@ -97,13 +97,13 @@ impl Predict {
         let precision = self.precision.or(run.as_ref().map(|run| run.settings().precision)).unwrap_or_default();
         let tensors = self.predict(&graph, &state, precision, &values, count)?;
         write_tensors(&self.output, &tensors)?;
-        let named = tensors.into_iter().map(|NamedTensor { name, shape, .. }| Tensor { name, shape });
+        let named = tensors.into_iter().map(|NamedTensor { name, shape, .. }| Printed { name, shape });
         let written = self.output.display().to_string();
         let predicted = Predicted { network: net.to_owned(), output: written, tensors: named.collect() };
         if self.json {
             return json(output.out, &predicted);
         }
-        for Tensor { name, shape } in &predicted.tensors {
+        for Printed { name, shape } in &predicted.tensors {
             let shape: Vec<String> = shape.iter().map(usize::to_string).collect();
             writeln!(output.out, "{}: {name} {}", predicted.output, shape.join("x"))?;
         }

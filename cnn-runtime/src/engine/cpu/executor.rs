@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::check::check;
 use super::fallback::gather;
 use super::grid::Grid;
 use super::kernel::Kernel;
@@ -41,6 +42,7 @@ impl Machine {
             return Err(EngineError::Plan("it is for another back end".into()));
         }
         verify(&plan).map_err(|flaw| EngineError::Plan(flaw.0))?;
+        check(&plan, &kernels, lanes).map_err(EngineError::Plan)?;
         if !plan.constants.iter().map(|constant| constant.stored).eq(constants.lens()) {
             return Err(EngineError::Plan("its constants have other lengths".into()));
         }
@@ -65,10 +67,9 @@ pub(super) fn packed(
         let mut filters = vec![0.0; len];
         match kernel {
             Kernel::Conv(direct) => {
-                let to = filters.as_mut_ptr().expose_provenance();
-                Team::run(rayon::current_num_threads(), Isa::Portable, |team| {
-                    let to = std::ptr::with_exposed_provenance_mut(to);
-                    direct.pack(team, &constants[index], direct.chunks(), to);
+                let (weight, to) = (&constants[index], &mut filters);
+                Team::run(rayon::current_num_threads(), Isa::Portable, move |team| {
+                    direct.pack(team, weight, direct.chunks(), to);
                 });
             }
             Kernel::Depthwise(depthwise) => depthwise.pack(&constants[index], &mut filters),

@@ -59,6 +59,7 @@ pub(super) fn backward_scratch(gradient: &LayerGradient) -> usize {
 /// # Safety
 /// Nobody writes them while the slice lives.
 unsafe fn parameter<'a>(grid: &Grid) -> &'a [f32] {
+    // SAFETY: the caller's; a parameter is a vector of one sample.
     unsafe { std::slice::from_raw_parts(grid.start, grid.channels) }
 }
 

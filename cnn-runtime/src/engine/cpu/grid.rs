@@ -57,6 +57,7 @@ impl Grid {
     #[inline(always)]
     pub unsafe fn at(&self, sample: usize, pixel: usize) -> *mut f32 {
         debug_assert!(sample < self.samples && pixel < self.plane().max(1));
+        // SAFETY: the caller's.
         unsafe { self.start.add(sample * self.stride + pixel * self.pitch) }
     }
 

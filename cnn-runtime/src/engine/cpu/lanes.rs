@@ -56,12 +56,16 @@ mod x86 {
     use super::{Body, run};
     use crate::engine::cpu::simd::{Avx2, Avx512};
 
+    /// # Safety
+    /// The processor has AVX-512; the rest is the body's.
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
     pub unsafe fn avx512<B: Body>(rows: usize, channels: usize, body: B) {
         // SAFETY: the caller's.
         unsafe { run::<Avx512, B>(rows, channels, &body) }
     }
 
+    /// # Safety
+    /// The processor has AVX2 and FMA; the rest is the body's.
     #[target_feature(enable = "avx2,fma")]
     pub unsafe fn avx2<B: Body>(rows: usize, channels: usize, body: B) {
         // SAFETY: the caller's.
@@ -69,6 +73,8 @@ mod x86 {
     }
 }
 
+/// # Safety
+/// The processor has the vectors; the rest is the body's.
 #[inline(always)]
 unsafe fn run<S: Simd, B: Body>(rows: usize, channels: usize, body: &B) {
     let whole = channels / S::LANES * S::LANES;

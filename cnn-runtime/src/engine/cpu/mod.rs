@@ -9,8 +9,10 @@
 //! | `conv/` | convolutions and fully connected layers, forward and back |
 //! | `norm`, `pointwise`, `pool` | everything that works at the speed of memory |
 //! | `fallback` | layers that the reference kernels compute |
+//! | `check` | what kernels take for granted of a plan |
 //! | `executor` | runs the steps of a plan |
 
+mod check;
 mod conv;
 mod executor;
 mod fallback;

@@ -28,6 +28,7 @@ impl Rows {
     /// There is such a row.
     #[inline(always)]
     pub unsafe fn at(&self, row: usize) -> *mut f32 {
+        // SAFETY: the caller's.
         unsafe { self.start.add(row * self.step) }
     }
 
@@ -37,6 +38,7 @@ impl Rows {
     /// It has `len` numbers, and nobody writes them while the slice lives.
     #[inline(always)]
     pub unsafe fn get<'a>(&self, row: usize, len: usize) -> &'a [f32] {
+        // SAFETY: the caller's.
         unsafe { std::slice::from_raw_parts(self.at(row), len) }
     }
 
@@ -46,6 +48,7 @@ impl Rows {
     /// It has `len` numbers, and nobody else touches them while the slice lives.
     #[inline(always)]
     pub unsafe fn get_mut<'a>(&self, row: usize, len: usize) -> &'a mut [f32] {
+        // SAFETY: the caller's.
         unsafe { std::slice::from_raw_parts_mut(self.at(row), len) }
     }
 }
@@ -159,6 +162,7 @@ impl Scratch {
     /// # Safety
     /// There are so many numbers, and nobody else touches them while the slice lives.
     pub unsafe fn part<'a>(&self, at: usize, len: usize) -> &'a mut [f32] {
+        // SAFETY: the caller's.
         unsafe { std::slice::from_raw_parts_mut(self.0.add(at), len) }
     }
 }

@@ -70,7 +70,7 @@ impl Isa {
 ///
 /// # Safety
 /// Of all functions: the processor has the kind's instructions, and pointers are good for as many numbers as are loaded or
-/// stored; they need no alignment.
+/// stored; they need no alignment. SAFETY of the blocks in implementations: each is one instruction, whose conditions these are.
 pub(super) trait Simd: Copy {
     /// A vector.
     type V: Copy;
@@ -395,6 +395,7 @@ macro_rules! compiled {
             /// The processor has AVX-512, and the kernel's own conditions hold.
             #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
             pub(super) unsafe fn $kernel$(<$(const $number: usize),+>)?($($name: $type),*) {
+                // SAFETY: the caller's.
                 unsafe { super::$kernel::<$crate::engine::cpu::simd::Avx512 $($(, $number)+)?>($($name),*) }
             }
         }
@@ -405,6 +406,7 @@ macro_rules! compiled {
             /// The processor has AVX2 and FMA, and the kernel's own conditions hold.
             #[target_feature(enable = "avx2,fma")]
             pub(super) unsafe fn $kernel$(<$(const $number: usize),+>)?($($name: $type),*) {
+                // SAFETY: the caller's.
                 unsafe { super::$kernel::<$crate::engine::cpu::simd::Avx2 $($(, $number)+)?>($($name),*) }
             }
         }
@@ -413,6 +415,7 @@ macro_rules! compiled {
             /// # Safety
             /// The kernel's own conditions hold.
             pub(super) unsafe fn $kernel$(<$(const $number: usize),+>)?($($name: $type),*) {
+                // SAFETY: the caller's.
                 unsafe { super::$kernel::<$crate::engine::cpu::simd::Portable $($(, $number)+)?>($($name),*) }
             }
         }

@@ -330,14 +330,15 @@ impl<'a> Run<'a> {
             let grid = self.filled(target);
             Some(if i < maps { Read::Map(grid) } else { Read::Parameter(grid) })
         });
-        let dx = match wanted[0] {
+        // Gradients that nobody wants are not computed, so that of a layer of one input is wanted.
+        let own = || match wanted[0] {
             Some(Read::Map(dx)) => dx,
-            _ => dy,
+            _ => unreachable!("the gradient of the one input"),
         };
         match kernel {
-            Kernel::MaxPool(window) => pool::max_gradient(team, *window, self.input(step, 0), dy, dx),
-            Kernel::AvgPool(window, count_pad) => pool::mean_gradient(team, *window, *count_pad, dy, dx),
-            Kernel::Gap => pool::global_mean_gradient(team, dy, dx),
+            Kernel::MaxPool(window) => pool::max_gradient(team, *window, self.input(step, 0), dy, own()),
+            Kernel::AvgPool(window, count_pad) => pool::mean_gradient(team, *window, *count_pad, dy, own()),
+            Kernel::Gap => pool::global_mean_gradient(team, dy, own()),
             Kernel::Reference(kernel) => {
                 let count = if gradient.reads_inputs { gradient.wanted.len() } else { 0 };
                 let reads = self.reads(&step.inputs, maps);
@@ -374,7 +375,7 @@ fn passes(
     let all = direct.chunks();
     for first in all.clone().step_by(at_once.max(1)) {
         let chunks = first..(first + at_once).min(all.end);
-        direct.pack(team, weight, chunks.clone(), filters.as_mut_ptr());
+        direct.pack(team, weight, chunks.clone(), filters);
         run(filters.as_ptr(), chunks, scratch.as_mut_ptr());
     }
 }

@@ -22,13 +22,16 @@ pub(super) struct Team {
     /// Tasks of this loop that are done.
     done: AtomicUsize,
     over: AtomicBool,
+    /// There is a loop.
+    busy: AtomicBool,
     /// A task panicked; the leader says so.
     broken: AtomicBool,
     /// The body of this loop, and how many tasks it has.
     body: UnsafeCell<Option<(Body<'static>, usize)>>,
 }
 
-// SAFETY: `body` is written by the leader while no task is open, and read by whoever has taken one.
+// SAFETY: `body` is written by who holds `busy` while no task is open, and read by whoever has taken one: the store that opens
+// tasks releases it, taking one acquires it, and `done` hands it back.
 unsafe impl Sync for Team {}
 
 impl Team {
@@ -40,6 +43,7 @@ impl Team {
             open: AtomicU64::new(0),
             done: AtomicUsize::new(0),
             over: AtomicBool::new(false),
+            busy: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             body: UnsafeCell::new(None),
         };
@@ -79,14 +83,17 @@ impl Team {
         self.lanes
     }
 
-    /// `body(task, lane)` for every task below `count`; which lane takes which is left to chance.
+    /// `body(task, lane)` for every task below `count`; which lane takes which is left to chance. No task begins a loop itself.
     pub fn each(&self, count: usize, body: impl Fn(usize, usize) + Sync) {
         if count <= 1 || self.lanes == 1 {
             (0..count).for_each(|task| body(task, 0));
             return;
         }
+        assert!(u32::try_from(count).is_ok(), "{count} tasks are more than can be counted");
+        assert!(!self.busy.swap(true, Ordering::Acquire), "a loop within a loop");
         let body: Body<'_> = &body;
-        // SAFETY: no task is open, so nobody reads it; and this function does not return before all tasks are done.
+        // SAFETY: nobody else is here, as `busy` says, and no task is open, so nobody reads it. What it borrows lives as long as
+        // anybody uses it, because this function does not return before all tasks are done: panics in tasks are caught.
         unsafe { *self.body.get() = Some((std::mem::transmute::<Body<'_>, Body<'static>>(body), count)) };
         self.done.store(0, Ordering::Relaxed);
         let number = (self.open.load(Ordering::Relaxed) >> 32).wrapping_add(1) & 0xffff_ffff;
@@ -96,6 +103,7 @@ impl Team {
         while self.done.load(Ordering::Acquire) < count {
             pause(&mut waited);
         }
+        self.busy.store(false, Ordering::Release);
         assert!(!self.broken.load(Ordering::Relaxed), "a task of the engine panicked; this is a bug in it");
     }
 
@@ -149,19 +157,22 @@ fn pause(waited: &mut u32) {
 mod tests {
     use super::*;
 
+    /// An interpreter takes its time.
+    const LOOPS: usize = if cfg!(miri) { 3 } else { 50 };
+
     #[test]
     fn every_task_is_done_once() {
         for lanes in [1, 2, 3] {
             let sums: Vec<AtomicUsize> = (0..100).map(|_| AtomicUsize::new(0)).collect();
             Team::run(lanes, Isa::Portable, |team| {
-                for _ in 0..50 {
+                for _ in 0..LOOPS {
                     team.each(sums.len(), |task, lane| {
                         assert!(lane < lanes);
                         sums[task].fetch_add(1, Ordering::Relaxed);
                     });
                 }
             });
-            assert!(sums.iter().all(|sum| sum.load(Ordering::Relaxed) == 50), "{lanes} lanes");
+            assert!(sums.iter().all(|sum| sum.load(Ordering::Relaxed) == LOOPS), "{lanes} lanes");
         }
     }
 
@@ -173,7 +184,7 @@ mod tests {
             .map(|run| {
                 Team::run(4, Isa::Portable, |team| {
                     let sum = AtomicUsize::new(0);
-                    (0..100).for_each(|_| {
+                    (0..2 * LOOPS).for_each(|_| {
                         team.each(10, |task, _| {
                             sum.fetch_add(task * run, Ordering::Relaxed);
                         });
@@ -182,7 +193,14 @@ mod tests {
                 })
             })
             .collect();
-        assert!(sums.iter().enumerate().all(|(run, &sum)| sum == 4500 * run));
+        assert!(sums.iter().enumerate().all(|(run, &sum)| sum == 90 * LOOPS * run));
+    }
+
+    /// Another loop's body would take the place of the first one's.
+    #[test]
+    #[should_panic(expected = "a task of the engine panicked")]
+    fn no_loop_begins_within_another() {
+        Team::run(2, Isa::Portable, |team| team.each(8, |_, _| team.each(8, |_, _| ())));
     }
 
     #[test]

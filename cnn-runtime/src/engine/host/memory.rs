@@ -57,7 +57,7 @@ fn want_large_pages(start: usize, bytes: usize) {
     {
         let first = start.next_multiple_of(LARGE_PAGE);
         let len = (start + bytes).saturating_sub(first) / LARGE_PAGE * LARGE_PAGE;
-        if len > 0 {
+        if len > 0 && !cfg!(miri) {
             // SAFETY: advice about whole pages within an allocation; it changes no contents, and no answer is needed.
             unsafe { libc::madvise(std::ptr::with_exposed_provenance_mut(first), len, libc::MADV_HUGEPAGE) };
         }

@@ -119,7 +119,7 @@ pub enum AttributeType {
     /// A text.
     String = 3,
     /// A tensor.
-    Tensor = 4,
+    TensorProto = 4,
     /// Integers.
     Ints = 7,
 }

@@ -77,5 +77,5 @@ pub(super) fn text(name: &str, value: &str) -> AttributeProto {
 pub(super) fn one_float(name: &str, value: f64) -> AttributeProto {
     let data_type = DataType::Float.into();
     let tensor = TensorProto { dims: vec![1], data_type, raw_data: float_bytes(&[value]), ..Default::default() };
-    AttributeProto { t: Some(tensor), ..attribute(name, AttributeType::Tensor) }
+    AttributeProto { t: Some(tensor), ..attribute(name, AttributeType::TensorProto) }
 }

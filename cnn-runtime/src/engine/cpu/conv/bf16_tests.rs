@@ -133,7 +133,7 @@ fn input_gradients_are_those_of_rounded_factors() {
                     let mut filters = vec![f32::NAN; kernel.filters()];
                     let mut scratch = vec![f32::NAN; lanes * kernel.scratch()];
                     let chunks = kernel.chunks();
-                    kernel.pack(team, &weight, chunks.clone(), filters.as_mut_ptr());
+                    kernel.pack(team, &weight, chunks.clone(), &mut filters);
                     let (filters, scratch, bias) = (filters.as_ptr(), scratch.as_mut_ptr(), std::ptr::null());
                     unsafe { kernel.run(team, from, filters, chunks, bias, Onto::Nothing, to, None, scratch) };
                 }

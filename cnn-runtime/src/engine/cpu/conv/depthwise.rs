@@ -61,8 +61,11 @@ struct Strip<'a> {
     last: Last,
 }
 
+/// # Safety
+/// The processor has the vectors; the strip's addresses are those of P pixels of so many channels, and nobody else writes there.
 #[inline(always)]
 unsafe fn strip<S: Simd, const P: usize>(s: &Strip<'_>) {
+    // SAFETY: the caller's; a vector that is not full is loaded and stored by its first numbers.
     unsafe {
         let mut c = 0;
         while c < s.channels {
@@ -77,6 +80,8 @@ unsafe fn strip<S: Simd, const P: usize>(s: &Strip<'_>) {
     }
 }
 
+/// # Safety
+/// As of [`strip`]; from channel `c` on there are as many as `load` and `store` take.
 #[inline(always)]
 unsafe fn vector<S: Simd, const P: usize>(
     s: &Strip<'_>,
@@ -84,6 +89,7 @@ unsafe fn vector<S: Simd, const P: usize>(
     load: impl Fn(*const f32) -> S::V,
     store: impl Fn(*mut f32, S::V),
 ) {
+    // SAFETY: the caller's.
     unsafe {
         let bias = if s.bias.is_null() { S::zero() } else { load(s.bias.add(c)) };
         let mut sums = [bias; P];
@@ -194,10 +200,13 @@ impl Depthwise {
         });
     }
 
+    /// # Safety
+    /// As of [`Self::run`]; nobody else writes this row.
     unsafe fn row(&self, shared: &Operands, sample: usize, row: usize, activation: Option<Activation>) {
         let inner = self.cols.inner();
         let mut left = 0;
         while left < inner.start {
+            // SAFETY: the caller's; outputs of the row.
             unsafe { self.pixels(shared, sample, row, left..left + 1, activation) };
             left += 1;
         }
@@ -205,16 +214,21 @@ impl Depthwise {
         let cut = tile::Cut::of(inner.len(), PIXELS);
         for index in 0..cut.count {
             let count = cut.base + usize::from(index < cut.longer);
+            // SAFETY: the caller's; inner outputs, every tap of which lies on an input.
             unsafe { self.pixels(shared, sample, row, left..left + count, activation) };
             left += count;
         }
         while left < self.cols.output {
+            // SAFETY: the caller's; outputs of the row.
             unsafe { self.pixels(shared, sample, row, left..left + 1, activation) };
             left += 1;
         }
     }
 
     /// Pixels of a row that have the same taps.
+    ///
+    /// # Safety
+    /// As of [`Self::row`]; there are such pixels, and all have the first one's taps.
     unsafe fn pixels(
         &self,
         shared: &Operands,

@@ -38,8 +38,12 @@ struct Sweep {
     sums: *mut f32,
 }
 
+/// # Safety
+/// The processor has the vectors; the addresses are those of so many rows and columns of so many channels, and nobody else is at
+/// the sums.
 #[inline(always)]
 unsafe fn sweep<S: Simd>(s: &Sweep) {
+    // SAFETY: the caller's; a vector that is not full is loaded and stored by its first numbers.
     unsafe {
         let mut c = 0;
         while c < s.channels {
@@ -54,24 +58,28 @@ unsafe fn sweep<S: Simd>(s: &Sweep) {
     }
 }
 
+/// # Safety
+/// As of [`sweep`]; from channel `c` on there are as many as `load` and `store` take.
 #[inline(always)]
 unsafe fn channels<S: Simd>(s: &Sweep, c: usize, load: impl Fn(*const f32) -> S::V, store: impl Fn(*mut f32, S::V)) {
+    // SAFETY: the caller's.
     unsafe {
         // Four sums that need not wait for one another.
         let mut sums = [S::zero(); 4];
         for row in 0..s.rows {
+            // Behind the last pixel they may lie nowhere, and are not read.
             let (mut x, mut dy) = (s.x.add(row * s.x_row + c), s.dy.add(row * s.dy_row + c));
             let mut left = s.cols;
             while left >= 4 {
                 for (p, sum) in sums.iter_mut().enumerate() {
                     *sum = S::fma(load(x.add(p * s.x_step)), load(dy.add(p * s.dy_step)), *sum);
                 }
-                (x, dy) = (x.add(4 * s.x_step), dy.add(4 * s.dy_step));
+                (x, dy) = (x.wrapping_add(4 * s.x_step), dy.wrapping_add(4 * s.dy_step));
                 left -= 4;
             }
             while left > 0 {
                 sums[0] = S::fma(load(x), load(dy), sums[0]);
-                (x, dy) = (x.add(s.x_step), dy.add(s.dy_step));
+                (x, dy) = (x.wrapping_add(s.x_step), dy.wrapping_add(s.dy_step));
                 left -= 1;
             }
         }
@@ -124,6 +132,8 @@ impl DepthwiseWeightGradient {
         }
     }
 
+    /// # Safety
+    /// As of [`Self::run`]; nobody else is at the sums of these channels.
     unsafe fn sums(&self, x: &Grid, dy: &Grid, samples: Range<usize>, first: usize, sums: *mut f32) {
         let channels = (self.channels - first).min(CHANNELS);
         for tap in 0..self.taps() {
@@ -177,6 +187,7 @@ impl Sums {
     /// # Safety
     /// There are so many numbers.
     unsafe fn at(&self, index: usize) -> *mut f32 {
+        // SAFETY: the caller's.
         unsafe { self.0.add(index) }
     }
 }

@@ -179,7 +179,7 @@ impl Direct {
     }
 
     /// Packs some tiles of filters of every group.
-    pub fn pack(&self, team: &Team, weight: &[f32], chunks: Range<usize>, to: *mut f32) {
+    pub fn pack(&self, team: &Team, weight: &[f32], chunks: Range<usize>, to: &mut [f32]) {
         let Direct { ref taps, window, group, backward, .. } = *self;
         self.packing.pack(team, &Weight { data: weight, taps, window, group, backward }, chunks, to);
     }
@@ -285,6 +285,8 @@ impl Direct {
         });
     }
 
+    /// # Safety
+    /// As of [`Self::run`]; nobody else writes this area or is at this scratch.
     unsafe fn area(&self, shared: &Operands, area: Area, activation: Option<Activation>, scratch: *mut f32) {
         let Packing { channels, filters, .. } = self.packing;
         let x = shared.x.slice(area.group * channels, channels);
@@ -406,6 +408,7 @@ impl Operands {
     /// # Safety
     /// There are so many numbers of scratch.
     unsafe fn scratch(&self, at: usize) -> *mut f32 {
+        // SAFETY: the caller's.
         unsafe { self.scratch.add(at) }
     }
 }

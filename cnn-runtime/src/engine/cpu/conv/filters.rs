@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::bf16::{self, Form};
 use super::tile::{BLOCK, MOST_VECTORS};
+use crate::engine::cpu::rows::Scratch;
 use crate::engine::cpu::team::Team;
 
 /// A weight as the network has it, `[outputs, inputs / groups, height, width]`, seen from one direction.
@@ -97,12 +98,15 @@ impl Packing {
         (first..(first + self.chunk()).min(self.filters), first * self.depth())
     }
 
-    /// Packs the filters of one tile of one group, whose filters begin at `to`.
-    fn fill(&self, weight: &Weight<'_>, group: usize, chunk: usize, to: *mut f32) {
+    /// Numbers of a tile: of the last of a group they may be fewer.
+    fn tile(&self, chunk: usize) -> usize {
+        self.part(chunk).0.len().next_multiple_of(self.lanes) * self.depth()
+    }
+
+    /// Packs the filters of one tile of one group.
+    fn fill(&self, weight: &Weight<'_>, group: usize, chunk: usize, to: &mut [f32]) {
         let filters = self.part(chunk).0;
         let width = filters.len().next_multiple_of(self.lanes);
-        // SAFETY: tiles of filters lie apart, and all of them within `len`.
-        let to = unsafe { std::slice::from_raw_parts_mut(to, width * self.depth()) };
         let mut rows = to.chunks_exact_mut(width);
         // Several groups of the network in one of this: zeros between them.
         let mixed = self.filters != weight.group[usize::from(!weight.backward)];
@@ -147,21 +151,19 @@ impl Packing {
         }
     }
 
-    /// Packs some tiles of filters of every group; `to` has as many numbers, [`Self::len`] for all of them.
-    pub fn pack(&self, team: &Team, weight: &Weight<'_>, chunks: Range<usize>, to: *mut f32) {
-        struct Shared(*mut f32);
-        // SAFETY: tasks write apart.
-        unsafe impl Sync for Shared {}
-        impl Shared {
-            fn at(&self, index: usize) -> *mut f32 {
-                // SAFETY: within the caller's memory.
-                unsafe { self.0.add(index) }
-            }
-        }
-        let (to, before) = (Shared(to), self.part(chunks.start).1);
+    /// Packs some tiles of filters of every group; `to` has as many numbers at least, [`Self::len`] for all of them. Of
+    /// several groups all tiles are packed at once.
+    pub fn pack(&self, team: &Team, weight: &Weight<'_>, chunks: Range<usize>, to: &mut [f32]) {
+        let before = self.part(chunks.start).1;
+        assert!(self.groups == 1 || chunks == (0..self.chunks()), "tiles of some groups only");
+        let end = chunks.clone().last().map_or(before, |last| self.part(last).1 + self.tile(last));
+        assert!((self.groups - 1) * self.group() + end - before <= to.len(), "more filters than there is room for");
+        let to = Scratch::of(to);
         team.each(self.groups * chunks.len(), |task, _| {
             let (group, chunk) = (task / chunks.len(), chunks.start + task % chunks.len());
-            self.fill(weight, group, chunk, to.at(group * self.group() + self.part(chunk).1 - before));
+            let at = group * self.group() + self.part(chunk).1 - before;
+            // SAFETY: tiles follow each other, the last of them ends where the assertion says.
+            self.fill(weight, group, chunk, unsafe { to.part(at, self.tile(chunk)) });
         });
     }
 }

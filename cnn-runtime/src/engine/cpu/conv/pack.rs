@@ -141,11 +141,17 @@ pub(super) unsafe fn pack(
     }
 }
 
+/// # Safety
+/// There are so many numbers, and nobody else is at them.
 unsafe fn zero(to: *mut f32, len: usize) {
+    // SAFETY: the caller's; zeros are numbers.
     unsafe { std::ptr::write_bytes(to, 0, len) }
 }
 
 /// Copies pixels, `step` apart, to blocks of channels, `block` apart.
+///
+/// # Safety
+/// There are so many pixels of so many channels, and as much room, at which nobody else is.
 #[inline(always)]
 unsafe fn copy(from: *const f32, step: usize, pixels: usize, channels: usize, to: *mut f32, block: usize) {
     crate::kernels::wide(|| {
@@ -156,7 +162,8 @@ unsafe fn copy(from: *const f32, step: usize, pixels: usize, channels: usize, to
                 for _ in 0..channels / BLOCK {
                     to.cast::<[f32; BLOCK]>().write_unaligned(from.cast::<[f32; BLOCK]>().read_unaligned());
                     from = from.add(BLOCK);
-                    to = to.add(block);
+                    // Behind the last block this may lie nowhere, and is not written.
+                    to = to.wrapping_add(block);
                 }
                 for c in 0..channels % BLOCK {
                     *to.add(c) = *from.add(c);

@@ -78,6 +78,7 @@ struct Product;
 impl<S: Simd> Terms<S> for Product {
     #[inline(always)]
     unsafe fn add(x: S::V, w: S::V, sum: S::V) -> S::V {
+        // SAFETY: the caller's.
         unsafe { S::fma(x, w, sum) }
     }
 }
@@ -85,17 +86,22 @@ impl<S: Simd> Terms<S> for Product {
 /// A compiled tile.
 pub(super) type Run = unsafe fn(&Tile<'_>);
 
+/// # Safety
+/// The processor has the vectors; packed inputs are there for P pixels of all channels under all taps, weights for V vectors of
+/// filters, and outputs for P pixels of the tile's filters, which nobody else touches.
 #[inline(always)]
 unsafe fn tile<S: Simd, const P: usize, const V: usize>(t: &Tile<'_>) {
+    // SAFETY: the caller's.
     unsafe { body::<S, Product, P, V>(t) }
 }
 
 /// A tile of words that add such terms.
 ///
 /// # Safety
-/// The processor has the instructions, and operands are as long as the loops are.
+/// As of [`tile`]; the processor has the terms' instructions.
 #[inline(always)]
 pub(super) unsafe fn body<S: Simd, T: Terms<S>, const P: usize, const V: usize>(t: &Tile<'_>) {
+    // SAFETY: the caller's. All of `kept` is written before the loop is left for the first time, and before it is read.
     unsafe {
         let mut kept = std::mem::MaybeUninit::<[[S::V; V]; P]>::uninit();
         let done = kept.as_mut_ptr().cast::<S::V>();
@@ -117,7 +123,8 @@ pub(super) unsafe fn body<S: Simd, T: Terms<S>, const P: usize, const V: usize>(
                     }
                 }
                 first += BLOCK;
-                block = block.add(t.block);
+                // Behind the last block this lies nowhere, and is not read.
+                block = block.wrapping_add(t.block);
                 steps += count * t.taps.len();
             }
             // Volatile, so that these stay in memory and the sums can be registers.
@@ -137,12 +144,16 @@ pub(super) unsafe fn body<S: Simd, T: Terms<S>, const P: usize, const V: usize>(
 }
 
 /// One channel under one tap.
+///
+/// # Safety
+/// As of [`tile`], for this channel.
 #[inline(always)]
 unsafe fn step<S: Simd, T: Terms<S>, const P: usize, const V: usize>(
     sums: &mut [[S::V; V]; P],
     x: *const f32,
     w: *const f32,
 ) {
+    // SAFETY: the caller's.
     unsafe {
         for v in 0..V {
             S::prefetch(w.wrapping_add((AHEAD * V + v) * S::LANES));
@@ -157,8 +168,11 @@ unsafe fn step<S: Simd, T: Terms<S>, const P: usize, const V: usize>(
     }
 }
 
+/// # Safety
+/// As of [`tile`].
 #[inline(always)]
 unsafe fn finish<S: Simd, const P: usize, const V: usize>(t: &Tile<'_>, sums: &[[S::V; V]; P]) {
+    // SAFETY: the caller's.
     unsafe {
         for v in 0..V {
             // All vectors are full but the last.

@@ -62,13 +62,18 @@ struct Patch {
     last: usize,
 }
 
+/// # Safety
+/// The processor has the vectors; the addresses are those of so many rows and columns of C channels and of filters enough for V
+/// vectors, the last one's first `last`; of sums there are V whole vectors for each channel, at which nobody else is.
 #[inline(always)]
 unsafe fn patch<S: Simd, const C: usize, const V: usize>(p: &Patch) {
+    // SAFETY: the caller's.
     unsafe {
         // A patch's sums by themselves, which then join those of all pixels: long sums of f32 lose digits.
         let mut sums = [[S::zero(); V]; C];
         let partial = p.last < S::LANES;
         for row in 0..p.rows {
+            // Behind the last pixel they may lie nowhere, and are not read.
             let (mut x, mut dy) = (p.x.add(row * p.x_row), p.dy.add(row * p.dy_row));
             if partial {
                 for _ in 0..p.cols {
@@ -77,13 +82,13 @@ unsafe fn patch<S: Simd, const C: usize, const V: usize>(p: &Patch) {
                         if v + 1 == V { S::load_first(at, p.last) } else { S::load(at) }
                     });
                     product::<S, C, V>(&mut sums, x, dys);
-                    (x, dy) = (x.add(p.x_step), dy.add(p.dy_step));
+                    (x, dy) = (x.wrapping_add(p.x_step), dy.wrapping_add(p.dy_step));
                 }
             } else {
                 for _ in 0..p.cols {
                     let dys: [S::V; V] = std::array::from_fn(|v| S::load(dy.add(v * S::LANES)));
                     product::<S, C, V>(&mut sums, x, dys);
-                    (x, dy) = (x.add(p.x_step), dy.add(p.dy_step));
+                    (x, dy) = (x.wrapping_add(p.x_step), dy.wrapping_add(p.dy_step));
                 }
             }
         }
@@ -96,8 +101,11 @@ unsafe fn patch<S: Simd, const C: usize, const V: usize>(p: &Patch) {
     }
 }
 
+/// # Safety
+/// The processor has the vectors, and there are C numbers at `x`.
 #[inline(always)]
 unsafe fn product<S: Simd, const C: usize, const V: usize>(sums: &mut [[S::V; V]; C], x: *const f32, dy: [S::V; V]) {
+    // SAFETY: the caller's.
     unsafe {
         for (c, sums) in sums.iter_mut().enumerate() {
             let x = S::splat(*x.add(c));
@@ -232,6 +240,10 @@ impl WeightGradient {
         [range(row, self.channels), range(col, self.filters)]
     }
 
+    /// The sums of one block over some samples.
+    ///
+    /// # Safety
+    /// As of [`Self::run`]; nobody else is at these sums.
     unsafe fn sums(&self, x: &Grid, dy: &Grid, samples: std::ops::Range<usize>, block: usize, sums: *mut f32) {
         let [(channel, channels), (filter, filters)] = self.range(block);
         let (lanes, pitch) = (self.isa.lanes(), self.pitch());
@@ -290,6 +302,9 @@ impl WeightGradient {
     }
 
     /// Sums up the parts of a block, `step` numbers from one to the next, in their order, into the network's layout.
+    ///
+    /// # Safety
+    /// As of [`Self::run`]; nobody else is at this block of the gradient, and nobody writes its sums.
     unsafe fn gather(&self, block: usize, step: usize, sums: *const f32, dweight: *mut f32, onto: bool) {
         let [(channel, channels), (filter, filters)] = self.range(block);
         let (pitch, taps) = (self.pitch(), self.taps());
@@ -329,6 +344,7 @@ impl Shared {
     /// # Safety
     /// There are so many numbers.
     unsafe fn at(&self, index: usize) -> *mut f32 {
+        // SAFETY: the caller's.
         unsafe { self.0.add(index) }
     }
 }

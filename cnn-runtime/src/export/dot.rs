@@ -5,7 +5,7 @@ use std::fmt::Write;
 use cnn_lang::graph::Graph;
 
 /// The drawing in the DOT language.
-pub(super) fn dot(graph: &Graph) -> String {
+pub fn dot(graph: &Graph) -> String {
     let mut text = format!("digraph {} {{\n  node [shape=box];\n", quoted(&graph.name));
     let mut calls = graph.calls.iter().enumerate().filter(|(_, call)| !call.nodes.is_empty()).peekable();
     let mut ends: Vec<usize> = Vec::new();

@@ -1,0 +1,88 @@
+"""Figures as tables."""
+import math
+import statistics
+
+MEBIBYTE = 2**20
+MODES = {"infer": "inference", "train": "training step"}
+
+
+def geometric_mean(ratios):
+    return math.exp(statistics.fmean(math.log(ratio) for ratio in ratios))
+
+
+def best(figures, contenders, key):
+    """The contender of a family with the least of a figure, or None: (its name, the figure)."""
+    found = [(figures[name][key], name) for name in contenders if "failed" not in figures[name]]
+    return min(found)[::-1] if found else None
+
+
+def summary(case, families):
+    """For each family its fastest, its ratio, and its least memory."""
+    figures = case["peers"]
+    ours = figures["ours"]
+    rows = {}
+    for family, contenders in families.items():
+        fastest = best(figures, [name for name in contenders if name in figures], "ms")
+        if fastest is None:
+            continue
+        least = best(figures, [name for name in contenders if name in figures], "peak")
+        name, ms = fastest
+        # Of each round by itself: what slows the machine for a while slows both.
+        ratio = statistics.median(theirs / mine for theirs, mine in zip(figures[name]["rounds_ms"], ours["rounds_ms"]))
+        rows[family] = {"fastest": name, "ms": ms, "ratio": ratio, "least": least[0], "peak": least[1], "memory_ratio": ours["peak"] / least[1]}
+    return rows
+
+
+def means(cases):
+    """For each mode and family the geometric mean of ratios, their least, and of how many cases."""
+    result = {}
+    for case in cases:
+        for family, row in case["summary"].items():
+            result.setdefault(case["mode"], {}).setdefault(family, []).append(row["ratio"])
+    return {
+        mode: {family: {"mean": geometric_mean(ratios), "least": min(ratios), "cases": len(ratios)} for family, ratios in families.items()}
+        for mode, families in result.items()
+    }
+
+
+def setting(name):
+    """What of a contender's name its family does not say already."""
+    return f", {name.split(':', 1)[1]}" if ":" in name else ""
+
+
+def tables(cases, families):
+    """Markdown: a table of times and one of memory for each mode, and what is missing."""
+    lines = []
+    overall = means(cases)
+    for mode, title in MODES.items():
+        group = [case for case in cases if case["mode"] == mode]
+        shown = [family for family in families if any(family in case["summary"] for case in group)]
+        if not group:
+            continue
+        lines += ["", f"{title}: ms, and in brackets theirs / ours (above 1, ours is faster)", ""]
+        lines += ["| " + " | ".join(["network", "batch", "ours", *shown]) + " |", "|---" * (3 + len(shown)) + "|"]
+        for case in group:
+            cells = [f"{case['peers']['ours']['ms']:.3g}"]
+            for family in shown:
+                row = case["summary"].get(family)
+                cells.append(f"{row['ms']:.3g} ({row['ratio']:.2f}{setting(row['fastest'])})" if row else "–")
+            lines.append(f"| {case['network']} | {case['batch']} | {' | '.join(cells)} |")
+        cells = [f"**{overall[mode][family]['mean']:.2f}**, least {overall[mode][family]['least']:.2f}" for family in shown]
+        if shown:
+            lines.append(f"| geometric mean | | | {' | '.join(cells)} |")
+        lines += ["", f"{title}: by how much the process grows at its largest, MiB, and in brackets ours / theirs", ""]
+        lines += ["| " + " | ".join(["network", "batch", "planned", "ours", *shown]) + " |", "|---" * (4 + len(shown)) + "|"]
+        for case in group:
+            ours = case["peers"]["ours"]
+            cells = [f"{ours[key] / MEBIBYTE:.0f}" for key in ("planned", "peak")]
+            for family in shown:
+                row = case["summary"].get(family)
+                cells.append(f"{row['peak'] / MEBIBYTE:.0f} ({row['memory_ratio']:.2f}{setting(row['least'])})" if row else "–")
+            lines.append(f"| {case['network']} | {case['batch']} | {' | '.join(cells)} |")
+    missing = [
+        f"- {case['network']} {case['mode']} {case['batch']}, {name}: {figures['failed']}"
+        for case in cases for name, figures in case["peers"].items() if "failed" in figures
+    ]  # fmt: skip
+    if missing:
+        lines += ["", "without figures:", *missing]
+    return "\n".join(lines)

@@ -54,7 +54,7 @@ impl Kernel {
             Operation::ConvWeightGradient(shape) if is_depthwise(shape) => {
                 Kernel::DepthwiseWeight(DepthwiseWeightGradient::new(isa, shape, batch))
             }
-            Operation::ConvWeightGradient(shape) => Kernel::ConvWeight(WeightGradient::new(isa, shape, batch)),
+            Operation::ConvWeightGradient(shape) => Kernel::ConvWeight(WeightGradient::new(isa, form, shape, batch)),
             Operation::Linear { shape, .. } => {
                 Kernel::Conv(Direct::linear(isa, form, [shape.inputs, shape.outputs], batch, false))
             }

@@ -5,6 +5,7 @@
 //! stays what it is. Without these instructions words are numbers, rounded: the same factors at the speed of f32.
 
 use super::tile::{BLOCK, Run, Terms, body};
+use super::weight_gradient::{self, Patch};
 use crate::engine::cpu::simd::Isa;
 use crate::engine::precision::Precision;
 
@@ -102,8 +103,32 @@ pub(super) unsafe fn copy_rounded(
     });
 }
 
+/// Copies pixels, rounded; zeros where `to_step` is more than the channels are.
+///
+/// # Safety
+/// There are so many pixels of so many channels, and as much room for them.
+pub(super) unsafe fn copy_pixels(
+    from: *const f32,
+    step: usize,
+    pixels: usize,
+    channels: usize,
+    to: *mut f32,
+    to_step: usize,
+) {
+    crate::kernels::wide(|| {
+        for pixel in 0..pixels {
+            // SAFETY: the caller's.
+            unsafe {
+                let (from, to) = (from.add(pixel * step), to.add(pixel * to_step));
+                (0..channels).for_each(|c| *to.add(c) = nearest(*from.add(c)));
+                (channels..to_step).for_each(|c| *to.add(c) = 0.0);
+            }
+        }
+    });
+}
+
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86::{copy_pairs, tiles};
+pub(super) use x86::{copy_pairs, copy_samples, patch, tiles};
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
@@ -129,6 +154,7 @@ mod x86 {
     /// The processor has AVX-512 and AVX512-BF16; the tile's own conditions.
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512bf16,avx2,fma")]
     unsafe fn tile<const P: usize, const V: usize>(t: &Tile<'_>) {
+        // SAFETY: the caller's.
         unsafe { body::<Avx512, Pairs, P, V>(t) }
     }
 
@@ -143,6 +169,62 @@ mod x86 {
             2 => table!(2: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
             3 => table!(3: 1 2 3 4 5 6 7 8 9),
             _ => table!(4: 1 2 3 4 5 6),
+        }
+    }
+
+    /// # Safety
+    /// The processor has AVX-512 and AVX512-BF16; the patch's own conditions.
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512bf16,avx2,fma")]
+    unsafe fn sums<const C: usize, const V: usize>(p: &Patch) {
+        // SAFETY: the caller's.
+        unsafe { weight_gradient::body::<Avx512, Pairs, C, V>(p) }
+    }
+
+    /// The tile of a weight gradient, of so many channels, at most 8, and vectors of filters, one or two.
+    pub(in crate::engine::cpu::conv) fn patch(channels: usize, vectors: usize) -> weight_gradient::Run {
+        macro_rules! pick {
+            ($($channels:literal)*) => {
+                match (channels, vectors) {
+                    $(($channels, 1) => sums::<$channels, 1>,
+                    ($channels, _) => sums::<$channels, 2>,)*
+                    _ => unreachable!("tiles have at most eight channels"),
+                }
+            };
+        }
+        pick!(1 2 3 4 5 6 7 8)
+    }
+
+    /// Copies pixels of two samples, or of one and zeros, to pairs of the same channel, in whole vectors with zeros behind the last
+    /// channel: beyond `to_step` words of the last pixel they may take up to 15 more.
+    ///
+    /// # Safety
+    /// There are so many pixels of so many channels in both samples, and as much room for their words; the processor has
+    /// AVX512-BF16.
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512bf16,avx2,fma")]
+    pub(in crate::engine::cpu::conv) unsafe fn copy_samples(
+        first: *const f32,
+        second: Option<*const f32>,
+        step: usize,
+        pixels: usize,
+        channels: usize,
+        to: *mut f32,
+        to_step: usize,
+    ) {
+        // Words of the lower half and of the upper half in turns.
+        let turns: [u16; 32] = std::array::from_fn(|i| (i / 2 + i % 2 * 16) as u16);
+        // SAFETY: the caller's; masked loads touch what their masks say.
+        unsafe {
+            let turns = _mm512_loadu_epi16(turns.as_ptr().cast());
+            for pixel in 0..pixels {
+                for c in (0..channels).step_by(BLOCK) {
+                    let mask = ((1u32 << (channels - c).min(BLOCK)) - 1) as __mmask16;
+                    let load = |from: *const f32| _mm512_maskz_loadu_ps(mask, from.add(pixel * step + c));
+                    let upper = second.map_or(_mm512_setzero_ps(), load);
+                    let pairs = _mm512_cvtne2ps_pbh(upper, load(first));
+                    let pairs = _mm512_permutexvar_epi16(turns, std::mem::transmute::<__m512bh, __m512i>(pairs));
+                    _mm512_storeu_epi32(to.add(pixel * to_step + c).cast(), pairs);
+                }
+            }
         }
     }
 
@@ -184,6 +266,26 @@ mod x86 {
 
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) fn tiles(_: usize) -> &'static [Run] {
+    unreachable!("pairs are of x86-64")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn patch(_: usize, _: usize) -> weight_gradient::Run {
+    unreachable!("pairs are of x86-64")
+}
+
+/// # Safety
+/// None.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) unsafe fn copy_samples(
+    _: *const f32,
+    _: Option<*const f32>,
+    _: usize,
+    _: usize,
+    _: usize,
+    _: *mut f32,
+    _: usize,
+) {
     unreachable!("pairs are of x86-64")
 }
 

@@ -1,6 +1,7 @@
 use super::bf16::{Form, join, round};
 use super::direct::{Direct, Onto};
 use super::tests::{Case, Map, cases, elements, forward, random};
+use super::weight_gradient::WeightGradient;
 use crate::engine::cpu::simd::Isa;
 use crate::engine::cpu::team::Team;
 use crate::engine::precision::Precision;
@@ -139,6 +140,35 @@ fn input_gradients_are_those_of_rounded_factors() {
                 }
             });
             check(&format!("{shape:?} {} {form:?}", isa.name()), &dx.dense(), &exact, &of_rounded);
+        }
+    }
+}
+
+#[test]
+fn weight_gradients_are_those_of_rounded_factors() {
+    for case in cases().iter().filter(|case| !super::depthwise::is_depthwise(&case.shape)) {
+        let (shape, batch) = (case.shape, case.batch);
+        let x = random(1, elements(batch, case.input()));
+        let dy = random(2, elements(batch, case.output()));
+        let len = shape.weights();
+        let apply =
+            |x: &[f32], dy: &[f32]| sums(case, len, [x, dy], |conv, x, dy, dw, ws| conv.weight_grad(x, dy, dw, ws));
+        let (exact, of_rounded) = (apply(&x, &dy), apply(&rounded(&x), &rounded(&dy)));
+        for (isa, form) in ways() {
+            let results = [1, 2].map(|lanes| {
+                let mut x = Map::new(batch, case.input(), 3, &x);
+                let mut dy = Map::new(batch, case.output(), 3, &dy);
+                let (x, dy) = (x.grid(), dy.grid());
+                let mut dweight = vec![f32::NAN; len];
+                Team::run(lanes, isa, |team| {
+                    let kernel = WeightGradient::new(isa, form, &shape, batch);
+                    let mut scratch = vec![f32::NAN; kernel.scratch(lanes)];
+                    unsafe { kernel.run(team, x, dy, &mut dweight, false, scratch.as_mut_ptr()) };
+                });
+                dweight
+            });
+            assert_eq!(results[0], results[1], "threads change bits");
+            check(&format!("{shape:?} {} {form:?}", isa.name()), &results[0], &exact, &of_rounded);
         }
     }
 }

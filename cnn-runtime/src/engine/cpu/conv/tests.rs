@@ -311,7 +311,7 @@ fn weight_gradients_are_the_reference() {
                             let mut scratch = vec![f32::NAN; kernel.scratch()];
                             unsafe { kernel.run(team, x, dy, &mut dweight, onto, scratch.as_mut_ptr()) };
                         } else {
-                            let kernel = WeightGradient::new(isa, &shape, batch);
+                            let kernel = WeightGradient::new(isa, Form::Number, &shape, batch);
                             let mut scratch = vec![f32::NAN; kernel.scratch(lanes)];
                             unsafe { kernel.run(team, x, dy, &mut dweight, onto, scratch.as_mut_ptr()) };
                         }

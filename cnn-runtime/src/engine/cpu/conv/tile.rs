@@ -73,7 +73,7 @@ pub(super) trait Terms<S: Simd> {
 }
 
 /// Words are numbers: their product.
-struct Product;
+pub(super) struct Product;
 
 impl<S: Simd> Terms<S> for Product {
     #[inline(always)]

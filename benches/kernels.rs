@@ -165,7 +165,7 @@ fn measure(source: &str, operation: &str, training: bool) -> Result<(Work, f64),
             Ok((trainer.seconds().to_vec(), trainer.plan().clone()))
         })
     } else {
-        let mut session = Session::new(&graph, &weights, SessionOptions { batch: BATCH, auxiliary: false })?;
+        let mut session = Session::new(&graph, &weights, SessionOptions { batch: BATCH, ..Default::default() })?;
         session.watch(true);
         shortest(operation, || {
             session.run(&images)?;

@@ -63,7 +63,7 @@ fn edges_are_as_everywhere() {
 /// How far logits and auxiliary outputs are off, for a full batch and for smaller ones.
 fn inference<E: Devices>(graph: &Graph, devices: &[Device]) -> Result<f64, String> {
     let state = State::<E>::by_rule(graph, GAIN);
-    let options = SessionOptions { batch: 3, auxiliary: true };
+    let options = SessionOptions { batch: 3, auxiliary: true, ..Default::default() };
     let weights = weights(graph, &state);
     let session = |device: &Device| device.session(graph, &weights, options).map_err(|error| error.to_string());
     let mut sessions = devices.iter().map(session).collect::<Result<Vec<_>, _>>()?;

@@ -89,7 +89,7 @@ fn in_64_bits(name: &str, kind: Kind) -> Result<(), String> {
 fn compare<E: Devices>(inference: &Inference, case: &Case, graph: &Graph, devices: &[Device]) -> Result<(), String> {
     let weights = zoo::weights::<E>(graph, inference.gain);
     let images = zoo::images::<E>(&case.input_shape);
-    let options = SessionOptions { batch: case.input_shape[0], auxiliary: case.auxiliary() };
+    let options = SessionOptions { batch: case.input_shape[0], auxiliary: case.auxiliary(), ..Default::default() };
     for &device in devices {
         let mut session = device.session(graph, &weights, options).map_err(|error| error.to_string())?;
         session.run(&images).map_err(|error| error.to_string())?;

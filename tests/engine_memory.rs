@@ -22,7 +22,7 @@ fn plan(device: Device, graph: &Graph, batch: usize, training: bool) -> Result<P
     if training {
         return device.plan_training::<f32>(graph, &TrainerOptions { batch, ..Default::default() });
     }
-    device.plan_inference::<f32>(graph, SessionOptions { batch, auxiliary: false })
+    device.plan_inference::<f32>(graph, SessionOptions { batch, auxiliary: false, ..Default::default() })
 }
 
 /// Plans take no memory, so the largest networks are among these.

@@ -85,7 +85,8 @@ fn run(what: &str, name: &str, batch: usize) -> [usize; 3] {
         let grown = resident().saturating_sub(before);
         [trainer.plan().report.total(), trainer.allocated(), grown]
     } else {
-        let mut session = Session::new(&graph, &weights, SessionOptions { batch, auxiliary: false }).unwrap();
+        let mut session =
+            Session::new(&graph, &weights, SessionOptions { batch, auxiliary: false, ..Default::default() }).unwrap();
         session.run(&images).unwrap();
         let grown = resident().saturating_sub(before);
         [session.plan().report.total(), session.allocated(), grown]

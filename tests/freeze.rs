@@ -121,7 +121,8 @@ fn gradients_of_the_rest_are_those_without_freezing() {
 fn frozen_norms_are_those_of_inference() {
     let graph = graph();
     let weights = weights(&graph);
-    let mut session = Session::new(&graph, &weights, SessionOptions { batch: BATCH, auxiliary: true }).unwrap();
+    let mut session =
+        Session::new(&graph, &weights, SessionOptions { batch: BATCH, auxiliary: true, ..Default::default() }).unwrap();
     let images = input_by_rule(&graph, BATCH);
     session.run(&images).unwrap();
     let labels = labels_for(&graph, BATCH);

@@ -14,7 +14,7 @@ fn graph(source: &str) -> Graph {
 }
 
 fn infer(device: Device, graph: &Graph, batch: usize, auxiliary: bool) -> Plan {
-    device.plan_inference::<f32>(graph, SessionOptions { batch, auxiliary }).unwrap()
+    device.plan_inference::<f32>(graph, SessionOptions { batch, auxiliary, ..Default::default() }).unwrap()
 }
 
 fn train(device: Device, graph: &Graph, options: TrainerOptions) -> Plan {

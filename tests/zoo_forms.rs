@@ -35,7 +35,7 @@ macro_rules! typed_as_planned {
         assert_eq!(named_tensors(&net), weights.tensors(), stringify!($net));
         let input: Vec<f32> = rule::input(&[2, $c, $h, $w]).into_iter().map(|x| x as f32).collect();
         let images = Cpu::default().tensor_from_vec(input.clone(), (Const::<2>, Const::<$c>, Const::<$h>, Const::<$w>));
-        let mut session = Session::new(&graph, &weights, SessionOptions { batch: 2, auxiliary: false }).unwrap();
+        let mut session = Session::new(&graph, &weights, SessionOptions { batch: 2, auxiliary: false, ..Default::default() }).unwrap();
         let off = apart(session.run(&input).unwrap(), &net.forward(images).as_vec());
         println!("{}: {off:.1e} between the module and the engine", stringify!($net));
         assert!(off < 1e-5, "{}: {off:.1e}", stringify!($net));
@@ -63,7 +63,8 @@ fn shapes(graph: &Graph) -> BTreeMap<String, Vec<usize>> {
 /// The output for two inputs, everything by rule.
 fn output(graph: &Graph) -> Vec<f32> {
     let weights = cnn_tests::zoo::weights::<f32>(graph, rule::GAIN);
-    let mut session = Session::new(graph, &weights, SessionOptions { batch: 2, auxiliary: false }).unwrap();
+    let mut session =
+        Session::new(graph, &weights, SessionOptions { batch: 2, auxiliary: false, ..Default::default() }).unwrap();
     let elements = graph.input_shape().elements();
     let input: Vec<f32> = rule::input(&[2, elements]).into_iter().map(|x| x as f32).collect();
     session.run(&input).unwrap().to_vec()

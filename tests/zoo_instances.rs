@@ -127,7 +127,8 @@ fn check(name: &str, heads: &[&str], errors: &mut Vec<String>) {
         errors.push(format!("{name}: {report}"));
     }
 
-    let mut session = Session::new(&graph, &state, SessionOptions { batch: 2, auxiliary: true }).unwrap();
+    let mut session =
+        Session::new(&graph, &state, SessionOptions { batch: 2, auxiliary: true, ..Default::default() }).unwrap();
     let count = 2 * graph.input_shape().elements();
     let images: Vec<f32> = (0..count).map(|i| ((i * 37 % 101) as f32 - 50.0) / 25.0).collect();
     session.run(&images).unwrap();

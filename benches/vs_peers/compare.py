@@ -42,6 +42,7 @@ def families(options):
         else:
             found[{"onnxruntime": "ONNX Runtime"}.get(peer, peer)] = [peer]
     if options.bf16:
+        found["ours bf16"] = ["ours:bf16"]
         found["PyTorch bf16"] = [f"pytorch:{setting}" for setting in BF16]
     return found
 
@@ -52,13 +53,13 @@ def has(contender, mode):
     if mode == "infer":
         return True
     # Weights of a training stay f32: bf16 has too few digits for small steps.
-    return peer not in ("onnxruntime", "tract") and not {"frozen", "bf16"} & set(setting.split("+"))
+    return peer == "ours" or peer not in ("onnxruntime", "tract") and not {"frozen", "bf16"} & set(setting.split("+"))
 
 
 def command(contender, flags, onnx, python):
     peer, _, setting = contender.partition(":")
     if peer == "ours":
-        return [ROOT / "target/release/examples/vs_peers", *flags]
+        return [ROOT / "target/release/examples/vs_peers", *flags, "--setting", setting]
     if peer == "pytorch":
         return [python, HERE / "peers/pytorch.py", *flags, "--setting", setting]
     if peer == "onnxruntime":
@@ -113,8 +114,9 @@ def measure(case, contenders, options, folder):
         for contender, (process, steps) in running.items():
             rounds = peers[contender]["rounds_ms"]
             peers[contender] |= {"ms": statistics.median(rounds), "steps": steps, **process.memory()}
-    if "failed" in peers["ours"]:
-        sys.exit(f"{network}: ours fails: {peers['ours']['failed']}")
+    for name in ("ours", "ours:bf16"):
+        if "failed" in peers.get(name, {}):
+            sys.exit(f"{network}: {name} fails: {peers[name]['failed']}")
 
 
 def cases(options):
@@ -140,7 +142,7 @@ def arguments():
     parser.add_argument("--train", **several, help=f"training steps, SGD with momentum 0.9 [default: {' '.join(TRAIN)}]")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS, help="whom to compare with [default: all]")
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=SETTINGS, help="PyTorch's; the fastest counts [default: all]")
-    parser.add_argument("--bf16", action="store_true", help="PyTorch in bf16 too")
+    parser.add_argument("--bf16", action="store_true", help="PyTorch and this engine in bf16 too, which are compared with each other")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="[default: as many as there are cores]")
     parser.add_argument("--rounds", type=int, default=5, help="[default: 5]")
     parser.add_argument("--seconds", type=float, default=0.5, help="a turn's length, one step at least [default: 0.5]")

@@ -84,7 +84,7 @@ fn sessions_allocate_nothing() {
     let others = load(OTHERS, None).expect("a network of the other layers");
     for graph in zoo.chain([others]) {
         let weights = StateDict::<f32>::init(&graph, 1).expect("weights");
-        let options = SessionOptions { batch: 3, auxiliary: true };
+        let options = SessionOptions { batch: 3, auxiliary: true, ..Default::default() };
         let mut session = Session::new(&graph, &weights, options).expect("a session");
         for samples in [3, 2] {
             let images = vec![0.5; samples * graph.input_shape().elements()];

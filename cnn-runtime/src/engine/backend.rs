@@ -6,6 +6,7 @@ use super::error::EngineError;
 use super::operation::Operation;
 use super::optimizer::Rule;
 use super::plan::Plan;
+use super::precision::Precision;
 use super::program::Extent;
 use super::storage::Layout;
 
@@ -13,6 +14,11 @@ use super::storage::Layout;
 pub trait Backend<E>: Send + Sync {
     /// How tensors are laid out.
     fn layout(&self) -> Layout;
+
+    /// How convolutions and fully connected layers multiply.
+    fn precision(&self) -> Precision {
+        Precision::Full
+    }
 
     /// Bytes of scratch that an operation wants.
     fn workspace(&self, of: &Use<'_>) -> usize;

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::precision::Precision;
+
 /// A network, weights or a batch that the engine cannot take.
 #[derive(Debug, Error)]
 pub enum EngineError {
@@ -110,6 +112,12 @@ pub enum EngineError {
     Frozen {
         /// The network.
         network: String,
+    },
+    /// A back end that does not multiply so.
+    #[error("this back end does not multiply in {precision}; the one that does is `Cpu`, for networks in f32")]
+    Precision {
+        /// What was asked for.
+        precision: Precision,
     },
     /// The plan needs more than the machine can address or give.
     #[error("{what} needs {bytes} bytes, which this machine does not give")]

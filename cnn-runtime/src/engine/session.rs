@@ -9,6 +9,7 @@ use super::error::EngineError;
 use super::fuse::fuse;
 use super::lower::{Mode, lower};
 use super::plan::{Constant, Plan};
+use super::precision::Precision;
 use super::program::Extent;
 use super::reference::Number;
 use crate::weights::{NamedTensor, StateDict};
@@ -20,11 +21,13 @@ pub struct SessionOptions {
     pub batch: usize,
     /// Whether auxiliary outputs are computed too.
     pub auxiliary: bool,
+    /// How convolutions and fully connected layers multiply.
+    pub precision: Precision,
 }
 
 impl Default for SessionOptions {
     fn default() -> Self {
-        SessionOptions { batch: 1, auxiliary: false }
+        SessionOptions { batch: 1, auxiliary: false, precision: Precision::Full }
     }
 }
 
@@ -55,9 +58,10 @@ impl<E: Number> Session<E> {
     /// Plans a network for the CPU: [`Number::backend`].
     ///
     /// # Errors
-    /// If a layer has no kernel, the weights are of another network, the batch is 0, or memory is not to be had.
+    /// If a layer has no kernel, the weights are of another network, the batch is 0, nothing multiplies in the precision, or
+    /// memory is not to be had.
     pub fn new(graph: &Graph, weights: &StateDict<E>, options: SessionOptions) -> Result<Self, EngineError> {
-        Self::on(&*E::backend(), graph, weights, options)
+        Self::on(&*E::backend_in(options.precision), graph, weights, options)
     }
 
     /// Plans a network for a back end.
@@ -147,7 +151,7 @@ impl<E: Number> Session<E> {
 /// The plan of a session, without taking its memory.
 ///
 /// # Errors
-/// If a layer has no kernel or the batch is 0.
+/// If a layer has no kernel, the batch is 0, or the back end does not multiply in the precision.
 pub fn plan_inference<E>(
     backend: &dyn Backend<E>,
     graph: &Graph,
@@ -156,6 +160,7 @@ pub fn plan_inference<E>(
     if options.batch == 0 {
         return Err(EngineError::EmptyBatch);
     }
+    options.precision.check(backend.precision())?;
     let mut program = lower(graph, Mode::Inference { auxiliary: options.auxiliary })?;
     fuse(&mut program, false);
     Plan::new(program, backend, options.batch)

@@ -77,7 +77,7 @@ impl<E: Number> Trainer<E> {
     /// If a layer has no kernel, an output is no vector, the weights are of another network, a setting is out of its range,
     /// everything is frozen, or memory is not to be had.
     pub fn new(graph: &Graph, weights: &StateDict<E>, options: TrainerOptions) -> Result<Self, EngineError> {
-        Self::on(&*E::backend(), graph, weights, options)
+        Self::on(&*E::backend_in(options.precision), graph, weights, options)
     }
 
     /// Plans a training on a back end.

@@ -153,7 +153,9 @@ mod tests {
         let graph = cnn_lang::load(crate::zoo::ResNet20Cifar, None).unwrap();
         let reference = Reference::default();
         let backend: &dyn Backend<f32> = &reference;
-        let inference = plan_inference(backend, &graph, SessionOptions { batch: 2, auxiliary: false }).unwrap();
+        let inference =
+            plan_inference(backend, &graph, SessionOptions { batch: 2, auxiliary: false, ..Default::default() })
+                .unwrap();
         let training = plan_training(backend, &graph, &TrainerOptions { batch: 2, ..Default::default() }).unwrap().0;
         [inference, training]
     }

@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::network::NetworkArg;
 use super::text::json;
 use crate::engine::plan::{Plan, Step};
-use crate::engine::{EngineError, Report, Session, SessionOptions, Targets, Trainer, TrainerOptions};
+use crate::engine::{EngineError, Precision, Report, Session, SessionOptions, Targets, Trainer, TrainerOptions};
 use crate::weights::StateDict;
 
 /// Measures the time of a step and the memory that it takes, with random weights
@@ -27,6 +27,9 @@ pub(super) struct Bench {
     /// What is measured
     #[arg(long, value_enum, default_value_t = Mode::Infer)]
     mode: Mode,
+    /// How convolutions and fully connected layers multiply: f32 or bf16
+    #[arg(long, default_value_t)]
+    precision: Precision,
     /// Steps that are measured [default: as many as take three seconds, at least 5]
     #[arg(long)]
     repeat: Option<usize>,
@@ -64,6 +67,7 @@ struct Measured {
     network: String,
     mode: Mode,
     batch: usize,
+    precision: Precision,
     threads: usize,
     steps: usize,
     median_ms: f64,
@@ -115,7 +119,11 @@ impl Bench {
     }
 
     fn infer(&self, graph: &Graph, weights: &StateDict<f32>, images: &[f32]) -> Result<Runs, Failure> {
-        let mut session = Session::new(graph, weights, SessionOptions { batch: self.batch, ..Default::default() })?;
+        let mut session = Session::new(
+            graph,
+            weights,
+            SessionOptions { batch: self.batch, precision: self.precision, ..Default::default() },
+        )?;
         session.watch(self.layers);
         let mut laps = Laps::default();
         let times = self.times(|| {
@@ -127,7 +135,7 @@ impl Bench {
     }
 
     fn train(&self, graph: &Graph, weights: &StateDict<f32>, images: &[f32]) -> Result<Runs, Failure> {
-        let options = TrainerOptions { batch: self.batch, ..TrainerOptions::default() };
+        let options = TrainerOptions { batch: self.batch, precision: self.precision, ..TrainerOptions::default() };
         let mut trainer = Trainer::new(graph, weights, options)?;
         trainer.watch(self.layers);
         let mut laps = Laps::default();
@@ -175,6 +183,7 @@ impl Bench {
             network: self.network.net().to_owned(),
             mode: self.mode,
             batch: self.batch,
+            precision: self.precision,
             threads: rayon::current_num_threads(),
             steps: times.len(),
             median_ms: 1e3 * median,
@@ -241,9 +250,9 @@ fn peak_resident() -> Option<u64> {
 }
 
 fn lines(measured: &Measured, report: &Report, output: &mut Output<'_>) -> Result<(), Failure> {
-    let Measured { network, batch, threads, steps, median_ms, p10_ms, p90_ms, min_ms, .. } = measured;
+    let Measured { network, batch, precision, threads, steps, median_ms, p10_ms, p90_ms, min_ms, .. } = measured;
     let what = if measured.mode == Mode::Train { "training" } else { "inference" };
-    writeln!(output.out, "{network}: {what}, batches of {batch}, {threads} threads, {steps} steps")?;
+    writeln!(output.out, "{network}: {what}, batches of {batch}, {precision}, {threads} threads, {steps} steps")?;
     writeln!(output.out, "step: {median_ms:.3} ms (10 % below {p10_ms:.3}, 90 % below {p90_ms:.3}, best {min_ms:.3})")?;
     writeln!(output.out, "images: {:.1} /s", measured.images_per_second)?;
     writeln!(output.out, "multiply-adds: {:.2} G/s", measured.gmacs_per_second)?;

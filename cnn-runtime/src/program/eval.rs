@@ -13,7 +13,7 @@ use super::text::json;
 use super::train::counts;
 use super::weights::Names;
 use crate::data::Source;
-use crate::engine::{Session, SessionOptions};
+use crate::engine::{Precision, Session, SessionOptions};
 use crate::train::{Images, Run, Settings, evaluate};
 
 /// Evaluates weights on test images: mean cross-entropy, top-1 accuracy, top-5 beyond five classes
@@ -36,6 +36,9 @@ pub(super) struct Eval {
     /// How many digits are drawn, to normalise by and to test on [default: the run's, or as in `cnn train`]
     #[arg(long, value_name = "TRAIN:TEST", value_parser = counts)]
     digits: Option<[usize; 2]>,
+    /// How convolutions and fully connected layers multiply: f32 or bf16 [default: the run's, or f32]
+    #[arg(long)]
+    precision: Option<Precision>,
     /// Images that run at a time
     #[arg(long, default_value_t = 64)]
     batch: usize,
@@ -79,7 +82,9 @@ impl Eval {
             }
         };
         let state = self.names.load(&graph, &weights)?;
-        let mut session = Session::new(&graph, &state, SessionOptions { batch: self.batch, ..Default::default() })?;
+        let precision = self.precision.unwrap_or(settings.precision);
+        let options = SessionOptions { batch: self.batch, precision, ..Default::default() };
+        let mut session = Session::new(&graph, &state, options)?;
         settings.data = self.data.clone().unwrap_or(settings.data);
         settings.digits = self.digits.unwrap_or(settings.digits);
         // A run's images are normalised as those that it was trained on, whatever they are.

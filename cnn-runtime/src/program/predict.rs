@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::network::Wanted;
 use super::text::json;
 use super::weights::Names;
-use crate::engine::{Session, SessionOptions};
+use crate::engine::{Precision, Session, SessionOptions};
 use crate::train::Run;
 use crate::weights::{NamedTensor, StateDict, read_tensor, write_tensors};
 
@@ -41,6 +41,9 @@ pub(super) struct Predict {
     /// Normalise the input, values from 0 to 1, as the run's images were
     #[arg(long)]
     normalize: bool,
+    /// How convolutions and fully connected layers multiply: f32 or bf16 [default: the run's, or f32]
+    #[arg(long)]
+    precision: Option<Precision>,
     /// Samples that run at a time
     #[arg(long, default_value_t = 8)]
     batch: usize,
@@ -91,7 +94,8 @@ impl Predict {
         if self.normalize {
             normalize(run.as_ref(), size, &mut values)?;
         }
-        let tensors = self.predict(&graph, &state, &values, count)?;
+        let precision = self.precision.or(run.as_ref().map(|run| run.settings().precision)).unwrap_or_default();
+        let tensors = self.predict(&graph, &state, precision, &values, count)?;
         write_tensors(&self.output, &tensors)?;
         let named = tensors.into_iter().map(|NamedTensor { name, shape, .. }| Printed { name, shape });
         let written = self.output.display().to_string();
@@ -111,12 +115,13 @@ impl Predict {
         &self,
         graph: &Graph,
         state: &StateDict<f32>,
+        precision: Precision,
         values: &[f32],
         count: usize,
     ) -> Result<Vec<NamedTensor<f32>>, Failure> {
         // No more memory than the samples need; a batch of 0 is the engine's to refuse.
         let batch = self.batch.min(count);
-        let mut session = Session::new(graph, state, SessionOptions { batch, auxiliary: self.auxiliary })?;
+        let mut session = Session::new(graph, state, SessionOptions { batch, auxiliary: self.auxiliary, precision })?;
         let outputs = session.outputs().map(|(name, shape)| NamedTensor {
             name: name.to_owned(),
             shape: [vec![count], shape.dims()].concat(),

@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::text::json;
 use super::weights::Names;
 use crate::data::Source;
-use crate::engine::{Clip, Optimizer};
+use crate::engine::{Clip, Optimizer, Precision};
 use crate::train::{Outcome, Run, Schedule, Settings, fit};
 use crate::weights::{LoadOptions, StateDict};
 
@@ -93,6 +93,9 @@ struct Choices {
     /// Tensors that are not trained, with a ! all others: !fc; may be repeated
     #[arg(long, value_name = "PATTERN")]
     freeze: Vec<String>,
+    /// How convolutions and fully connected layers multiply: f32 or bf16 [default: f32]
+    #[arg(long)]
+    precision: Option<Precision>,
     /// Initial weights, order of images and dropout follow from it [default: 0]
     #[arg(long)]
     seed: Option<u64>,
@@ -264,6 +267,7 @@ impl Choices {
             average: self.ema,
             pretrained: self.weights.as_ref().map(|path| path.display().to_string()),
             freeze: self.freeze.clone(),
+            precision: self.precision.unwrap_or(usual.precision),
             seed: self.seed.unwrap_or(usual.seed),
             ..usual
         })

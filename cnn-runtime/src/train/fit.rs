@@ -113,7 +113,8 @@ impl<'a> Fit<'a> {
         run.keep_facts(&images.facts)?;
         let weights = run.initial(graph)?;
         let mut trainer = Trainer::new(graph, &weights, settings.trainer_options())?;
-        let options = SessionOptions { batch: settings.batch, ..SessionOptions::default() };
+        let Settings { batch, precision, .. } = *settings;
+        let options = SessionOptions { batch, precision, ..SessionOptions::default() };
         let session = Session::new(graph, &weights, options)?;
         let mut progress = Progress::default();
         if let Some((from, state)) = run.checkpoint()? {

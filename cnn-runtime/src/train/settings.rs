@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::error::TrainError;
 use super::schedule::Schedule;
 use crate::data::Source;
-use crate::engine::{Clip, Optimizer, TrainerOptions};
+use crate::engine::{Clip, Optimizer, Precision, TrainerOptions};
 
 /// Everything that decides about the numbers of a training, apart from the network's source: `settings.json` of its folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +51,9 @@ pub struct Settings {
     /// [Patterns](crate::weights::matches) of tensors that are not trained.
     #[serde(default)]
     pub freeze: Vec<String>,
+    /// How convolutions and fully connected layers multiply.
+    #[serde(default)]
+    pub precision: Precision,
     /// Initial weights, the order of images and dropout follow from it.
     pub seed: u64,
     /// Steps between two lines of the metrics.
@@ -79,6 +82,7 @@ impl Settings {
             average: None,
             pretrained: None,
             freeze: Vec::new(),
+            precision: Precision::Full,
             seed: 0,
             log_every: 50,
         }
@@ -146,6 +150,7 @@ impl Settings {
             label_smoothing: self.label_smoothing,
             average: self.average,
             freeze: self.freeze.clone(),
+            precision: self.precision,
             seed: self.seed,
             ..TrainerOptions::default()
         }
@@ -180,14 +185,17 @@ mod tests {
             input: Some([3, 32, 32]),
             pretrained: Some("resnet18.safetensors".into()),
             freeze: vec!["!fc".into()],
+            precision: Precision::Bf16,
             ..Settings::new("lenet5")
         };
         let text = serde_json::to_string(&settings).unwrap();
         assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), settings);
         // As versions wrote them that knew no pretrained weights.
-        let older = text.replace("\"pretrained\":\"resnet18.safetensors\",\"freeze\":[\"!fc\"],", "");
+        let older =
+            text.replace("\"pretrained\":\"resnet18.safetensors\",\"freeze\":[\"!fc\"],\"precision\":\"bf16\",", "");
         let read: Settings = serde_json::from_str(&older).unwrap();
         assert_eq!((read.pretrained, read.freeze.len(), read.seed), (None, 0, settings.seed));
+        assert_eq!(read.precision, Precision::Full);
         let more = text.replacen('{', "{\"rate\": 1, ", 1);
         assert!(serde_json::from_str::<Settings>(&more).unwrap_err().to_string().contains("unknown field `rate`"));
     }

@@ -183,7 +183,7 @@ fn metrics_are_what_the_weights_reach() {
     let images = Images::load(run.settings(), &graph).unwrap();
     let reached = |name: &str| {
         let weights = StateDict::<f32>::load(&graph, dir.join(name)).unwrap();
-        let options = cnn_runtime::engine::SessionOptions { batch: 7, auxiliary: false };
+        let options = cnn_runtime::engine::SessionOptions { batch: 7, auxiliary: false, ..Default::default() };
         let mut session = cnn_runtime::engine::Session::new(&graph, &weights, options).unwrap();
         cnn_runtime::train::evaluate(&mut session, &images.test).unwrap()
     };

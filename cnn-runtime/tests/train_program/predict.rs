@@ -19,7 +19,8 @@ fn predict_gives_the_numbers_of_a_session() {
     let expected = |run: &Run, size: Option<&str>, images: &[f32], output: &str| {
         let graph = run.graph_at(size.map(|size| size.parse().unwrap())).unwrap();
         let weights = StateDict::<f32>::load(&graph, run.weights()).unwrap();
-        let mut session = Session::new(&graph, &weights, SessionOptions { batch: 5, auxiliary: true }).unwrap();
+        let mut session =
+            Session::new(&graph, &weights, SessionOptions { batch: 5, auxiliary: true, ..Default::default() }).unwrap();
         session.run(images).unwrap();
         session.output(output).unwrap().to_vec()
     };

@@ -252,7 +252,7 @@ fn own(layer: &Layer, parameters: &[Size], kernel: &Kernel) -> Checked {
 mod tests {
     use super::*;
     use crate::engine::cpu::{Cpu, Isa};
-    use crate::engine::{Backend, SessionOptions, TrainerOptions, plan_inference, plan_training};
+    use crate::engine::{Backend, Precision, SessionOptions, TrainerOptions, plan_inference, plan_training};
 
     const SOURCE: &str = "
         Small: 5x9x9 -> 3;
@@ -261,22 +261,22 @@ mod tests {
             -> mul { identity; { gap -> linear(7) -> sigmoid }; } -> conv(7, 1, groups = 7) -> bn -> relu6;
         head avgpool(2, 1) -> gap -> linear(3);";
 
-    fn kernels(plan: &Plan) -> Vec<Kernel> {
-        plan.steps.iter().map(|step| Kernel::of(Isa::best(), &step.operation, plan.batch)).collect()
+    fn kernels(plan: &Plan, precision: Precision) -> Vec<Kernel> {
+        plan.steps.iter().map(|step| Kernel::of(Isa::best(), precision, &step.operation, plan.batch)).collect()
     }
 
     fn plans(cpu: &Cpu) -> [Plan; 2] {
         let graph = cnn_lang::load(SOURCE, None).unwrap_or_else(|errors| panic!("{}", errors[0]));
         let training = plan_training(cpu, &graph, &TrainerOptions { batch: 3, ..Default::default() }).unwrap().0;
-        [plan_inference(cpu, &graph, SessionOptions { batch: 3, auxiliary: false }).unwrap(), training]
+        [plan_inference(cpu, &graph, SessionOptions { batch: 3, ..Default::default() }).unwrap(), training]
     }
 
     /// Whatever is larger or smaller than a kernel believes is found.
     #[test]
     fn harm_is_found() {
-        let cpu = Cpu { lanes: 2, isa: Isa::best() };
-        for plan in plans(&cpu) {
-            assert_eq!(check(&plan, &kernels(&plan), 2), Ok(()));
+        let of = |precision| plans(&Cpu { lanes: 2, isa: Isa::best(), precision }).map(|plan| (precision, plan));
+        for (precision, plan) in [Precision::Full, Precision::Bf16].into_iter().flat_map(of) {
+            assert_eq!(check(&plan, &kernels(&plan, precision), 2), Ok(()));
             let mut found = 0;
             for index in 0..plan.steps.len() {
                 if matches!(
@@ -291,7 +291,7 @@ mod tests {
                 let mut refused = |change: &dyn Fn(&mut Step)| {
                     let mut harmed = plan.clone();
                     change(&mut harmed.steps[index]);
-                    let kernels = kernels(&harmed);
+                    let kernels = kernels(&harmed, precision);
                     assert!(check(&harmed, &kernels, 2).is_err(), "{:?}", harmed.steps[index]);
                     found += 1;
                 };
@@ -320,7 +320,7 @@ mod tests {
     /// Scratch is planned for the threads that there are.
     #[test]
     fn a_plan_for_fewer_threads_is_refused() {
-        let [of_one, of_many] = [1, 8].map(|lanes| Cpu { lanes, isa: Isa::best() });
+        let [of_one, of_many] = [1, 8].map(|lanes| Cpu { lanes, ..Cpu::default() });
         let plan = std::sync::Arc::new(plans(&of_one)[0].clone());
         let constants = plan.constants.iter().map(|constant| vec![0.0; constant.elements]).collect();
         let error = of_many.prepare(plan, constants).err().map(|error| error.to_string()).unwrap();

@@ -2,6 +2,7 @@
 
 use cnn_lang::graph::{Op, Pool, Shape};
 
+use super::conv::bf16::Form;
 use super::conv::depthwise::{Depthwise, is_depthwise};
 use super::conv::depthwise_weight_gradient::DepthwiseWeightGradient;
 use super::conv::way::Conv;
@@ -16,6 +17,7 @@ use super::{affine, bias, fallback};
 use crate::engine::backend::Use;
 use crate::engine::layers;
 use crate::engine::operation::{Layer, LayerGradient, Operation};
+use crate::engine::precision::Precision;
 use crate::engine::program::Extent;
 use crate::engine::session::{plane, shape};
 use crate::kernels::DynKernel;
@@ -50,23 +52,24 @@ pub(super) enum Kernel {
 }
 
 impl Kernel {
-    pub fn of(isa: Isa, operation: &Operation, batch: usize) -> Kernel {
+    pub fn of(isa: Isa, precision: Precision, operation: &Operation, batch: usize) -> Kernel {
+        let form = Form::of(precision, isa);
         match operation {
             Operation::Conv { shape, .. } if is_depthwise(shape) => Kernel::Depthwise(Depthwise::forward(isa, shape)),
-            Operation::Conv { shape, .. } => Kernel::Conv(Conv::forward(isa, shape)),
+            Operation::Conv { shape, .. } => Kernel::Conv(Conv::forward(isa, form, shape)),
             Operation::ConvInputGradient(shape) if is_depthwise(shape) => {
                 Kernel::DepthwiseInput(Depthwise::backward(isa, shape))
             }
-            Operation::ConvInputGradient(shape) => Kernel::ConvInput(Conv::backward(isa, shape)),
+            Operation::ConvInputGradient(shape) => Kernel::ConvInput(Conv::backward(isa, form, shape)),
             Operation::ConvWeightGradient(shape) if is_depthwise(shape) => {
                 Kernel::DepthwiseWeight(DepthwiseWeightGradient::new(isa, shape, batch))
             }
-            Operation::ConvWeightGradient(shape) => Kernel::ConvWeight(ConvWeight::new(isa, shape, batch)),
+            Operation::ConvWeightGradient(shape) => Kernel::ConvWeight(ConvWeight::new(isa, form, shape, batch)),
             Operation::Linear { shape, .. } => {
-                Kernel::Conv(Conv::linear(isa, [shape.inputs, shape.outputs], batch, false))
+                Kernel::Conv(Conv::linear(isa, form, [shape.inputs, shape.outputs], batch, false))
             }
             Operation::LinearInputGradient(shape) => {
-                Kernel::ConvInput(vec![Conv::linear(isa, [shape.outputs, shape.inputs], batch, true)])
+                Kernel::ConvInput(vec![Conv::linear(isa, form, [shape.outputs, shape.inputs], batch, true)])
             }
             Operation::LinearWeightGradient(shape) => {
                 Kernel::ConvWeight(ConvWeight::linear(isa, shape.inputs, shape.outputs, batch))

@@ -15,6 +15,7 @@ use super::error::EngineError;
 use super::host::memory::Tensors;
 use super::operation::{ConvShape, LinearShape, Operation};
 use super::plan::Plan;
+use super::precision::Precision;
 use super::program::Extent;
 use super::session::elements;
 use super::storage::{Layout, Order};
@@ -30,28 +31,34 @@ pub trait Number: Float + Element {
     fn machine(plan: Arc<Plan>, constants: Vec<Vec<Self>>) -> Result<Box<dyn Executor<Self>>, EngineError>;
 
     /// The fastest back end that runs on this processor: [`Cpu`](super::Cpu) in f32, [`Reference`] in f64.
-    fn backend() -> Box<dyn Backend<Self>>;
+    fn backend() -> Box<dyn Backend<Self>> {
+        Self::backend_in(Precision::Full)
+    }
+
+    /// The same, one that multiplies in this precision if there is any.
+    #[doc(hidden)]
+    fn backend_in(precision: Precision) -> Box<dyn Backend<Self>>;
 }
 
 /// Not one implementation for all: this one is compiled here, with this crate's optimisations. A generic one would be
 /// compiled where it is used, unoptimised in a debug build.
 macro_rules! number {
-    ($type:ident, $backend:ty) => {
+    ($type:ident, $backend:expr) => {
         impl Number for $type {
             fn machine(plan: Arc<Plan>, constants: Vec<Vec<Self>>) -> Result<Box<dyn Executor<Self>>, EngineError> {
                 let constants = Tensors::of("the weights of a session", constants)?;
                 Ok(Box::new(Machine::new(plan, Arc::new(constants))?))
             }
 
-            fn backend() -> Box<dyn Backend<Self>> {
-                Box::new(<$backend>::default())
+            fn backend_in(precision: Precision) -> Box<dyn Backend<Self>> {
+                Box::new($backend(precision))
             }
         }
     };
 }
 
-number!(f32, super::Cpu);
-number!(f64, Reference);
+number!(f32, |precision| super::Cpu::default().with_precision(precision));
+number!(f64, |_| Reference::default());
 
 /// The back end of [`kernels`](crate::kernels): channels one behind the other, every processor, clarity over speed.
 #[derive(Clone, Copy, Debug)]

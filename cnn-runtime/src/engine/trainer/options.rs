@@ -9,6 +9,7 @@ use crate::engine::gradients::{Objective, differentiate};
 use crate::engine::lower::{Mode, lower_fixing};
 use crate::engine::optimizer::{Clip, Optimizer};
 use crate::engine::plan::Plan;
+use crate::engine::precision::Precision;
 
 use super::frozen::Frozen;
 
@@ -38,6 +39,8 @@ pub struct TrainerOptions {
     /// Whether frozen batch norms still normalise by their batch and keep up their running statistics, as PyTorch's do
     /// that stay in training mode.
     pub adapt_norms: bool,
+    /// How convolutions, fully connected layers and the gradients of their inputs multiply.
+    pub precision: Precision,
     /// Names the masks of dropout.
     pub seed: u64,
     /// Whether [`Trainer::gradients`](crate::engine::Trainer::gradients) can be asked for. Without, a gradient's memory is used again once it is applied.
@@ -58,6 +61,7 @@ impl Default for TrainerOptions {
             average: None,
             freeze: Vec::new(),
             adapt_norms: false,
+            precision: Precision::Full,
             seed: 0,
             keep_gradients: false,
         }
@@ -74,6 +78,7 @@ pub fn plan_training<E>(
     options: &TrainerOptions,
 ) -> Result<(Plan, Vec<f64>), EngineError> {
     check(graph, options)?;
+    options.precision.check(backend.precision())?;
     let mut shares = vec![1.0];
     match options.auxiliary_weights.is_empty() {
         true => shares.extend(graph.auxiliary.iter().map(|_| 0.3)),

@@ -22,6 +22,8 @@ pub struct Work {
     pub classes: usize,
     /// Threads to compute with.
     pub threads: usize,
+    /// What `compare.py` asks of a peer that can run in several ways.
+    pub setting: String,
     /// The network as an ONNX file.
     pub onnx: Option<String>,
     /// Between -1 and 1.
@@ -88,6 +90,7 @@ fn say(line: std::fmt::Arguments<'_>) -> Result<(), Failure> {
 
 fn work(mut arguments: impl Iterator<Item = String>) -> Result<Work, Failure> {
     let (mut network, mut mode, mut input, mut onnx) = (String::new(), String::new(), String::new(), None);
+    let mut setting = String::new();
     let (mut batch, mut classes, mut threads) = (0, 0, 0);
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{name} wants a value"))?;
@@ -99,7 +102,7 @@ fn work(mut arguments: impl Iterator<Item = String>) -> Result<Work, Failure> {
             "--batch" => batch = value.parse()?,
             "--classes" => classes = value.parse()?,
             "--threads" => threads = value.parse()?,
-            "--setting" => {}
+            "--setting" => setting = value,
             _ => return Err(format!("no argument of a peer: {name}").into()),
         }
     }
@@ -116,7 +119,7 @@ fn work(mut arguments: impl Iterator<Item = String>) -> Result<Work, Failure> {
     let values = batch * input.iter().product::<usize>();
     let images = (0..values).map(|index| (index.wrapping_mul(7919) % 2003) as f32 / 1001.0 - 1.0).collect();
     let labels = (0..batch).map(|index| index % classes).collect();
-    Ok(Work { network, train, batch, input, classes, threads, onnx, images, labels })
+    Ok(Work { network, train, batch, input, classes, threads, setting, onnx, images, labels })
 }
 
 /// A figure of the process in bytes.

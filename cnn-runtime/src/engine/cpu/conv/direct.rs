@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::bf16::{self, Form};
 use super::filters::{Packing, Weight};
 use super::line::Line;
 use super::pack::{self, Columns, pack};
@@ -45,7 +46,7 @@ pub(in crate::engine::cpu) struct Direct {
 }
 
 impl Direct {
-    pub(super) fn new(isa: Isa, view: View) -> Direct {
+    pub(super) fn new(isa: Isa, form: Form, view: View) -> Direct {
         let [read, written] = view.channels();
         let View { mut rows, mut cols, taps, window, groups, group, backward, to } = view;
         // Narrow groups are computed several at a time, as one with zeros between them.
@@ -63,7 +64,7 @@ impl Direct {
         let pixels = if joined {
             rows.output * cols.output
         } else if flat {
-            cols.output.min(PACKED / channels.next_multiple_of(BLOCK)).max(1)
+            cols.output.min(PACKED / form.words(channels).next_multiple_of(BLOCK)).max(1)
         } else {
             cols.output
         };
@@ -74,6 +75,7 @@ impl Direct {
             taps: taps.len(),
             lanes: isa.lanes(),
             vectors: best_vectors(isa, pixels.max(1), filters),
+            form,
         };
         Direct {
             isa,
@@ -89,6 +91,14 @@ impl Direct {
             to,
             flat,
             joined,
+        }
+    }
+
+    /// Compiled tiles of so many vectors of filters.
+    fn tiles(&self, vectors: usize) -> &'static [tile::Run] {
+        match self.packing.form {
+            Form::Number | Form::Rounded => tiles(self.isa, vectors),
+            Form::Pair => bf16::tiles(vectors),
         }
     }
 
@@ -126,7 +136,7 @@ impl Direct {
 
     /// Numbers of packed inputs under so many rows and columns of outputs.
     fn packed(&self, rows: usize, cols: usize) -> usize {
-        let blocks = self.packing.channels.div_ceil(BLOCK);
+        let blocks = self.packing.words().div_ceil(BLOCK);
         if rows == 0 || cols == 0 {
             return 0;
         }
@@ -158,7 +168,7 @@ impl Direct {
         while all * parts(rows, cols) < wanted && rows > thin {
             rows = rows.div_ceil(2).max(thin);
         }
-        let narrow = 2 * tiles(self.isa, self.packing.vectors).len();
+        let narrow = 2 * self.tiles(self.packing.vectors).len();
         while all * parts(rows, cols) < wanted && self.flat && cols > narrow {
             cols = cols.div_ceil(2).max(narrow);
         }
@@ -232,7 +242,18 @@ impl Direct {
         };
         let width = area.cols.len();
         // SAFETY: scratch is as long as `packed` says.
-        unsafe { pack(&x, area.sample, &self.down, &self.along, area.rows.clone(), area.cols.clone(), scratch) };
+        unsafe {
+            pack(
+                self.packing.form,
+                &x,
+                area.sample,
+                &self.down,
+                &self.along,
+                area.rows.clone(),
+                area.cols.clone(),
+                scratch,
+            )
+        };
         let row_len = self.along.width(width) * BLOCK;
         let plane = self.down.count(area.rows.len()) * row_len;
         let block = self.along.planes() * plane;
@@ -259,7 +280,7 @@ impl Direct {
         for chunk in area.chunks {
             let (range, first) = self.packing.part(chunk);
             let vectors = range.len().div_ceil(self.packing.lanes);
-            let table = tiles(self.isa, vectors);
+            let table = self.tiles(vectors);
             let (lines, pixels) = if self.joined { (1, area.rows.len() * width) } else { (area.rows.len(), width) };
             let cut = Cut::of(pixels, table.len());
             for (band_row, row) in area.rows.clone().take(lines).enumerate() {
@@ -278,7 +299,7 @@ impl Direct {
                         let operands = Tile {
                             x: scratch.add(band_row * self.down.stride() * row_len + pixel * BLOCK),
                             block,
-                            channels,
+                            channels: self.packing.words(),
                             taps,
                             w: group_filters.add(first - shared.before),
                             bias: match shared.bias.is_null() {

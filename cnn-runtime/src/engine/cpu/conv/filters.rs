@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::tile::BLOCK;
+use super::bf16::{self, Form};
+use super::tile::{BLOCK, MOST_VECTORS};
 use crate::engine::cpu::rows::Scratch;
 use crate::engine::cpu::team::Team;
 
@@ -56,6 +57,8 @@ pub(super) struct Packing {
     pub lanes: usize,
     /// Vectors of filters in a tile.
     pub vectors: usize,
+    /// What is packed.
+    pub form: Form,
 }
 
 impl Packing {
@@ -64,9 +67,14 @@ impl Packing {
         self.vectors * self.lanes
     }
 
-    /// Numbers for each filter.
+    /// Words of channels under a tap.
+    pub fn words(&self) -> usize {
+        self.form.words(self.channels)
+    }
+
+    /// Words for each filter.
     pub fn depth(&self) -> usize {
-        self.channels * self.taps
+        self.words() * self.taps
     }
 
     /// Tiles of filters in a group.
@@ -103,20 +111,40 @@ impl Packing {
         // Several groups of the network in one of this: zeros between them.
         let mixed = self.filters != weight.group[usize::from(!weight.backward)];
         let first = group * self.filters + filters.start;
-        for block in (0..self.channels).step_by(BLOCK) {
+        let numbers = |channel: usize, tap: usize, row: &mut [f32]| {
+            let from = group * self.channels + channel;
+            if channel >= self.channels {
+                row.fill(0.0);
+            } else if mixed {
+                for (to, value) in (first..).zip(row) {
+                    let [read, written] = weight.groups(from, to);
+                    *value = if read == written { weight.data[weight.at(from, to, tap)] } else { 0.0 };
+                }
+            } else {
+                let numbers = weight.data[weight.at(from, first, tap)..].iter().step_by(weight.step());
+                row.iter_mut().zip(numbers).for_each(|(value, &number)| *value = number);
+            }
+        };
+        let words = self.words();
+        for block in (0..words).step_by(BLOCK) {
             for tap in 0..self.taps {
-                for channel in block..(block + BLOCK).min(self.channels) {
-                    let (Some(row), from) = (rows.next(), group * self.channels + channel) else { return };
+                for word in block..(block + BLOCK).min(words) {
+                    let Some(row) = rows.next() else { return };
                     let (row, rest) = row.split_at_mut(filters.len());
                     rest.fill(0.0);
-                    if mixed {
-                        for (to, value) in (first..).zip(row) {
-                            let [read, written] = weight.groups(from, to);
-                            *value = if read == written { weight.data[weight.at(from, to, tap)] } else { 0.0 };
+                    match self.form {
+                        Form::Number => numbers(word, tap, row),
+                        Form::Rounded => {
+                            numbers(word, tap, row);
+                            bf16::round(row);
                         }
-                    } else {
-                        let numbers = weight.data[weight.at(from, first, tap)..].iter().step_by(weight.step());
-                        row.iter_mut().zip(numbers).for_each(|(value, &number)| *value = number);
+                        Form::Pair => {
+                            let mut high = [0.0; MOST_VECTORS * 16];
+                            let high = &mut high[..row.len()];
+                            numbers(2 * word, tap, row);
+                            numbers(2 * word + 1, tap, high);
+                            bf16::join(row, high);
+                        }
                     }
                 }
             }

@@ -5,10 +5,15 @@
 //! address is a constant step from the last. The copy costs one move for each number, against as many multiply-adds as there
 //! are filters, and does away with borders, strides and odd numbers of channels.
 //!
+//! In [`Precision::Bf16`](crate::engine::Precision) packing rounds, and packs pairs of channels where the processor multiplies
+//! such (`bf16`). Weight gradients, which copy nothing else, pack pairs of samples then (`bf16_weight_gradient`).
+//!
 //! The gradient of the input is the same computation with other taps (`line`), once for each phase of the stride; that of
 //! the weights has a tile of its own (`weight_gradient`). One filter for each channel is `depthwise`
 //! and `depthwise_weight_gradient`.
 
+pub(super) mod bf16;
+mod bf16_weight_gradient;
 pub(super) mod depthwise;
 pub(super) mod depthwise_weight_gradient;
 mod direct;
@@ -24,5 +29,7 @@ mod weight_gradient;
 pub(super) mod weight_way;
 mod window_weight_gradient;
 
+#[cfg(test)]
+mod bf16_tests;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::bf16::{self, Form};
 use super::line::Line;
 use super::tile::BLOCK;
 use crate::engine::cpu::grid::Grid;
@@ -98,11 +99,13 @@ impl Rows {
 }
 
 /// Copies what lies under outputs `rows` x `cols` of a sample: for each block of channels its planes, each of them packed rows of
-/// `columns.width` pixels of 16 numbers. Channels beyond the last are left as they are.
+/// `columns.width` pixels of 16 words. Words beyond the last are left as they are.
 ///
 /// # Safety
-/// `to` is good for as many numbers as that are.
+/// `to` is good for as many words as that are, and the processor has the form's instructions.
+#[allow(clippy::too_many_arguments, reason = "operands of one copy")]
 pub(super) unsafe fn pack(
+    form: Form,
     x: &Grid,
     sample: usize,
     down: &Rows,
@@ -115,7 +118,12 @@ pub(super) unsafe fn pack(
     let width = along.width(cols.len());
     let plane_len = count * width * BLOCK;
     let block_len = along.planes() * plane_len;
-    let blocks = x.channels.div_ceil(BLOCK);
+    let blocks = form.words(x.channels).div_ceil(BLOCK);
+    let copy = match form {
+        Form::Number => copy,
+        Form::Rounded => bf16::copy_rounded,
+        Form::Pair => bf16::copy_pairs,
+    };
     for (plane, &start) in along.starts.iter().enumerate() {
         let (Range { start: left, end: right }, column) = along.inside(start, &cols);
         for row in 0..count {

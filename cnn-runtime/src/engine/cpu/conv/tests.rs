@@ -1,3 +1,4 @@
+use super::bf16::Form;
 use super::depthwise::{Depthwise, is_depthwise};
 use super::depthwise_weight_gradient::DepthwiseWeightGradient;
 use super::way::{Conv, Onto};
@@ -10,7 +11,7 @@ use crate::kernels::conv as reference;
 use crate::kernels::window::Axis;
 
 /// Numbers between -1 and 1 that look like chance.
-fn random(seed: u64, len: usize) -> Vec<f32> {
+pub(super) fn random(seed: u64, len: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -20,7 +21,7 @@ fn random(seed: u64, len: usize) -> Vec<f32> {
 }
 
 /// A map in memory with gaps: behind each pixel and each sample.
-struct Map {
+pub(super) struct Map {
     data: Vec<f32>,
     batch: usize,
     size: [usize; 3],
@@ -29,7 +30,7 @@ struct Map {
 }
 
 impl Map {
-    fn new(batch: usize, size: [usize; 3], gap: usize, dense: &[f32]) -> Map {
+    pub fn new(batch: usize, size: [usize; 3], gap: usize, dense: &[f32]) -> Map {
         let [channels, height, width] = size;
         let pitch = channels + gap;
         let stride = height * width * pitch + 5 * gap;
@@ -44,7 +45,7 @@ impl Map {
         map
     }
 
-    fn grid(&mut self) -> Grid {
+    pub fn grid(&mut self) -> Grid {
         let [channels, height, width] = self.size;
         let gap = self.pitch - channels;
         let start = self.data[gap..].as_mut_ptr();
@@ -52,7 +53,7 @@ impl Map {
     }
 
     /// Channel by channel; panics if a gap was written.
-    fn dense(&self) -> Vec<f32> {
+    pub fn dense(&self) -> Vec<f32> {
         let [channels, height, width] = self.size;
         let gap = self.pitch - channels;
         let mut used = vec![false; self.data.len()];
@@ -78,15 +79,15 @@ fn near(what: &str, found: &[f32], expected: &[f32]) {
     assert!(found.len() == expected.len() && off <= 3e-5 * most, "{what}: off by {off:e} of {most:e}");
 }
 
-struct Case {
-    shape: ConvShape,
-    batch: usize,
+pub(super) struct Case {
+    pub shape: ConvShape,
+    pub batch: usize,
 }
 
 /// Inputs, outputs, groups; height, width; kernel; stride; pad; dilation.
 type Sizes = ([usize; 3], [usize; 2], [usize; 2], [usize; 2], [usize; 4], [usize; 2]);
 
-fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     #[rustfmt::skip]
     let sizes: &[Sizes] = &[
@@ -155,15 +156,15 @@ fn cases() -> Vec<Case> {
 }
 
 impl Case {
-    fn input(&self) -> [usize; 3] {
+    pub fn input(&self) -> [usize; 3] {
         [self.shape.inputs, self.shape.rows.input, self.shape.cols.input]
     }
 
-    fn output(&self) -> [usize; 3] {
+    pub fn output(&self) -> [usize; 3] {
         [self.shape.outputs, self.shape.rows.output, self.shape.cols.output]
     }
 
-    fn reference(&self) -> (reference::Conv, Vec<f32>) {
+    pub fn reference(&self) -> (reference::Conv, Vec<f32>) {
         let ConvShape { inputs, outputs, groups, rows, cols } = self.shape;
         let conv = reference::Conv { batch: self.batch, inputs, outputs, groups, rows, cols, bias: false };
         let workspace = vec![0.0; conv.workspace(1)];
@@ -171,7 +172,7 @@ impl Case {
     }
 }
 
-fn elements(batch: usize, [channels, height, width]: [usize; 3]) -> usize {
+pub(super) fn elements(batch: usize, [channels, height, width]: [usize; 3]) -> usize {
     batch * channels * height * width
 }
 
@@ -207,7 +208,9 @@ fn forward_is_the_reference() {
                     let onto = [Onto::Nothing, Onto::Itself, Onto::Other(other.grid())][usize::from(start)];
                     let bias = if biased { &bias[..] } else { &[] };
                     let (from, to) = (x.grid(), y.grid());
-                    Team::run(lanes, isa, |team| forward(team, isa, &shape, &weight, from, bias, onto, to, activation));
+                    Team::run(lanes, isa, |team| {
+                        forward(team, isa, Form::Number, &shape, &weight, from, bias, onto, to, activation)
+                    });
                     let mut expected = if biased { plain.clone() } else { sum.clone() };
                     activation.iter().for_each(|activation| activation.apply(&mut expected));
                     near(&what, &y.dense(), &expected);
@@ -218,9 +221,10 @@ fn forward_is_the_reference() {
 }
 
 #[allow(clippy::too_many_arguments)]
-fn forward(
+pub(super) fn forward(
     team: &Team,
     isa: Isa,
+    form: Form,
     shape: &ConvShape,
     weight: &[f32],
     x: Grid,
@@ -236,7 +240,7 @@ fn forward(
         kernel.pack(weight, &mut filters);
         unsafe { kernel.run(team, x, filters.as_ptr(), bias, onto, y, activation) };
     } else {
-        let kernel = Conv::forward(isa, shape);
+        let kernel = Conv::forward(isa, form, shape);
         let mut filters = vec![f32::NAN; kernel.filters()];
         let mut scratch = vec![f32::NAN; team.lanes() * kernel.scratch()];
         kernel.pack(team, weight, kernel.chunks(), &mut filters);
@@ -272,7 +276,7 @@ fn input_gradients_are_the_reference() {
                             }
                             return;
                         }
-                        for kernel in Conv::backward(isa, &shape) {
+                        for kernel in Conv::backward(isa, Form::Number, &shape) {
                             let mut filters = vec![f32::NAN; kernel.filters()];
                             let mut scratch = vec![f32::NAN; lanes * kernel.scratch()];
                             kernel.pack(team, &weight, kernel.chunks(), &mut filters);
@@ -315,7 +319,7 @@ fn weight_gradients_are_the_reference() {
                             let mut scratch = vec![f32::NAN; kernel.scratch()];
                             unsafe { kernel.run(team, x, dy, &mut dweight, onto, scratch.as_mut_ptr()) };
                         } else {
-                            let kernel = ConvWeight::new(isa, &shape, batch);
+                            let kernel = ConvWeight::new(isa, Form::Number, &shape, batch);
                             let mut scratch = vec![f32::NAN; kernel.scratch(lanes)];
                             unsafe { kernel.run(team, x, dy, &mut dweight, onto, scratch.as_mut_ptr()) };
                         }

@@ -44,7 +44,7 @@ pub(super) struct Tile<'a> {
     pub x: *const f32,
     /// Numbers from a block of channels to the next.
     pub block: usize,
-    /// All channels.
+    /// Words of all channels: see [`Form`](super::bf16::Form).
     pub channels: usize,
     /// Numbers from a pixel's input to that under each tap.
     pub taps: &'a [usize],
@@ -65,6 +65,24 @@ pub(super) struct Tile<'a> {
     pub last: Last,
 }
 
+/// What a word of inputs and a word of weights add to a sum.
+pub(super) trait Terms<S: Simd> {
+    /// # Safety
+    /// The processor has the instructions.
+    unsafe fn add(x: S::V, w: S::V, sum: S::V) -> S::V;
+}
+
+/// Words are numbers: their product.
+pub(super) struct Product;
+
+impl<S: Simd> Terms<S> for Product {
+    #[inline(always)]
+    unsafe fn add(x: S::V, w: S::V, sum: S::V) -> S::V {
+        // SAFETY: the caller's.
+        unsafe { S::fma(x, w, sum) }
+    }
+}
+
 /// A compiled tile.
 pub(super) type Run = unsafe fn(&Tile<'_>);
 
@@ -73,6 +91,16 @@ pub(super) type Run = unsafe fn(&Tile<'_>);
 /// filters, and outputs for P pixels of the tile's filters, which nobody else touches.
 #[inline(always)]
 unsafe fn tile<S: Simd, const P: usize, const V: usize>(t: &Tile<'_>) {
+    // SAFETY: the caller's.
+    unsafe { body::<S, Product, P, V>(t) }
+}
+
+/// A tile of words that add such terms.
+///
+/// # Safety
+/// As of [`tile`]; the processor has the terms' instructions.
+#[inline(always)]
+pub(super) unsafe fn body<S: Simd, T: Terms<S>, const P: usize, const V: usize>(t: &Tile<'_>) {
     // SAFETY: the caller's. All of `kept` is written before the loop is left for the first time, and before it is read.
     unsafe {
         let mut kept = std::mem::MaybeUninit::<[[S::V; V]; P]>::uninit();
@@ -90,7 +118,7 @@ unsafe fn tile<S: Simd, const P: usize, const V: usize>(t: &Tile<'_>) {
                     let x = block.add(tap);
                     // Not unrolled: the sums fill the registers, and a second step in flight would spill some.
                     for c in 0..count {
-                        step::<S, P, V>(&mut sums, x.add(c), w);
+                        step::<S, T, P, V>(&mut sums, x.add(c), w);
                         w = w.add(V * S::LANES);
                     }
                 }
@@ -120,7 +148,11 @@ unsafe fn tile<S: Simd, const P: usize, const V: usize>(t: &Tile<'_>) {
 /// # Safety
 /// As of [`tile`], for this channel.
 #[inline(always)]
-unsafe fn step<S: Simd, const P: usize, const V: usize>(sums: &mut [[S::V; V]; P], x: *const f32, w: *const f32) {
+unsafe fn step<S: Simd, T: Terms<S>, const P: usize, const V: usize>(
+    sums: &mut [[S::V; V]; P],
+    x: *const f32,
+    w: *const f32,
+) {
     // SAFETY: the caller's.
     unsafe {
         for v in 0..V {
@@ -130,7 +162,7 @@ unsafe fn step<S: Simd, const P: usize, const V: usize>(sums: &mut [[S::V; V]; P
         for (p, sums) in sums.iter_mut().enumerate() {
             let x = S::splat(*x.add(p * BLOCK));
             for (sum, w) in sums.iter_mut().zip(w) {
-                *sum = S::fma(x, w, *sum);
+                *sum = T::add(x, w, *sum);
             }
         }
     }

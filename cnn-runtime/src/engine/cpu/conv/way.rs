@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::bf16::Form;
 use super::direct::Direct;
 use super::planar::Planar;
 use super::view::View;
@@ -46,24 +47,24 @@ pub(in crate::engine::cpu) enum Conv {
 
 impl Conv {
     /// The convolution itself.
-    pub fn forward(isa: Isa, shape: &ConvShape) -> Conv {
-        Conv::new(isa, View::forward(shape))
+    pub fn forward(isa: Isa, form: Form, shape: &ConvShape) -> Conv {
+        Conv::new(isa, form, View::forward(shape))
     }
 
     /// From gradients of the output to those of the input: one convolution for each phase of the strides.
-    pub fn backward(isa: Isa, shape: &ConvShape) -> Vec<Conv> {
-        View::backward(shape).into_iter().map(|view| Conv::new(isa, view)).collect()
+    pub fn backward(isa: Isa, form: Form, shape: &ConvShape) -> Vec<Conv> {
+        View::backward(shape).into_iter().map(|view| Conv::new(isa, form, view)).collect()
     }
 
     /// A fully connected layer on so many samples: each is a pixel.
-    pub fn linear(isa: Isa, channels: [usize; 2], batch: usize, backward: bool) -> Conv {
-        Conv::Direct(Direct::new(isa, View::linear(channels, batch, backward)))
+    pub fn linear(isa: Isa, form: Form, channels: [usize; 2], batch: usize, backward: bool) -> Conv {
+        Conv::Direct(Direct::new(isa, form, View::linear(channels, batch, backward)))
     }
 
-    fn new(isa: Isa, view: View) -> Conv {
+    fn new(isa: Isa, form: Form, view: View) -> Conv {
         match Planar::new(isa, &view) {
             Some(planar) => Conv::Planar(planar),
-            None => Conv::Direct(Direct::new(isa, view)),
+            None => Conv::Direct(Direct::new(isa, form, view)),
         }
     }
 

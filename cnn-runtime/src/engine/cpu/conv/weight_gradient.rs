@@ -2,9 +2,13 @@
 //! summed over all pixels.
 //!
 //! A tile is a few input channels times two vectors of filters, summed in registers over a patch of pixels that stays in the
-//! first-level cache while all taps and channels pass over it. Neither operand is copied: borders are left out of the sums.
+//! first-level cache while all taps and channels pass over it. Neither operand is copied, unless it is rounded: borders are left
+//! out of the sums.
 
+use super::bf16::{self, Form};
+use super::bf16_weight_gradient::{Under, pack, room};
 use super::line::Line;
+use super::tile::{Product, Terms};
 use crate::engine::cpu::grid::Grid;
 use crate::engine::cpu::simd::{Isa, Simd, compiled, for_isa};
 use crate::engine::cpu::team::Team;
@@ -22,6 +26,7 @@ const TASKS: usize = 16;
 #[derive(Clone, Debug)]
 pub(in crate::engine::cpu) struct WeightGradient {
     isa: Isa,
+    form: Form,
     rows: Line,
     cols: Line,
     /// Groups that are computed, each of several of the network's where those are narrow.
@@ -44,7 +49,7 @@ fn tile_channels(isa: Isa) -> usize {
 
 /// The operands of a tile.
 #[derive(Clone, Copy)]
-struct Patch {
+pub(super) struct Patch {
     /// The first input channel under the first pixel.
     x: *const f32,
     x_step: usize,
@@ -62,11 +67,51 @@ struct Patch {
     last: usize,
 }
 
+/// Where the pixels of a sample lie, or those of them that are packed.
+#[derive(Clone, Copy)]
+pub(super) struct Pixels {
+    pub start: *const f32,
+    /// The row and the column that lie there, and from one to the next.
+    pub first: [usize; 2],
+    pub every: [usize; 2],
+    /// Words from a row to the next, and from a pixel to the next.
+    pub row: usize,
+    pub step: usize,
+}
+
+impl Pixels {
+    /// # Safety
+    /// There is such a sample.
+    unsafe fn of(grid: &Grid, sample: usize) -> Pixels {
+        // SAFETY: the caller's.
+        let start = unsafe { grid.at(sample, 0) };
+        Pixels { start, first: [0; 2], every: [1; 2], row: grid.width * grid.pitch, step: grid.pitch }
+    }
+
+    /// # Safety
+    /// There is such a pixel.
+    unsafe fn at(&self, pixel: [usize; 2]) -> *const f32 {
+        let [row, col] = [0, 1].map(|i| (pixel[i] - self.first[i]) / self.every[i]);
+        // SAFETY: the caller's.
+        unsafe { self.start.add(row * self.row + col * self.step) }
+    }
+}
+
 /// # Safety
 /// The processor has the vectors; the addresses are those of so many rows and columns of C channels and of filters enough for V
 /// vectors, the last one's first `last`; of sums there are V whole vectors for each channel, at which nobody else is.
 #[inline(always)]
 unsafe fn patch<S: Simd, const C: usize, const V: usize>(p: &Patch) {
+    // SAFETY: the caller's.
+    unsafe { body::<S, Product, C, V>(p) }
+}
+
+/// A patch of words that add such terms.
+///
+/// # Safety
+/// As of [`patch`]; the processor has the terms' instructions.
+#[inline(always)]
+pub(super) unsafe fn body<S: Simd, T: Terms<S>, const C: usize, const V: usize>(p: &Patch) {
     // SAFETY: the caller's.
     unsafe {
         // A patch's sums by themselves, which then join those of all pixels: long sums of f32 lose digits.
@@ -81,13 +126,13 @@ unsafe fn patch<S: Simd, const C: usize, const V: usize>(p: &Patch) {
                         let at = dy.add(v * S::LANES);
                         if v + 1 == V { S::load_first(at, p.last) } else { S::load(at) }
                     });
-                    product::<S, C, V>(&mut sums, x, dys);
+                    product::<S, T, C, V>(&mut sums, x, dys);
                     (x, dy) = (x.wrapping_add(p.x_step), dy.wrapping_add(p.dy_step));
                 }
             } else {
                 for _ in 0..p.cols {
                     let dys: [S::V; V] = std::array::from_fn(|v| S::load(dy.add(v * S::LANES)));
-                    product::<S, C, V>(&mut sums, x, dys);
+                    product::<S, T, C, V>(&mut sums, x, dys);
                     (x, dy) = (x.wrapping_add(p.x_step), dy.wrapping_add(p.dy_step));
                 }
             }
@@ -104,13 +149,17 @@ unsafe fn patch<S: Simd, const C: usize, const V: usize>(p: &Patch) {
 /// # Safety
 /// The processor has the vectors, and there are C numbers at `x`.
 #[inline(always)]
-unsafe fn product<S: Simd, const C: usize, const V: usize>(sums: &mut [[S::V; V]; C], x: *const f32, dy: [S::V; V]) {
+unsafe fn product<S: Simd, T: Terms<S>, const C: usize, const V: usize>(
+    sums: &mut [[S::V; V]; C],
+    x: *const f32,
+    dy: [S::V; V],
+) {
     // SAFETY: the caller's.
     unsafe {
         for (c, sums) in sums.iter_mut().enumerate() {
             let x = S::splat(*x.add(c));
             for (sum, dy) in sums.iter_mut().zip(dy) {
-                *sum = S::fma(x, dy, *sum);
+                *sum = T::add(x, dy, *sum);
             }
         }
     }
@@ -118,7 +167,7 @@ unsafe fn product<S: Simd, const C: usize, const V: usize>(sums: &mut [[S::V; V]
 
 compiled!(patch<C, V>(p: &Patch));
 
-type Run = unsafe fn(&Patch);
+pub(super) type Run = unsafe fn(&Patch);
 
 /// The tile of so many channels, at most 8, and vectors of filters, one or two.
 fn tile(isa: Isa, channels: usize, vectors: usize) -> Run {
@@ -136,9 +185,11 @@ fn tile(isa: Isa, channels: usize, vectors: usize) -> Run {
 
 impl WeightGradient {
     /// For batches of so many samples.
-    pub fn new(isa: Isa, shape: &ConvShape, batch: usize) -> WeightGradient {
+    pub fn new(isa: Isa, form: Form, shape: &ConvShape, batch: usize) -> WeightGradient {
         let lines = [Line::forward(&shape.rows), Line::forward(&shape.cols)];
-        WeightGradient::of(isa, shape, lines, batch)
+        // One sample makes no pairs.
+        let form = if batch == 1 && form == Form::Pair { Form::Rounded } else { form };
+        WeightGradient::of(isa, form, shape, lines, batch)
     }
 
     /// Of a fully connected layer, whose samples are pixels.
@@ -147,10 +198,10 @@ impl WeightGradient {
         let samples = Line { input: batch, output: batch, ..one.clone() };
         let axis = crate::kernels::window::Axis::pair([1; 2], [1; 2], [1; 2], [1; 2], [0; 4], [1; 2]);
         let shape = ConvShape { inputs, outputs, groups: 1, rows: axis[0], cols: axis[1] };
-        WeightGradient::of(isa, &shape, [one, samples], 1)
+        WeightGradient::of(isa, Form::Number, &shape, [one, samples], 1)
     }
 
-    fn of(isa: Isa, shape: &ConvShape, [rows, cols]: [Line; 2], batch: usize) -> WeightGradient {
+    fn of(isa: Isa, form: Form, shape: &ConvShape, [rows, cols]: [Line; 2], batch: usize) -> WeightGradient {
         let group = [shape.inputs / shape.groups, shape.outputs / shape.groups];
         let together = (1..=shape.groups)
             .filter(|n| shape.groups.is_multiple_of(*n))
@@ -159,7 +210,7 @@ impl WeightGradient {
         let [channels, filters] = group.map(|n| n * together);
         let groups = shape.groups / together;
         let blocks = groups * channels.div_ceil(SIDE) * filters.div_ceil(SIDE);
-        let parts = TASKS.div_ceil(blocks).min(batch).max(1);
+        let parts = TASKS.div_ceil(blocks).min(batch.div_ceil(form.samples())).max(1);
         // Where pixels are one row, a patch is a part of it.
         let flat = rows.is_identity() && cols.is_identity();
         let [rows, cols] = match flat {
@@ -169,7 +220,7 @@ impl WeightGradient {
             }
             false => [rows, cols],
         };
-        WeightGradient { isa, rows, cols, groups, channels, filters, group, parts }
+        WeightGradient { isa, form, rows, cols, groups, channels, filters, group, parts }
     }
 
     fn taps(&self) -> usize {
@@ -194,7 +245,31 @@ impl WeightGradient {
     pub fn scratch(&self, lanes: usize) -> usize {
         let [down, along] = self.blocks();
         let sums = if self.parts == 1 { lanes } else { self.parts * self.groups * down * along };
-        sums * self.block()
+        sums * self.block() + lanes * self.packed().iter().sum::<usize>()
+    }
+
+    /// Numbers of a thread's packed patches, of inputs and of gradients.
+    fn packed(&self) -> [usize; 2] {
+        if self.form == Form::Number {
+            return [0; 2];
+        }
+        let (band, run) = self.patch(self.cols.output);
+        let under = [Under::most(&self.rows, band), Under::most(&self.cols, run)];
+        [room(under, self.channels.min(SIDE)), room([band, run], self.pitch())]
+    }
+
+    /// Rows and columns of a patch, where a row has so many pixels.
+    fn patch(&self, width: usize) -> (usize, usize) {
+        let run = width.min(PATCH);
+        ((PATCH / run.max(1)).clamp(1, self.rows.output.max(1)), run)
+    }
+
+    /// The compiled tile.
+    fn tile(&self, channels: usize, vectors: usize) -> Run {
+        match self.form {
+            Form::Number | Form::Rounded => tile(self.isa, channels, vectors),
+            Form::Pair => bf16::patch(channels, vectors),
+        }
     }
 
     /// Adds to `dweight`, or sets it. `scratch` has [`Self::scratch`] numbers for the team.
@@ -209,22 +284,29 @@ impl WeightGradient {
             false => (x, dy),
         };
         let (scratch, dweight) = (Shared::new(scratch), Shared::new(dweight.as_mut_ptr()));
+        let packed_len = self.packed().iter().sum::<usize>();
+        let packed_at = self.scratch(team.lanes()) - team.lanes() * packed_len;
         if self.parts == 1 {
             team.each(blocks, |block, lane| {
                 // SAFETY: every lane has sums of its own, and blocks are different numbers of the gradient.
                 unsafe {
                     let sums = scratch.at(lane * self.block());
-                    self.sums(&x, &dy, 0..x.samples, block, sums);
+                    let packed = scratch.at(packed_at + lane * packed_len);
+                    self.sums(&x, &dy, 0..x.samples, block, sums, packed);
                     self.gather(block, 0, sums, dweight.at(0), onto);
                 }
             });
             return;
         }
-        team.each(blocks * self.parts, |task, _| {
+        team.each(blocks * self.parts, |task, lane| {
             let (part, block) = (task / blocks, task % blocks);
-            let samples = x.samples * part / self.parts..x.samples * (part + 1) / self.parts;
-            // SAFETY: every task has sums of its own.
-            unsafe { self.sums(&x, &dy, samples, block, scratch.at(task * self.block())) };
+            let words = x.samples.div_ceil(self.form.samples());
+            let first = |part: usize| (words * part / self.parts * self.form.samples()).min(x.samples);
+            // SAFETY: every task has sums of its own, and every lane packs by itself.
+            unsafe {
+                let packed = scratch.at(packed_at + lane * packed_len);
+                self.sums(&x, &dy, first(part)..first(part + 1), block, scratch.at(task * self.block()), packed);
+            }
         });
         team.each(blocks, |block, _| {
             // SAFETY: blocks are different numbers of the gradient.
@@ -243,21 +325,34 @@ impl WeightGradient {
     /// The sums of one block over some samples.
     ///
     /// # Safety
-    /// As of [`Self::run`]; nobody else is at these sums.
-    unsafe fn sums(&self, x: &Grid, dy: &Grid, samples: std::ops::Range<usize>, block: usize, sums: *mut f32) {
+    /// As of [`Self::run`]; nobody else is at these sums and packed patches.
+    unsafe fn sums(
+        &self,
+        x: &Grid,
+        dy: &Grid,
+        samples: std::ops::Range<usize>,
+        block: usize,
+        sums: *mut f32,
+        packed: *mut f32,
+    ) {
         let [(channel, channels), (filter, filters)] = self.range(block);
+        let (x, dy) = (x.slice(channel, channels), dy.slice(filter, filters));
         let (lanes, pitch) = (self.isa.lanes(), self.pitch());
         let most = tile_channels(self.isa);
         // SAFETY: the task's own.
         unsafe { std::ptr::write_bytes(sums, 0, self.block()) };
         // Of a row of samples there may be fewer than planned.
         let width = self.cols.output.min(dy.width);
-        let run = width.min(PATCH);
-        let band = (PATCH / run).max(1);
-        for sample in samples {
+        let (band, run) = self.patch(width);
+        let many = self.form.samples();
+        for first in samples.clone().step_by(many) {
             for top in (0..self.rows.output).step_by(band) {
                 for left in (0..width).step_by(run) {
                     let patch = [top..(top + band).min(self.rows.output), left..(left + run).min(width)];
+                    // SAFETY: the samples are the grids'; there is room for the patches of this lane.
+                    let [x, dy] =
+                        unsafe { self.operands(&x, &dy, first..(first + many).min(samples.end), &patch, packed) };
+                    let whole = self.form != Form::Number;
                     for (r, c) in (0..self.rows.taps.len()).flat_map(|r| (0..self.cols.taps.len()).map(move |c| (r, c)))
                     {
                         let tap = r * self.cols.taps.len() + c;
@@ -272,25 +367,25 @@ impl WeightGradient {
                         let (row, col) = (self.rows.at(rows.start, r) as usize, self.cols.at(cols.start, c) as usize);
                         // SAFETY: these outputs' taps lie on inputs; sums are the task's own.
                         unsafe {
-                            let x_at = x.at(sample, row * x.width + col).add(channel);
-                            let dy_at = dy.at(sample, rows.start * dy.width + cols.start).add(filter);
+                            let x_at = x.at([row, col]);
+                            let dy_at = dy.at([rows.start, cols.start]);
                             for f in (0..filters).step_by(2 * lanes) {
                                 let count = (filters - f).min(2 * lanes);
                                 let vectors = count.div_ceil(lanes);
                                 for c in (0..channels).step_by(most) {
                                     let count_c = (channels - c).min(most);
-                                    tile(self.isa, count_c, vectors)(&Patch {
+                                    self.tile(count_c, vectors)(&Patch {
                                         x: x_at.add(c),
-                                        x_step: self.cols.stride * x.pitch,
-                                        x_row: self.rows.stride * x.width * x.pitch,
+                                        x_step: self.cols.stride / x.every[1] * x.step,
+                                        x_row: self.rows.stride / x.every[0] * x.row,
                                         dy: dy_at.add(f),
-                                        dy_step: dy.pitch,
-                                        dy_row: dy.width * dy.pitch,
+                                        dy_step: dy.step,
+                                        dy_row: dy.row,
                                         rows: rows.len(),
                                         cols: cols.len(),
                                         sums: sums.add((tap * self.channels.min(SIDE) + c) * pitch + f),
                                         pitch,
-                                        last: count - (vectors - 1) * lanes,
+                                        last: if whole { lanes } else { count - (vectors - 1) * lanes },
                                     });
                                 }
                             }
@@ -298,6 +393,33 @@ impl WeightGradient {
                     }
                 }
             }
+        }
+    }
+
+    /// Where the tiles of a patch find their operands: where they lie, or packed.
+    ///
+    /// # Safety
+    /// The samples are the grids'; nobody else is at the packed patches.
+    unsafe fn operands(
+        &self,
+        x: &Grid,
+        dy: &Grid,
+        samples: std::ops::Range<usize>,
+        [rows, cols]: &[std::ops::Range<usize>; 2],
+        packed: *mut f32,
+    ) -> [Pixels; 2] {
+        // SAFETY: the caller's; patches are no larger than `packed` says.
+        unsafe {
+            if self.form == Form::Number {
+                return [Pixels::of(x, samples.start), Pixels::of(dy, samples.start)];
+            }
+            let under = [Under::of(&self.rows, rows), Under::of(&self.cols, cols)];
+            let outputs = [rows, cols].map(Under::outputs);
+            let behind = packed.add(self.packed()[0]);
+            [
+                pack(self.form, x, samples.clone(), &under, x.channels, packed),
+                pack(self.form, dy, samples, &outputs, self.pitch(), behind),
+            ]
         }
     }
 

@@ -1,5 +1,6 @@
 //! Which kernel computes the gradient of a convolution's weights.
 
+use super::bf16::Form;
 use super::weight_gradient::WeightGradient;
 use super::window_weight_gradient::WindowGradient;
 use crate::engine::cpu::grid::Grid;
@@ -18,10 +19,10 @@ pub(in crate::engine::cpu) enum ConvWeight {
 
 impl ConvWeight {
     /// For batches of so many samples.
-    pub fn new(isa: Isa, shape: &ConvShape, batch: usize) -> ConvWeight {
+    pub fn new(isa: Isa, form: Form, shape: &ConvShape, batch: usize) -> ConvWeight {
         match WindowGradient::new(isa, shape, batch) {
             Some(window) => ConvWeight::Window(window),
-            None => ConvWeight::Channels(WeightGradient::new(isa, shape, batch)),
+            None => ConvWeight::Channels(WeightGradient::new(isa, form, shape, batch)),
         }
     }
 

@@ -1,0 +1,53 @@
+//! In which numbers convolutions and fully connected layers multiply.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::EngineError;
+
+/// How convolutions and fully connected layers multiply. Everything else, and whatever lies in memory, is in the numbers of the
+/// session or training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Precision {
+    /// In the numbers' own type.
+    #[default]
+    #[serde(rename = "f32")]
+    Full,
+    /// Both factors are rounded to bf16, the eight leading digits of an f32; sums are f32. An answer of f32 is off by up to
+    /// 2^-7 of the sum of its terms' magnitudes. Only [`Cpu`](super::Cpu) does this.
+    #[serde(rename = "bf16")]
+    Bf16,
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Precision::Full => "f32",
+            Precision::Bf16 => "bf16",
+        })
+    }
+}
+
+impl FromStr for Precision {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "f32" => Ok(Precision::Full),
+            "bf16" => Ok(Precision::Bf16),
+            _ => Err("expected f32 or bf16"),
+        }
+    }
+}
+
+impl Precision {
+    /// Refuses a back end that multiplies in `offered` where this was asked for.
+    pub(super) fn check(self, offered: Precision) -> Result<(), EngineError> {
+        match self == Precision::Full || self == offered {
+            true => Ok(()),
+            false => Err(EngineError::Precision { precision: self }),
+        }
+    }
+}

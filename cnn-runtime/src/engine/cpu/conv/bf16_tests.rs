@@ -1,11 +1,11 @@
 use super::bf16::{Form, join, round};
-use super::way::{Conv, Onto};
 use super::tests::{Case, Map, cases, elements, forward, random};
+use super::way::{Conv, Onto};
 use super::weight_gradient::WeightGradient;
 use crate::engine::cpu::simd::Isa;
 use crate::engine::cpu::team::Team;
 use crate::engine::precision::Precision;
-use crate::kernels::conv::Conv;
+use crate::kernels::conv as reference;
 
 /// The nearest of the two bf16 around a number, the even one of two as near.
 fn nearest(x: f32) -> f32 {
@@ -79,7 +79,7 @@ fn sums(
     case: &Case,
     len: usize,
     [a, b]: [&[f32]; 2],
-    apply: fn(&Conv, &[f64], &[f64], &mut [f64], &mut [f64]),
+    apply: fn(&reference::Conv, &[f64], &[f64], &mut [f64], &mut [f64]),
 ) -> Sums {
     let conv = case.reference().0;
     let mut workspace = vec![0.0; conv.workspace(1)];

@@ -256,7 +256,7 @@ mod tests {
 
     const SOURCE: &str = "
         Small: 5x9x9 -> 3;
-        stem conv(6, 3, pad = 1) -> bn -> relu -> maxpool(2) -> lrn(5) -> gn(2) -> ln -> affine -> shift -> pad([1, 0, 0, 1]);
+        stem conv(6, 3, pad = 1) -> bn -> relu -> maxpool(2) -> lrn(5) -> gn(2) -> ln -> affine -> shift -> pad([1, -1, -1, 1]);
         body concat { conv(3, 3, stride = 2, pad = 1); { maxpool(2) -> conv(4, 1) }; }
             -> mul { identity; { gap -> linear(7) -> sigmoid }; } -> conv(7, 1, groups = 7) -> bn -> relu6;
         head avgpool(2, 1) -> gap -> linear(3);";

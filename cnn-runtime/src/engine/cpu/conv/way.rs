@@ -63,8 +63,9 @@ impl Conv {
 
     fn new(isa: Isa, form: Form, view: View) -> Conv {
         match Planar::new(isa, &view) {
-            Some(planar) => Conv::Planar(planar),
-            None => Conv::Direct(Direct::new(isa, form, view)),
+            // Its factors are f32.
+            Some(planar) if form == Form::Number => Conv::Planar(planar),
+            _ => Conv::Direct(Direct::new(isa, form, view)),
         }
     }
 

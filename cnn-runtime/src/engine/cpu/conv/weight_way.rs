@@ -21,8 +21,9 @@ impl ConvWeight {
     /// For batches of so many samples.
     pub fn new(isa: Isa, form: Form, shape: &ConvShape, batch: usize) -> ConvWeight {
         match WindowGradient::new(isa, shape, batch) {
-            Some(window) => ConvWeight::Window(window),
-            None => ConvWeight::Channels(WeightGradient::new(isa, form, shape, batch)),
+            // Its factors are f32.
+            Some(window) if form == Form::Number => ConvWeight::Window(window),
+            _ => ConvWeight::Channels(WeightGradient::new(isa, form, shape, batch)),
         }
     }
 

@@ -11,12 +11,12 @@ use super::team::Team;
 use crate::engine::operation::Activation;
 use crate::kernels::activation::with_function;
 
-/// `y = f(onto + x scale + shift)`, each channel by itself. `y` may be `x`.
+/// `y = f(onto + x scale + shift)`, each channel by itself; without a shift there is none. `y` may be `x`.
 pub(super) fn forward(
     team: &Team,
     x: Grid,
     scale: &[f32],
-    shift: &[f32],
+    shift: Option<&[f32]>,
     onto: Onto,
     y: Grid,
     activation: Option<Activation>,
@@ -40,7 +40,7 @@ struct Scaled<'a, F> {
     y: Rows,
     other: Option<Rows>,
     scale: &'a [f32],
-    shift: &'a [f32],
+    shift: Option<&'a [f32]>,
     f: F,
 }
 
@@ -49,7 +49,11 @@ impl<F: Curve> Body for Scaled<'_, F> {
     unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
         // SAFETY: pixels of the maps, and a number for each channel.
         unsafe {
-            let [scale, shift] = [self.scale, self.shift].map(|from| get::<S, FULL>(from.as_ptr().add(c), width));
+            let scale = get::<S, FULL>(self.scale.as_ptr().add(c), width);
+            let shift = match self.shift {
+                Some(shift) => get::<S, FULL>(shift.as_ptr().add(c), width),
+                None => S::splat(0.0),
+            };
             let mut y = S::fma(get::<S, FULL>(self.x.at(row).add(c), width), scale, shift);
             if let Some(other) = &self.other {
                 y = S::add(y, get::<S, FULL>(other.at(row).add(c), width));

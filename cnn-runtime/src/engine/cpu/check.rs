@@ -217,7 +217,7 @@ fn gradient_of_layer(gradient: &LayerGradient) -> (Vec<Size>, Vec<Size>) {
 
 /// Kernels here of layers with a number of each parameter for each channel.
 fn learns(kernel: &Kernel) -> bool {
-    matches!(kernel, Kernel::Ln(_) | Kernel::Gn(_) | Kernel::AffineGradient)
+    matches!(kernel, Kernel::Ln(_) | Kernel::Gn(_) | Kernel::Affine)
 }
 
 /// Layers with a kernel here have one input, of whose channels each gives one.
@@ -239,7 +239,7 @@ fn own(layer: &Layer, parameters: &[Size], kernel: &Kernel) -> Checked {
     }
     let each = parameters.iter().all(|&size| size == Size::Numbers(channels));
     // Only the affine layer may do without a bias.
-    let count = matches!((kernel, parameters.len()), (_, 2) | (Kernel::AffineGradient, 1));
+    let count = matches!((kernel, parameters.len()), (_, 2) | (Kernel::Affine, 1));
     let groups = if let Kernel::Gn(groups) = kernel { groups.count } else { 1 };
     let divided = groups > 0 && channels.is_multiple_of(groups);
     match same && each && count && divided {

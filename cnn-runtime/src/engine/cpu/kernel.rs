@@ -43,7 +43,7 @@ pub(super) enum Kernel {
     /// What is added to the variance.
     Ln(f64),
     Gn(Groups),
-    AffineGradient,
+    Affine,
     Lrn(Lrn),
     Moves(Moves),
     Reference(Box<dyn DynKernel>),
@@ -124,8 +124,7 @@ impl Kernel {
                 Kernel::Moves(Moves::shift(layer.inputs[0].channels(), *kernel, *dilation))
             }
             Op::Pad { pad: [top, _, left, _] } => Kernel::Moves(Moves::pad(layer.inputs[0].channels(), *top, *left)),
-            // Forward it is an operation of its own.
-            Op::Affine { .. } => Kernel::AffineGradient,
+            Op::Affine { .. } => Kernel::Affine,
             _ => Kernel::Reference(layers::kernel(layer, 1)),
         }
     }
@@ -177,7 +176,10 @@ impl Kernel {
                 _ => 0,
             },
             Kernel::Lrn(lrn) => lanes * lrn.scratch(channels),
-            Kernel::AffineGradient => affine::scratch(of.batch, channels, plane(first)),
+            Kernel::Affine => match of.operation {
+                Operation::LayerGradient(_) => affine::scratch(of.batch, channels, plane(first)),
+                _ => 0,
+            },
             Kernel::MaxPool(_) | Kernel::AvgPool(..) | Kernel::Gap | Kernel::Moves(_) => 0,
         }
         .next_multiple_of(LINE)

@@ -136,7 +136,7 @@ impl<'a> Run<'a> {
                 let target = &step.outputs[0];
                 let [scale, shift] = [1, 2].map(|i| self.numbers(&step.inputs[i]));
                 let (x, y) = (self.input(step, 0), self.grid(&target.operand));
-                affine::forward(team, x, scale, shift, self.onto(target), y, *activation);
+                affine::forward(team, x, scale, Some(shift), self.onto(target), y, *activation);
             }
             Operation::BatchNorm(norm) => self.batch_norm(step, norm),
             Operation::BatchNormGradient(norm) => self.batch_norm_gradient(step, norm),

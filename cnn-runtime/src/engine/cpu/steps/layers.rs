@@ -1,6 +1,7 @@
 //! Steps that are a layer of the language, or its gradient.
 
 use super::Run;
+use crate::engine::cpu::conv::way::Onto;
 use crate::engine::cpu::fallback::{self, Gradients, MOST_INPUTS, Read};
 use crate::engine::cpu::kernel::Kernel;
 use crate::engine::cpu::norm::{ParameterGradients, gn, ln};
@@ -30,6 +31,10 @@ impl<'a> Run<'a> {
             Kernel::Gn(groups) => gn::forward(team, *groups, x, parameter(1), parameter(2), y, scratch),
             Kernel::Lrn(lrn) => lrn.forward(team, x, y, scratch),
             Kernel::Moves(moves) => moves.forward(team, x, y),
+            Kernel::Affine => {
+                let shift = step.inputs.get(2).map(|shift| self.numbers(shift));
+                affine::forward(team, x, parameter(1), shift, Onto::Nothing, y, None);
+            }
             Kernel::Reference(kernel) => {
                 let reads = self.reads(&step.inputs, layer.inputs.len());
                 fallback::forward(team, layer, &**kernel, &reads[..step.inputs.len()], y, scratch);
@@ -69,7 +74,7 @@ impl<'a> Run<'a> {
                 let (dx, parameters) = learned();
                 gn::backward(team, *groups, self.input(step, 0), weight(), dy, dx, parameters, scratch);
             }
-            Kernel::AffineGradient => {
+            Kernel::Affine => {
                 let (dx, parameters) = learned();
                 affine::backward(team, self.input(step, 0), weight(), dy, dx, parameters, scratch);
             }

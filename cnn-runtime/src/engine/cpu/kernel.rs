@@ -4,6 +4,8 @@ use cnn_lang::graph::{Op, Pool, Shape};
 
 use super::conv::depthwise::{Depthwise, is_depthwise};
 use super::conv::depthwise_weight_gradient::DepthwiseWeightGradient;
+use super::conv::dot::Dot;
+use super::conv::outer::FewInputs;
 use super::conv::way::Conv;
 use super::conv::weight_way::ConvWeight;
 use super::pool::Window;
@@ -11,7 +13,7 @@ use super::simd::Isa;
 use super::{bias, fallback, norm};
 use crate::engine::backend::Use;
 use crate::engine::layers;
-use crate::engine::operation::{Layer, LayerGradient, Operation};
+use crate::engine::operation::{Layer, LayerGradient, LinearShape, Operation};
 use crate::engine::program::Extent;
 use crate::engine::session::{plane, shape};
 use crate::kernels::DynKernel;
@@ -26,6 +28,9 @@ const LINE: usize = 16;
 /// The kernel of a step, chosen when a plan is made.
 pub(super) enum Kernel {
     Conv(Conv),
+    /// And how it is computed where samples are few and weights not constant.
+    Linear(Conv, Option<Dot>),
+    LinearInput(FewInputs),
     Depthwise(Depthwise),
     ConvInput(Vec<Conv>),
     DepthwiseInput(Vec<Depthwise>),
@@ -52,11 +57,15 @@ impl Kernel {
                 Kernel::DepthwiseWeight(DepthwiseWeightGradient::new(isa, shape, batch))
             }
             Operation::ConvWeightGradient(shape) => Kernel::ConvWeight(ConvWeight::new(isa, shape, batch)),
-            Operation::Linear { shape, .. } => {
-                Kernel::Conv(Conv::linear(isa, [shape.inputs, shape.outputs], batch, false))
-            }
-            Operation::LinearInputGradient(shape) => {
-                Kernel::ConvInput(vec![Conv::linear(isa, [shape.outputs, shape.inputs], batch, true)])
+            Operation::Linear { shape: LinearShape { inputs, outputs, .. }, .. } => Kernel::Linear(
+                Conv::linear(isa, [*inputs, *outputs], batch, false),
+                Dot::new(isa, *inputs, *outputs, batch),
+            ),
+            Operation::LinearInputGradient(LinearShape { inputs, outputs, .. }) => {
+                match FewInputs::new(isa, *inputs, *outputs, batch) {
+                    Some(few) => Kernel::LinearInput(few),
+                    None => Kernel::ConvInput(vec![Conv::linear(isa, [*outputs, *inputs], batch, true)]),
+                }
             }
             Operation::LinearWeightGradient(shape) => {
                 Kernel::ConvWeight(ConvWeight::linear(isa, shape.inputs, shape.outputs, batch))
@@ -111,7 +120,7 @@ impl Kernel {
     /// Numbers that a constant weight takes in the kernel's own form.
     pub fn filters(&self) -> Option<usize> {
         match self {
-            Kernel::Conv(direct) => Some(direct.filters()),
+            Kernel::Conv(conv) | Kernel::Linear(conv, _) => Some(conv.filters()),
             Kernel::Depthwise(depthwise) => Some(depthwise.filters()),
             _ => None,
         }
@@ -119,11 +128,15 @@ impl Kernel {
 
     /// Numbers of scratch, where filters are packed in each run unless they are constant.
     pub fn scratch(&self, of: &Use<'_>, lanes: usize) -> usize {
-        let filters = |direct: &Conv| direct.filters_at_once(PACKED).1;
+        let filters = |conv: &Conv| conv.filters_at_once(PACKED).1;
         let first = of.inputs.first().copied().unwrap_or(Extent::Fixed(0));
         let channels = shape(first).channels();
         match self {
-            Kernel::Conv(direct) => lanes * direct.scratch() + if of.constant { 0 } else { filters(direct) },
+            Kernel::Linear(_, Some(_)) if !of.constant => 0,
+            Kernel::Conv(conv) | Kernel::Linear(conv, _) => {
+                lanes * conv.scratch() + if of.constant { 0 } else { filters(conv) }
+            }
+            Kernel::LinearInput(_) => 0,
             Kernel::Depthwise(depthwise) => {
                 if of.constant {
                     0
@@ -132,7 +145,7 @@ impl Kernel {
                 }
             }
             Kernel::ConvInput(phases) => {
-                phases.iter().map(|direct| lanes * direct.scratch() + filters(direct)).max().unwrap_or(0)
+                phases.iter().map(|conv| lanes * conv.scratch() + filters(conv)).max().unwrap_or(0)
             }
             Kernel::DepthwiseInput(phases) => phases.first().map_or(0, Depthwise::filters),
             Kernel::ConvWeight(gradient) => gradient.scratch(lanes),

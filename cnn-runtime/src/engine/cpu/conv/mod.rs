@@ -12,8 +12,10 @@
 pub(super) mod depthwise;
 pub(super) mod depthwise_weight_gradient;
 mod direct;
+pub(super) mod dot;
 mod filters;
 mod line;
+pub(super) mod outer;
 mod pack;
 mod planar;
 mod planar_tile;
@@ -24,5 +26,7 @@ mod weight_gradient;
 pub(super) mod weight_way;
 mod window_weight_gradient;
 
+#[cfg(test)]
+mod linear_tests;
 #[cfg(test)]
 mod tests;

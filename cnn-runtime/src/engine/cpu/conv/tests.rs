@@ -10,7 +10,7 @@ use crate::kernels::conv as reference;
 use crate::kernels::window::Axis;
 
 /// Numbers between -1 and 1 that look like chance.
-fn random(seed: u64, len: usize) -> Vec<f32> {
+pub(super) fn random(seed: u64, len: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -20,7 +20,7 @@ fn random(seed: u64, len: usize) -> Vec<f32> {
 }
 
 /// A map in memory with gaps: behind each pixel and each sample.
-struct Map {
+pub(super) struct Map {
     data: Vec<f32>,
     batch: usize,
     size: [usize; 3],
@@ -29,7 +29,7 @@ struct Map {
 }
 
 impl Map {
-    fn new(batch: usize, size: [usize; 3], gap: usize, dense: &[f32]) -> Map {
+    pub fn new(batch: usize, size: [usize; 3], gap: usize, dense: &[f32]) -> Map {
         let [channels, height, width] = size;
         let pitch = channels + gap;
         let stride = height * width * pitch + 5 * gap;
@@ -44,7 +44,7 @@ impl Map {
         map
     }
 
-    fn grid(&mut self) -> Grid {
+    pub fn grid(&mut self) -> Grid {
         let [channels, height, width] = self.size;
         let gap = self.pitch - channels;
         let start = self.data[gap..].as_mut_ptr();
@@ -52,7 +52,7 @@ impl Map {
     }
 
     /// Channel by channel; panics if a gap was written.
-    fn dense(&self) -> Vec<f32> {
+    pub fn dense(&self) -> Vec<f32> {
         let [channels, height, width] = self.size;
         let gap = self.pitch - channels;
         let mut used = vec![false; self.data.len()];
@@ -71,7 +71,7 @@ impl Map {
     }
 }
 
-fn near(what: &str, found: &[f32], expected: &[f32]) {
+pub(super) fn near(what: &str, found: &[f32], expected: &[f32]) {
     let most = expected.iter().fold(1e-3f32, |most, x| most.max(x.abs()));
     let off = found.iter().zip(expected).map(|(a, b)| if a.is_nan() { f32::INFINITY } else { (a - b).abs() });
     let off = off.fold(0.0, f32::max);

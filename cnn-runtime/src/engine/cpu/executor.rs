@@ -66,7 +66,7 @@ pub(super) fn packed(
         let Some(len) = kernel.filters().filter(|_| !std::mem::replace(&mut done[index], true)) else { continue };
         let mut filters = vec![0.0; len];
         match kernel {
-            Kernel::Conv(direct) => {
+            Kernel::Conv(direct) | Kernel::Linear(direct, _) => {
                 let (weight, to) = (&constants[index], &mut filters);
                 Team::run(rayon::current_num_threads(), Isa::Portable, move |team| {
                     direct.pack(team, weight, direct.chunks(), to);

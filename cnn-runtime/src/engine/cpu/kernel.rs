@@ -5,6 +5,8 @@ use cnn_lang::graph::{Op, Pool, Shape};
 use super::conv::bf16::Form;
 use super::conv::depthwise::{Depthwise, is_depthwise};
 use super::conv::depthwise_weight_gradient::DepthwiseWeightGradient;
+use super::conv::dot::Dot;
+use super::conv::outer::FewInputs;
 use super::conv::way::Conv;
 use super::conv::weight_way::ConvWeight;
 use super::lrn::Lrn;
@@ -16,7 +18,7 @@ use super::simd::Isa;
 use super::{affine, bias, fallback};
 use crate::engine::backend::Use;
 use crate::engine::layers;
-use crate::engine::operation::{Layer, LayerGradient, Operation};
+use crate::engine::operation::{Layer, LayerGradient, LinearShape, Operation};
 use crate::engine::precision::Precision;
 use crate::engine::program::Extent;
 use crate::engine::session::{plane, shape};
@@ -32,6 +34,9 @@ const LINE: usize = 16;
 /// The kernel of a step, chosen when a plan is made.
 pub(super) enum Kernel {
     Conv(Conv),
+    /// And how it is computed where samples are few and weights not constant.
+    Linear(Conv, Option<Dot>),
+    LinearInput(FewInputs),
     Depthwise(Depthwise),
     ConvInput(Vec<Conv>),
     DepthwiseInput(Vec<Depthwise>),
@@ -65,11 +70,16 @@ impl Kernel {
                 Kernel::DepthwiseWeight(DepthwiseWeightGradient::new(isa, shape, batch))
             }
             Operation::ConvWeightGradient(shape) => Kernel::ConvWeight(ConvWeight::new(isa, form, shape, batch)),
-            Operation::Linear { shape, .. } => {
-                Kernel::Conv(Conv::linear(isa, form, [shape.inputs, shape.outputs], batch, false))
-            }
-            Operation::LinearInputGradient(shape) => {
-                Kernel::ConvInput(vec![Conv::linear(isa, form, [shape.outputs, shape.inputs], batch, true)])
+            // Kernels for few samples have factors of f32.
+            Operation::Linear { shape: LinearShape { inputs, outputs, .. }, .. } => Kernel::Linear(
+                Conv::linear(isa, form, [*inputs, *outputs], batch, false),
+                Dot::new(isa, *inputs, *outputs, batch).filter(|_| form == Form::Number),
+            ),
+            Operation::LinearInputGradient(LinearShape { inputs, outputs, .. }) => {
+                match FewInputs::new(isa, *inputs, *outputs, batch).filter(|_| form == Form::Number) {
+                    Some(few) => Kernel::LinearInput(few),
+                    None => Kernel::ConvInput(vec![Conv::linear(isa, form, [*outputs, *inputs], batch, true)]),
+                }
             }
             Operation::LinearWeightGradient(shape) => {
                 Kernel::ConvWeight(ConvWeight::linear(isa, shape.inputs, shape.outputs, batch))
@@ -132,7 +142,7 @@ impl Kernel {
     /// Numbers that a constant weight takes in the kernel's own form.
     pub fn filters(&self) -> Option<usize> {
         match self {
-            Kernel::Conv(direct) => Some(direct.filters()),
+            Kernel::Conv(conv) | Kernel::Linear(conv, _) => Some(conv.filters()),
             Kernel::Depthwise(depthwise) => Some(depthwise.filters()),
             _ => None,
         }
@@ -140,11 +150,15 @@ impl Kernel {
 
     /// Numbers of scratch, where filters are packed in each run unless they are constant.
     pub fn scratch(&self, of: &Use<'_>, lanes: usize) -> usize {
-        let filters = |direct: &Conv| direct.filters_at_once(PACKED).1;
+        let filters = |conv: &Conv| conv.filters_at_once(PACKED).1;
         let first = of.inputs.first().copied().unwrap_or(Extent::Fixed(0));
         let channels = shape(first).channels();
         match self {
-            Kernel::Conv(direct) => lanes * direct.scratch() + if of.constant { 0 } else { filters(direct) },
+            Kernel::Linear(_, Some(_)) if !of.constant => 0,
+            Kernel::Conv(conv) | Kernel::Linear(conv, _) => {
+                lanes * conv.scratch() + if of.constant { 0 } else { filters(conv) }
+            }
+            Kernel::LinearInput(_) => 0,
             Kernel::Depthwise(depthwise) => {
                 if of.constant {
                     0
@@ -153,7 +167,7 @@ impl Kernel {
                 }
             }
             Kernel::ConvInput(phases) => {
-                phases.iter().map(|direct| lanes * direct.scratch() + filters(direct)).max().unwrap_or(0)
+                phases.iter().map(|conv| lanes * conv.scratch() + filters(conv)).max().unwrap_or(0)
             }
             Kernel::DepthwiseInput(phases) => phases.first().map_or(0, Depthwise::filters),
             Kernel::ConvWeight(gradient) => gradient.scratch(lanes),

@@ -83,6 +83,11 @@ pub(super) trait Simd: Copy {
     unsafe fn splat(x: f32) -> Self::V;
     unsafe fn load(from: *const f32) -> Self::V;
     unsafe fn store(to: *mut f32, v: Self::V);
+    /// Stores past the caches, at a multiple of a vector's bytes. Other threads see it after a fence.
+    #[inline(always)]
+    unsafe fn stream(to: *mut f32, v: Self::V) {
+        unsafe { Self::store(to, v) }
+    }
     /// The first `count` numbers, at most `LANES`; zeros behind them.
     unsafe fn load_first(from: *const f32, count: usize) -> Self::V;
     /// Stores the first `count` numbers, at most `LANES`.

@@ -94,7 +94,12 @@ impl<'a> Run<'a> {
                 let workspace = self.access.workspace(step.workspace);
                 let filters = self.filters(&step.inputs[1]);
                 match kernel {
-                    Kernel::Conv(direct) => {
+                    Kernel::Linear(_, Some(dot)) if filters.is_none() => {
+                        let weight = self.numbers(&step.inputs[1]);
+                        // SAFETY: `verify` has shown that operands are the step's own, `check` that they have these sizes.
+                        unsafe { dot.run(team, x, weight, bias, onto, y, *activation) };
+                    }
+                    Kernel::Conv(direct) | Kernel::Linear(direct, _) => {
                         // SAFETY: `verify` has shown that operands and workspace are the step's own.
                         unsafe {
                             let packed = |weight: &[f32], workspace: &mut [f32]| {
@@ -252,6 +257,10 @@ impl<'a> Run<'a> {
                         unsafe { direct.run(team, dy, filters, chunks, std::ptr::null(), onto, dx, None, scratch) };
                     });
                 }
+            }
+            Kernel::LinearInput(few) => {
+                // SAFETY: `verify` has shown that operands are the step's own, `check` that they have these sizes.
+                unsafe { few.run(team, weight, dy, onto, dx) };
             }
             Kernel::DepthwiseInput(phases) => {
                 let Some(first) = phases.first() else { return };

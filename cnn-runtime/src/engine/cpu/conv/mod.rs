@@ -17,8 +17,10 @@ mod bf16_weight_gradient;
 pub(super) mod depthwise;
 pub(super) mod depthwise_weight_gradient;
 mod direct;
+pub(super) mod dot;
 mod filters;
 mod line;
+pub(super) mod outer;
 mod pack;
 mod planar;
 mod planar_tile;
@@ -31,5 +33,7 @@ mod window_weight_gradient;
 
 #[cfg(test)]
 mod bf16_tests;
+#[cfg(test)]
+mod linear_tests;
 #[cfg(test)]
 mod tests;

@@ -72,7 +72,7 @@ impl Map {
     }
 }
 
-fn near(what: &str, found: &[f32], expected: &[f32]) {
+pub(super) fn near(what: &str, found: &[f32], expected: &[f32]) {
     let most = expected.iter().fold(1e-3f32, |most, x| most.max(x.abs()));
     let off = found.iter().zip(expected).map(|(a, b)| if a.is_nan() { f32::INFINITY } else { (a - b).abs() });
     let off = off.fold(0.0, f32::max);

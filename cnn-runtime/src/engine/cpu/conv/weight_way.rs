@@ -1,6 +1,7 @@
 //! Which kernel computes the gradient of a convolution's weights.
 
 use super::bf16::Form;
+use super::outer::FewWeights;
 use super::weight_gradient::WeightGradient;
 use super::window_weight_gradient::WindowGradient;
 use crate::engine::cpu::grid::Grid;
@@ -15,6 +16,8 @@ pub(in crate::engine::cpu) enum ConvWeight {
     Channels(WeightGradient),
     /// Numbers under a window times vectors of filters, where channels are few.
     Window(WindowGradient),
+    /// Of a fully connected layer on few samples.
+    Few(FewWeights),
 }
 
 impl ConvWeight {
@@ -29,7 +32,10 @@ impl ConvWeight {
 
     /// Of a fully connected layer.
     pub fn linear(isa: Isa, inputs: usize, outputs: usize, batch: usize) -> ConvWeight {
-        ConvWeight::Channels(WeightGradient::linear(isa, inputs, outputs, batch))
+        match FewWeights::new(isa, inputs, outputs, batch) {
+            Some(few) => ConvWeight::Few(few),
+            None => ConvWeight::Channels(WeightGradient::linear(isa, inputs, outputs, batch)),
+        }
     }
 
     /// Numbers of scratch for so many threads.
@@ -37,6 +43,7 @@ impl ConvWeight {
         match self {
             ConvWeight::Channels(gradient) => gradient.scratch(lanes),
             ConvWeight::Window(gradient) => gradient.scratch(lanes),
+            ConvWeight::Few(_) => 0,
         }
     }
 
@@ -50,6 +57,7 @@ impl ConvWeight {
             match self {
                 ConvWeight::Channels(gradient) => gradient.run(team, x, dy, dweight, onto, scratch),
                 ConvWeight::Window(gradient) => gradient.run(team, x, dy, dweight, onto, scratch),
+                ConvWeight::Few(gradient) => gradient.run(team, x, dy, dweight, onto),
             }
         }
     }

@@ -5,7 +5,7 @@
 //! stays what it is. Without these instructions words are numbers, rounded: the same factors at the speed of f32.
 
 use super::tile::{BLOCK, Run, Terms, body};
-use super::weight_gradient::{self, Patch};
+use super::weight_gradient_tile::{self, Patch};
 use crate::engine::cpu::simd::Isa;
 use crate::engine::precision::Precision;
 
@@ -177,11 +177,11 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512bf16,avx2,fma")]
     unsafe fn sums<const C: usize, const V: usize>(p: &Patch) {
         // SAFETY: the caller's.
-        unsafe { weight_gradient::body::<Avx512, Pairs, C, V>(p) }
+        unsafe { weight_gradient_tile::body::<Avx512, Pairs, C, V>(p) }
     }
 
     /// The tile of a weight gradient, of so many channels, at most 8, and vectors of filters, one or two.
-    pub(in crate::engine::cpu::conv) fn patch(channels: usize, vectors: usize) -> weight_gradient::Run {
+    pub(in crate::engine::cpu::conv) fn patch(channels: usize, vectors: usize) -> weight_gradient_tile::Run {
         macro_rules! pick {
             ($($channels:literal)*) => {
                 match (channels, vectors) {
@@ -270,7 +270,7 @@ pub(super) fn tiles(_: usize) -> &'static [Run] {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) fn patch(_: usize, _: usize) -> weight_gradient::Run {
+pub(super) fn patch(_: usize, _: usize) -> weight_gradient_tile::Run {
     unreachable!("pairs are of x86-64")
 }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::bf16::{self, Form};
 use super::line::Line;
-use super::weight_gradient::Pixels;
+use super::weight_gradient_tile::Pixels;
 use crate::engine::cpu::grid::Grid;
 
 /// Words that a packed row's last vector may run over.
@@ -68,7 +68,8 @@ pub(super) fn room([rows, cols]: [usize; 2], channels: usize) -> usize {
     (rows * cols * channels + SLACK).next_multiple_of(16)
 }
 
-/// Packs the channels of a grid's patch, `step` words from a pixel to the next, with zeros where there are fewer channels.
+/// Packs the channels of a grid's patch, `step` words from a pixel to the next, with zeros where there are fewer channels: of each
+/// sample or pair of samples, one behind the other.
 ///
 /// # Safety
 /// Samples, rows and columns are the grid's; at `to` there is [`room`] for the words, at which nobody else is; the processor has
@@ -82,18 +83,21 @@ pub(super) unsafe fn pack(
     to: *mut f32,
 ) -> Pixels {
     let (height, width) = (rows.len(), cols.len());
-    for row in 0..if width == 0 { 0 } else { height } {
-        let pixel = (rows.inputs.start + row * rows.every) * grid.width + cols.inputs.start;
-        let from_step = cols.every * grid.pitch;
-        // SAFETY: the caller's. What runs over a pixel's words is overwritten by the next pixel's, or lies in the slack.
-        unsafe {
-            let first = grid.at(samples.start, pixel).cast_const();
-            let to = to.add(row * width * step);
-            match form {
-                Form::Number | Form::Rounded => bf16::copy_pixels(first, from_step, width, grid.channels, to, step),
-                Form::Pair => {
-                    let second = (samples.len() > 1).then(|| grid.at(samples.start + 1, pixel).cast_const());
-                    bf16::copy_samples(first, second, from_step, width, grid.channels, to, step);
+    let row_len = width * step;
+    for (word, sample) in samples.clone().step_by(form.samples()).enumerate() {
+        for row in 0..if width == 0 { 0 } else { height } {
+            let pixel = (rows.inputs.start + row * rows.every) * grid.width + cols.inputs.start;
+            let from_step = cols.every * grid.pitch;
+            // SAFETY: the caller's. What runs over a pixel's words is overwritten by the next pixel's, or lies in the slack.
+            unsafe {
+                let first = grid.at(sample, pixel).cast_const();
+                let to = to.add((word * height + row) * row_len);
+                match form {
+                    Form::Number | Form::Rounded => bf16::copy_pixels(first, from_step, width, grid.channels, to, step),
+                    Form::Pair => {
+                        let second = samples.contains(&(sample + 1)).then(|| grid.at(sample + 1, pixel).cast_const());
+                        bf16::copy_samples(first, second, from_step, width, grid.channels, to, step);
+                    }
                 }
             }
         }
@@ -102,7 +106,8 @@ pub(super) unsafe fn pack(
         start: to,
         first: [rows.inputs.start, cols.inputs.start],
         every: [rows.every, cols.every],
-        row: width * step,
+        sample: height * row_len,
+        row: row_len,
         step,
     }
 }

@@ -9,7 +9,7 @@
 //! such (`bf16`). Weight gradients, which copy nothing else, pack pairs of samples then (`bf16_weight_gradient`).
 //!
 //! The gradient of the input is the same computation with other taps (`line`), once for each phase of the stride; that of
-//! the weights has a tile of its own (`weight_gradient`). One filter for each channel is `depthwise`
+//! the weights has a tile of its own (`weight_gradient`, `weight_gradient_tile`). One filter for each channel is `depthwise`
 //! and `depthwise_weight_gradient`.
 
 pub(super) mod bf16;
@@ -28,6 +28,7 @@ mod tile;
 mod view;
 pub(super) mod way;
 mod weight_gradient;
+mod weight_gradient_tile;
 pub(super) mod weight_way;
 mod window_weight_gradient;
 

@@ -8,9 +8,9 @@
 use super::bf16::{self, Form};
 use super::bf16_weight_gradient::{Under, pack, room};
 use super::line::Line;
-use super::tile::{Product, Terms};
+use super::weight_gradient_tile::{Patch, Pixels, Run, tile, tile_channels};
 use crate::engine::cpu::grid::Grid;
-use crate::engine::cpu::simd::{Isa, Simd, compiled, for_isa};
+use crate::engine::cpu::simd::Isa;
 use crate::engine::cpu::team::Team;
 use crate::engine::operation::ConvShape;
 
@@ -18,6 +18,9 @@ use crate::engine::operation::ConvShape;
 const SIDE: usize = 64;
 /// Pixels of a patch: both operands stay in a first-level cache.
 const PATCH: usize = 72;
+/// Of a packed patch, which tiles pass over in half the time: sums would be read and written too often. It stays in a second-level
+/// cache.
+const PACKED_PATCH: usize = 144;
 /// Sums that are made at least, by parts of the batch where weights are few: what threads share must not depend on how many there
 /// are, or so would rounding.
 const TASKS: usize = 16;
@@ -37,150 +40,6 @@ pub(in crate::engine::cpu) struct WeightGradient {
     group: [usize; 2],
     /// Parts of the batch that are summed apart.
     parts: usize,
-}
-
-/// Input channels of a tile: with two vectors of filters as many sums as registers hold.
-fn tile_channels(isa: Isa) -> usize {
-    match isa {
-        Isa::Avx512 => 8,
-        Isa::Avx2 | Isa::Portable => 4,
-    }
-}
-
-/// The operands of a tile.
-#[derive(Clone, Copy)]
-pub(super) struct Patch {
-    /// The first input channel under the first pixel.
-    x: *const f32,
-    x_step: usize,
-    x_row: usize,
-    dy: *const f32,
-    dy_step: usize,
-    dy_row: usize,
-    rows: usize,
-    cols: usize,
-    /// Sums, channel by channel.
-    sums: *mut f32,
-    /// Numbers from a channel's sums to the next's.
-    pitch: usize,
-    /// Filters in the second vector, or the first if there is one only.
-    last: usize,
-}
-
-/// Where the pixels of a sample lie, or those of them that are packed.
-#[derive(Clone, Copy)]
-pub(super) struct Pixels {
-    pub start: *const f32,
-    /// The row and the column that lie there, and from one to the next.
-    pub first: [usize; 2],
-    pub every: [usize; 2],
-    /// Words from a row to the next, and from a pixel to the next.
-    pub row: usize,
-    pub step: usize,
-}
-
-impl Pixels {
-    /// # Safety
-    /// There is such a sample.
-    unsafe fn of(grid: &Grid, sample: usize) -> Pixels {
-        // SAFETY: the caller's.
-        let start = unsafe { grid.at(sample, 0) };
-        Pixels { start, first: [0; 2], every: [1; 2], row: grid.width * grid.pitch, step: grid.pitch }
-    }
-
-    /// # Safety
-    /// There is such a pixel.
-    unsafe fn at(&self, pixel: [usize; 2]) -> *const f32 {
-        let [row, col] = [0, 1].map(|i| (pixel[i] - self.first[i]) / self.every[i]);
-        // SAFETY: the caller's.
-        unsafe { self.start.add(row * self.row + col * self.step) }
-    }
-}
-
-/// # Safety
-/// The processor has the vectors; the addresses are those of so many rows and columns of C channels and of filters enough for V
-/// vectors, the last one's first `last`; of sums there are V whole vectors for each channel, at which nobody else is.
-#[inline(always)]
-unsafe fn patch<S: Simd, const C: usize, const V: usize>(p: &Patch) {
-    // SAFETY: the caller's.
-    unsafe { body::<S, Product, C, V>(p) }
-}
-
-/// A patch of words that add such terms.
-///
-/// # Safety
-/// As of [`patch`]; the processor has the terms' instructions.
-#[inline(always)]
-pub(super) unsafe fn body<S: Simd, T: Terms<S>, const C: usize, const V: usize>(p: &Patch) {
-    // SAFETY: the caller's.
-    unsafe {
-        // A patch's sums by themselves, which then join those of all pixels: long sums of f32 lose digits.
-        let mut sums = [[S::zero(); V]; C];
-        let partial = p.last < S::LANES;
-        for row in 0..p.rows {
-            // Behind the last pixel they may lie nowhere, and are not read.
-            let (mut x, mut dy) = (p.x.add(row * p.x_row), p.dy.add(row * p.dy_row));
-            if partial {
-                for _ in 0..p.cols {
-                    let dys: [S::V; V] = std::array::from_fn(|v| {
-                        let at = dy.add(v * S::LANES);
-                        if v + 1 == V { S::load_first(at, p.last) } else { S::load(at) }
-                    });
-                    product::<S, T, C, V>(&mut sums, x, dys);
-                    (x, dy) = (x.wrapping_add(p.x_step), dy.wrapping_add(p.dy_step));
-                }
-            } else {
-                for _ in 0..p.cols {
-                    let dys: [S::V; V] = std::array::from_fn(|v| S::load(dy.add(v * S::LANES)));
-                    product::<S, T, C, V>(&mut sums, x, dys);
-                    (x, dy) = (x.wrapping_add(p.x_step), dy.wrapping_add(p.dy_step));
-                }
-            }
-        }
-        for (c, sums) in sums.iter().enumerate() {
-            for (v, &sum) in sums.iter().enumerate() {
-                let to = p.sums.add(c * p.pitch + v * S::LANES);
-                S::store(to, S::add(S::load(to), sum));
-            }
-        }
-    }
-}
-
-/// # Safety
-/// The processor has the vectors, and there are C numbers at `x`.
-#[inline(always)]
-unsafe fn product<S: Simd, T: Terms<S>, const C: usize, const V: usize>(
-    sums: &mut [[S::V; V]; C],
-    x: *const f32,
-    dy: [S::V; V],
-) {
-    // SAFETY: the caller's.
-    unsafe {
-        for (c, sums) in sums.iter_mut().enumerate() {
-            let x = S::splat(*x.add(c));
-            for (sum, dy) in sums.iter_mut().zip(dy) {
-                *sum = T::add(x, dy, *sum);
-            }
-        }
-    }
-}
-
-compiled!(patch<C, V>(p: &Patch));
-
-pub(super) type Run = unsafe fn(&Patch);
-
-/// The tile of so many channels, at most 8, and vectors of filters, one or two.
-fn tile(isa: Isa, channels: usize, vectors: usize) -> Run {
-    macro_rules! pick {
-        ($($channels:literal)*) => {
-            match (channels, vectors) {
-                $(($channels, 1) => for_isa!(isa, patch::<$channels, 1>),
-                ($channels, _) => for_isa!(isa, patch::<$channels, 2>),)*
-                _ => unreachable!("tiles have at most eight channels"),
-            }
-        };
-    }
-    pick!(1 2 3 4 5 6 7 8)
 }
 
 impl WeightGradient {
@@ -253,15 +112,19 @@ impl WeightGradient {
         if self.form == Form::Number {
             return [0; 2];
         }
-        let (band, run) = self.patch(self.cols.output);
-        let under = [Under::most(&self.rows, band), Under::most(&self.cols, run)];
-        [room(under, self.channels.min(SIDE)), room([band, run], self.pitch())]
+        let [samples, band, run] = self.patch(self.cols.output);
+        let under = [samples * Under::most(&self.rows, band), Under::most(&self.cols, run)];
+        [room(under, self.channels.min(SIDE)), room([samples * band, run], self.pitch())]
     }
 
-    /// Rows and columns of a patch, where a row has so many pixels.
-    fn patch(&self, width: usize) -> (usize, usize) {
-        let run = width.min(PATCH);
-        ((PATCH / run.max(1)).clamp(1, self.rows.output.max(1)), run)
+    /// Samples or pairs of them, rows and columns of a patch, where a row has so many pixels.
+    fn patch(&self, width: usize) -> [usize; 3] {
+        let most = if self.form == Form::Number { PATCH } else { PACKED_PATCH };
+        let even = |all: usize, most: usize| all.div_ceil(all.div_ceil(most.max(1)).max(1)).max(1);
+        let run = even(width, most);
+        let band = even(self.rows.output, most / run);
+        let whole = self.form != Form::Number && [band, run] == [self.rows.output, width];
+        [if whole { (most / (band * run)).max(1) } else { 1 }, band, run]
     }
 
     /// The compiled tile.
@@ -343,15 +206,15 @@ impl WeightGradient {
         unsafe { std::ptr::write_bytes(sums, 0, self.block()) };
         // Of a row of samples there may be fewer than planned.
         let width = self.cols.output.min(dy.width);
-        let (band, run) = self.patch(width);
-        let many = self.form.samples();
-        for first in samples.clone().step_by(many) {
+        let [together, band, run] = self.patch(width);
+        let words = together * self.form.samples();
+        for first in samples.clone().step_by(words) {
             for top in (0..self.rows.output).step_by(band) {
                 for left in (0..width).step_by(run) {
                     let patch = [top..(top + band).min(self.rows.output), left..(left + run).min(width)];
+                    let many = first..(first + words).min(samples.end);
                     // SAFETY: the samples are the grids'; there is room for the patches of this lane.
-                    let [x, dy] =
-                        unsafe { self.operands(&x, &dy, first..(first + many).min(samples.end), &patch, packed) };
+                    let [x, dy] = unsafe { self.operands(&x, &dy, many.clone(), &patch, packed) };
                     let whole = self.form != Form::Number;
                     for (r, c) in (0..self.rows.taps.len()).flat_map(|r| (0..self.cols.taps.len()).map(move |c| (r, c)))
                     {
@@ -378,9 +241,12 @@ impl WeightGradient {
                                         x: x_at.add(c),
                                         x_step: self.cols.stride / x.every[1] * x.step,
                                         x_row: self.rows.stride / x.every[0] * x.row,
+                                        x_sample: x.sample,
                                         dy: dy_at.add(f),
                                         dy_step: dy.step,
                                         dy_row: dy.row,
+                                        dy_sample: dy.sample,
+                                        samples: many.len().div_ceil(self.form.samples()),
                                         rows: rows.len(),
                                         cols: cols.len(),
                                         sums: sums.add((tap * self.channels.min(SIDE) + c) * pitch + f),
@@ -426,11 +292,19 @@ impl WeightGradient {
     /// Sums up the parts of a block, `step` numbers from one to the next, in their order, into the network's layout.
     ///
     /// # Safety
-    /// As of [`Self::run`]; nobody else is at this block of the gradient, and nobody writes its sums.
-    unsafe fn gather(&self, block: usize, step: usize, sums: *const f32, dweight: *mut f32, onto: bool) {
+    /// As of [`Self::run`]; nobody else is at this block of the gradient and at its sums.
+    unsafe fn gather(&self, block: usize, step: usize, sums: *mut f32, dweight: *mut f32, onto: bool) {
         let [(channel, channels), (filter, filters)] = self.range(block);
         let (pitch, taps) = (self.pitch(), self.taps());
         let [inputs, outputs] = self.group;
+        for part in 1..self.parts {
+            // SAFETY: parts are apart, and the block's own.
+            let (sum, part) = unsafe {
+                let part = std::slice::from_raw_parts(sums.add(part * step), self.block());
+                (std::slice::from_raw_parts_mut(sums, self.block()), part)
+            };
+            crate::kernels::wide(|| sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part));
+        }
         for f in filter..filter + filters {
             for c in channel..channel + channels {
                 if c / inputs != f / outputs {
@@ -440,8 +314,7 @@ impl WeightGradient {
                     let at = (tap * self.channels.min(SIDE) + c - channel) * pitch + f - filter;
                     // SAFETY: within the sums and the gradient.
                     unsafe {
-                        let part = |part: usize| *sums.add(part * step + at);
-                        let sum = (1..self.parts).fold(part(0), |sum, index| sum + part(index));
+                        let sum = *sums.add(at);
                         let to = &mut *dweight.add((f * inputs + c % inputs) * taps + tap);
                         *to = if onto { *to + sum } else { sum };
                     }

@@ -29,7 +29,7 @@ TRAIN = ["lenet5:64", "resnet20_cifar:128", "resnet18:8", "densenet_bc_100_k12:3
 # Families, and the peers of each; the fastest of a family stands for it.
 SETTINGS = ["eager", "channels-last", "compiled", "compiled+channels-last", "compiled+frozen"]
 BF16 = ["eager+channels-last+autocast", "compiled+autocast", "channels-last+bf16", "compiled+bf16", "compiled+frozen+bf16"]
-RUST_PEERS = ["candle", "burn", "tract"]
+RUST_PEERS = ["tract", "candle", "burn"]
 PEERS = ["pytorch", "onnxruntime", *RUST_PEERS]
 
 
@@ -146,6 +146,7 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=0.5, help="a turn's length, one step at least [default: 0.5]")
     parser.add_argument("--patience", type=float, default=1800, help="seconds until a silent peer is given up [default: 1800]")
     parser.add_argument("--python", default=sys.executable, help="the interpreter that has PyTorch [default: this one]")
+    parser.add_argument("--no-build", action="store_true", help="take what is built as it is")
     parser.add_argument("--json", metavar="FILE", help="every figure, as JSON")
     options = parser.parse_args()
     if not 1 <= options.threads <= len(os.sched_getaffinity(0)):
@@ -158,7 +159,8 @@ def arguments():
 def main():
     options = arguments()
     wanted = list(cases(options))
-    prepare(options)
+    if not options.no_build:
+        prepare(options)
     compared = families(options)
     done = []
     result = {"date": datetime.date.today().isoformat(), "machine": machine(), "threads": options.threads, "rounds": options.rounds}

@@ -1,5 +1,7 @@
 //! candle on the CPU.
 
+use std::ops::Range;
+
 use candle_core::backprop::GradStore;
 use candle_core::{D, DType, Device, Module, ModuleT, Result, Tensor, Var};
 use candle_nn::{
@@ -133,8 +135,12 @@ impl Layer {
             Layer::Relu => x.relu(),
             Layer::Sigmoid => candle_nn::ops::sigmoid(x),
             Layer::AvgPool => x.avg_pool2d(2),
-            // What is pooled here is behind a ReLU: zeros around it are as good as nothing.
-            Layer::MaxPool => x.pad_with_zeros(2, 1, 1)?.pad_with_zeros(3, 1, 1)?.max_pool2d_with_stride(3, 2),
+            Layer::MaxPool => {
+                // What is pooled here is behind a ReLU: zeros around it are as good as nothing.
+                let x = x.pad_with_zeros(2, 1, 1)?.pad_with_zeros(3, 1, 1)?;
+                // candle has no gradient of windows that overlap.
+                if train { largest(&largest(&x, 2)?, 3) } else { x.max_pool2d_with_stride(3, 2) }
+            }
             Layer::Mean => x.mean((D::Minus2, D::Minus1)),
             Layer::Flatten => x.flatten_from(1),
             Layer::Linear(linear) => linear.forward(x),
@@ -187,7 +193,8 @@ impl Residual {
             Some((conv, bn)) => bn.forward_t(&conv.forward(x)?, train)?,
             None if self.unit.resizes() => {
                 let (before, zeros) = ((outputs - inputs) / 2, outputs - inputs);
-                skipped(&skipped(x, 2, stride)?, 3, stride)?.pad_with_zeros(1, before, zeros - before)?
+                let rows = every(stride, x, 2, 0..x.dim(2)?)?;
+                every(stride, &rows, 3, 0..x.dim(3)?)?.pad_with_zeros(1, before, zeros - before)?
             }
             None => x.clone(),
         };
@@ -195,8 +202,15 @@ impl Residual {
     }
 }
 
-/// Every `stride`th row or column.
-fn skipped(x: &Tensor, dimension: usize, stride: usize) -> Result<Tensor> {
-    let kept: Vec<u32> = (0..x.dim(dimension)? as u32).step_by(stride).collect();
+/// The largest of three neighbours, of every second row or column.
+fn largest(x: &Tensor, dimension: usize) -> Result<Tensor> {
+    let windows = (x.dim(dimension)? - 3) / 2 + 1;
+    let third = |from: usize| every(2, x, dimension, from..from + 2 * windows - 1);
+    third(0)?.maximum(&third(1)?)?.maximum(&third(2)?)
+}
+
+/// Every `stride`th of these rows or columns.
+fn every(stride: usize, x: &Tensor, dimension: usize, range: Range<usize>) -> Result<Tensor> {
+    let kept: Vec<u32> = range.step_by(stride).map(|index| index as u32).collect();
     x.index_select(&Tensor::new(kept, x.device())?, dimension)
 }

@@ -2,32 +2,43 @@
 //!
 //! The fixtures were computed in 64 bits on the same weights. Gradients in 32 bits may be off by 1e-4 of the length of all
 //! of them together, losses by 20 times PyTorch's own error there, and never less than 1e-5.
+//!
+//! Gradients jump where a rectifier or a maximum decides otherwise, and rounding one number of an image differently can be what
+//! decides. So in 32 bits they are taken several times, of images whose numbers are a rounding away: the median counts, and where
+//! PyTorch's own gradients are further off, as DenseNet-121's, it may be a tenth further than those; then the best must not be.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
-use cnn_lang::graph::{Graph, Op, Shape};
+use cnn_lang::graph::{Graph, Op};
 use cnn_runtime::engine::{Number, Optimizer, StepReport, Targets, Trainer, TrainerOptions};
 use cnn_runtime::weights::StateDict;
-use cnn_runtime::zoo;
-use cnn_tests::fixture::{Fixture, TRAINED, Training, Trajectory};
-use cnn_tests::rule;
+use cnn_tests::device::{Device, Devices};
+use cnn_tests::inference::{Inference, Kind};
+use cnn_tests::oracle::cross_entropy;
+use cnn_tests::training::{Training, Trajectory, names};
+use cnn_tests::{rule, zoo};
 
 #[test]
 fn in_32_bits() {
-    TRAINED.into_iter().for_each(compare::<f32>);
+    let best = f32::devices()[0];
+    names().iter().for_each(|name| compare::<f32>(name, &[best, Device::Reference]));
+}
+
+#[test]
+#[ignore = "a minute"]
+fn in_32_bits_on_every_back_end() {
+    names().iter().for_each(|name| compare::<f32>(name, &f32::devices()));
 }
 
 #[test]
 fn in_64_bits() {
-    TRAINED.into_iter().for_each(compare::<f64>);
+    names().iter().for_each(|name| compare::<f64>(name, &f64::devices()));
 }
 
 /// The network of this name for images of the recorded size, without what is random.
 fn graph(name: &str, input_shape: &[usize]) -> Graph {
-    let (_, source) = zoo::ALL.iter().find(|(known, _)| *known == name).unwrap();
-    let [_, channels, height, width] = *input_shape else { panic!("{name}: {input_shape:?} are no images") };
-    let mut graph = cnn_lang::load_at(source, None, &[], Some(Shape::map(channels, height, width))).unwrap();
+    let mut graph = zoo::graph_for(name, input_shape);
     for node in &mut graph.nodes {
         if let Op::Dropout { p } | Op::DropPath { p } = &mut node.op {
             *p = 0.0;
@@ -36,19 +47,41 @@ fn graph(name: &str, input_shape: &[usize]) -> Graph {
     graph
 }
 
-fn compare<E: Number>(name: &str) {
-    let Fixture { gain, training, .. } = Fixture::load(name);
+/// Copies of the images, each number the next one above or below or as it is. With the images themselves an odd number.
+const COPIES: u64 = 4;
+
+/// How far gradients may be off in 32 bits, as a part of the length of all.
+const GRADIENT: f64 = 1e-4;
+
+/// Images whose numbers in 32 bits are at most a rounding away.
+fn a_rounding_away<E: Number>(images: &[E], seed: u64) -> Vec<E> {
+    let mut state = seed;
+    let mut nudged = |x: f32| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        match (state >> 33) % 3 {
+            0 => x,
+            1 => x.next_up(),
+            _ => x.next_down(),
+        }
+    };
+    images.iter().map(|x| E::of(f64::from(nudged(x.double() as f32)))).collect()
+}
+
+fn compare<E: Devices>(name: &str, devices: &[Device]) {
+    let training = Training::load(name);
     let graph = graph(name, &training.input_shape);
-    let weights = StateDict::<E>::fill_with(&graph, |name, shape| rule::tensor(name, shape, gain)).unwrap();
-    let images: Vec<E> = rule::input(&training.input_shape).into_iter().map(E::of).collect();
+    let weights = zoo::weights::<E>(&graph, rule::GAIN);
+    let images = zoo::images::<E>(&training.input_shape);
     let (batch, weight_decay) = (training.input_shape[0], 1e-4);
     let options = TrainerOptions { batch, weight_decay, keep_gradients: true, ..Default::default() };
     assert_eq!(options.optimizer, Optimizer::Sgd { momentum: 0.9, nesterov: false });
     // Where there are two, the first rate is chaotic in 32 bits.
     let first = if size_of::<E>() == 8 { 0 } else { training.trajectories.len() - 1 };
-    for trajectory in &training.trajectories[first..] {
-        let mut checks = Checks::<E>::new(name, trajectory);
-        let mut trainer = Trainer::new(&graph, &weights, options.clone()).unwrap();
+    let copies = if size_of::<E>() == 8 { 0 } else { COPIES };
+    let runs = training.trajectories[first..].iter().flat_map(|one| devices.iter().map(move |&on| (one, on)));
+    for (trajectory, device) in runs {
+        let mut checks = Checks::<E>::new(name, device, trajectory);
+        let mut trainer = device.trainer(&graph, &weights, options.clone()).unwrap();
         for (number, &loss) in trajectory.losses.iter().enumerate() {
             if number == 3 {
                 checks.lengths("parameters after three steps", &trainer.weights(), &trajectory.param_l2, 1e-5);
@@ -58,7 +91,15 @@ fn compare<E: Number>(name: &str) {
             checks.close(&format!("loss after {number} steps"), report.loss, loss, loss, (20.0 * torch).max(1e-5));
             if number == 0 {
                 checks.parts(&graph, &report, &training);
-                checks.gradients(&trainer, &training);
+                let mut errors = vec![gradient_errors(&trainer, &training)];
+                let mut other = device.trainer(&graph, &weights, options.clone()).unwrap();
+                errors.extend((0..copies).map(|copy| {
+                    // At a learning rate of 0 nothing moves but running statistics, which training does not read.
+                    let images = a_rounding_away(&images, copy);
+                    other.step(&images, Targets::Labels(&training.labels), 0.0).unwrap();
+                    gradient_errors(&other, &training)
+                }));
+                checks.gradients(errors, training.torch_f32_grad_error);
                 checks.lengths("running statistics after a pass", &trainer.weights(), &training.running_stats, 1e-5);
             }
         }
@@ -71,17 +112,42 @@ fn compare<E: Number>(name: &str) {
     }
 }
 
+/// Logits with the statistics of the batch, as far as losses tell: of both samples with each class as the label. At a
+/// learning rate of 0 nothing moves but the running statistics, which are not read.
+#[test]
+#[ignore = "a minute"]
+fn logits_of_resnet1202_in_training() {
+    let inference = Inference::load("resnet1202_cifar");
+    let case = inference.case(Kind::TrainForward).unwrap();
+    let graph = graph(&inference.name, &case.input_shape);
+    let weights = zoo::weights::<f32>(&graph, inference.gain);
+    let images = zoo::images::<f32>(&case.input_shape);
+    let logits: Vec<f64> = case.outputs[0].kept().collect();
+    let allowed = case.allowed() * case.outputs[0].max_abs;
+    for device in f32::devices() {
+        let options = TrainerOptions { batch: case.input_shape[0], ..Default::default() };
+        let mut trainer = device.trainer(&graph, &weights, options).unwrap();
+        for class in 0..10 {
+            let (expected, _) = cross_entropy(&logits, &[class; 2], 0.0).unwrap();
+            let found = trainer.step(&images, Targets::Labels(&[class; 2]), 0.0).unwrap().loss;
+            println!("class {class}, {device:?}: loss {found}, off by {:.1e}, {allowed:.1e} allowed", found - expected);
+            assert!((found - expected).abs() <= allowed, "class {class}, {device:?}: {found} is not {expected}");
+        }
+    }
+}
+
 /// What was compared: of each kind the largest error, and what it may be.
 struct Checks<'a, E> {
     name: &'a str,
+    device: Device,
     lr: f64,
     worst: Vec<(String, f64, f64)>,
     number: PhantomData<E>,
 }
 
 impl<'a, E: Number> Checks<'a, E> {
-    fn new(name: &'a str, trajectory: &Trajectory) -> Self {
-        Checks { name, lr: trajectory.lr, worst: Vec::new(), number: PhantomData }
+    fn new(name: &'a str, device: Device, trajectory: &Trajectory) -> Self {
+        Checks { name, device, lr: trajectory.lr, worst: Vec::new(), number: PhantomData }
     }
 
     /// Notes an error as a part of `scale`. In 64 bits the records' ten digits decide.
@@ -110,18 +176,13 @@ impl<'a, E: Number> Checks<'a, E> {
         }
     }
 
-    fn gradients(&mut self, trainer: &Trainer<E>, training: &Training) {
-        let gradients = trainer.gradients();
-        assert_eq!(gradients.len(), training.grads.len(), "{}: every parameter has a gradient", self.name);
-        let total = training.total_grad_norm;
-        // PyTorch itself is off by 1.003e-4 in DenseNet-121.
-        let allowed = (2.0 * training.torch_f32_grad_error).max(1e-4);
-        for (name, values) in &gradients {
-            let [norm, first, sum] = training.grads[name];
-            let found: f64 = values.iter().map(|x| x.double()).sum();
-            self.close("length of a gradient", l2(values), norm, total, allowed);
-            self.close("first element of a gradient", values[0].double(), first, total, allowed);
-            self.close("sum of a gradient", found, sum, total * (values.len() as f64).sqrt(), allowed);
+    /// The median of several gradients' errors, and the least of them.
+    fn gradients(&mut self, mut errors: Vec<[f64; 3]>, torch: f64) {
+        for (kind, what) in ["length", "first element", "sum"].into_iter().enumerate() {
+            errors.sort_by(|a, b| a[kind].total_cmp(&b[kind]));
+            self.close(&format!("{what} of a gradient"), errors[0][kind], 0.0, 1.0, GRADIENT);
+            let median = errors[errors.len() / 2][kind];
+            self.close(&format!("{what}, the median"), median, 0.0, 1.0, GRADIENT.max(1.1 * torch));
         }
     }
 
@@ -132,13 +193,30 @@ impl<'a, E: Number> Checks<'a, E> {
     }
 
     fn report(&self) {
-        println!("{}, {} bits, learning rate {:e}", self.name, 8 * size_of::<E>(), self.lr);
+        println!("{}, {} bits, {:?}, learning rate {:e}", self.name, 8 * size_of::<E>(), self.device, self.lr);
         for (what, worst, allowed) in &self.worst {
             println!("    {what:32} off by {worst:.1e}, {allowed:.1e} allowed");
         }
         let wrong: Vec<_> = self.worst.iter().filter(|(_, worst, allowed)| worst > allowed).collect();
-        assert!(wrong.is_empty(), "{}, learning rate {:e}: {wrong:?}", self.name, self.lr);
+        assert!(wrong.is_empty(), "{} on {:?}, learning rate {:e}: {wrong:?}", self.name, self.device, self.lr);
     }
+}
+
+/// The largest errors of gradients' lengths, first elements and sums, as parts of the length of all.
+fn gradient_errors<E: Number>(trainer: &Trainer<E>, training: &Training) -> [f64; 3] {
+    let gradients = trainer.gradients();
+    assert_eq!(gradients.len(), training.grads.len(), "{}: every parameter has a gradient", training.name);
+    let mut worst = [0.0f64; 3];
+    for (name, values) in &gradients {
+        let [norm, first, sum] = training.grads[name];
+        let found: f64 = values.iter().map(|x| x.double()).sum();
+        let errors = [l2(values) - norm, values[0].double() - first, (found - sum) / (values.len() as f64).sqrt()];
+        for (worst, error) in worst.iter_mut().zip(errors) {
+            let error = error.abs() / training.total_grad_norm;
+            *worst = if error.is_nan() { f64::INFINITY } else { worst.max(error) };
+        }
+    }
+    worst
 }
 
 fn l2<E: Number>(values: &[E]) -> f64 {

@@ -5,8 +5,9 @@ use cnn_runtime::prelude::*;
 use cnn_runtime::weights::{Element, fill_with, named_tensors};
 use cnn_tests::every_layer::{EveryLayer, fixture};
 use cnn_tests::gradients::named_gradients;
+use cnn_tests::inference::{Inference, Kind, names as recorded};
 use cnn_tests::oracle::{self, LossOptions, Named, State};
-use cnn_tests::rule;
+use cnn_tests::{rule, typed, zoo};
 use dfdx::optim::{Momentum, Optimizer, WeightDecay};
 
 cnn_runtime::network! {
@@ -246,4 +247,40 @@ fn ten_steps_of_every_layer_equal_pytorch() {
         let l2 = state.get(name).iter().map(|value| value * value).sum::<f64>().sqrt();
         assert!((l2 - expected).abs() <= 1e-8 * expected, "length of {name}: {l2} is not {expected}");
     }
+}
+
+/// So typed modules give PyTorch's outputs, as far as the oracle's are theirs to the bit.
+#[test]
+#[ignore = "minutes"]
+fn recorded_networks_equal_pytorch() {
+    let mut wrong = Vec::new();
+    for name in recorded() {
+        let Inference { gain, cases, .. } = Inference::load(&name);
+        // The smallest comes last.
+        let case = cases.last().unwrap();
+        let graph = zoo::graph_for(&name, &case.input_shape);
+        if graph.costs().params >= typed::BELOW {
+            continue;
+        }
+        let weights = zoo::weights::<f32>(&graph, gain);
+        let tensors = |name: &str| weights.get(name).map_or_else(Vec::new, |tensor| tensor.data.clone());
+        let (input, batch) = (zoo::images::<f32>(&case.input_shape), case.input_shape[0]);
+        let outputs = match case.kind {
+            Kind::Native | Kind::Small => oracle::infer(&graph, &tensors, &input, batch).unwrap(),
+            Kind::TrainForward => {
+                let none = vec![0.0; batch * graph.output_shape().elements()];
+                oracle::train_with(&graph, &tensors, &input, batch, &[none]).unwrap().outputs
+            }
+        };
+        let off = case.off(|output| match output {
+            "logits" => Some(&outputs.logits),
+            _ => outputs.auxiliary.iter().find(|(name, _)| name == output).map(|(_, values)| &values[..]),
+        });
+        let line = format!("{name:32} {:10} off by {off:.1e}, {:.1e} allowed", case.size(), case.allowed());
+        println!("{line}");
+        if off > case.allowed() {
+            wrong.push(line);
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -5,37 +5,37 @@ use std::collections::BTreeMap;
 use cnn_lang::graph::Graph;
 use cnn_runtime::engine::operation::Operation;
 use cnn_runtime::engine::plan::{Start, Step};
-use cnn_runtime::engine::{Backend, Plan, Reference, SessionOptions, TrainerOptions, plan_inference, plan_training};
+use cnn_runtime::engine::{Plan, SessionOptions, TrainerOptions};
 use cnn_runtime::zoo;
+use cnn_tests::device::{Device, Devices};
 
 fn graph(source: &str) -> Graph {
     cnn_lang::load(source, None).unwrap()
 }
 
-fn infer(graph: &Graph, batch: usize, auxiliary: bool) -> Plan {
-    let reference = Reference::default();
-    plan_inference(&reference as &dyn Backend<f32>, graph, SessionOptions { batch, auxiliary }).unwrap()
+fn infer(device: Device, graph: &Graph, batch: usize, auxiliary: bool) -> Plan {
+    device.plan_inference::<f32>(graph, SessionOptions { batch, auxiliary }).unwrap()
 }
 
-fn train(graph: &Graph, options: TrainerOptions) -> Plan {
-    let reference = Reference::default();
-    plan_training(&reference as &dyn Backend<f32>, graph, &options).unwrap().0
+fn train(device: Device, graph: &Graph, options: TrainerOptions) -> Plan {
+    device.plan_training::<f32>(graph, &options).unwrap()
 }
 
+/// How many steps of each kind there are, but for the images' way into a back end's own order.
 fn counts(plan: &Plan) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
-    plan.steps.iter().for_each(|step| *counts.entry(step.operation.name()).or_default() += 1);
+    let steps = plan.steps.iter().filter(|step| step.operation != Operation::Arrange);
+    steps.for_each(|step| *counts.entry(step.operation.name()).or_default() += 1);
     counts
 }
 
-#[test]
-fn a_residual_network_is_its_convolutions() {
+fn a_residual_network_is_its_convolutions(device: Device) {
     for (name, source, convolutions, sums) in [
         ("resnet18", zoo::ResNet18, 20, 8),
         ("resnet50", zoo::ResNet50, 53, 16),
         ("resnet152", zoo::ResNet152, 155, 50),
     ] {
-        let plan = infer(&graph(source), 1, false);
+        let plan = infer(device, &graph(source), 1, false);
         let expected = BTreeMap::from([("conv", convolutions), ("maxpool", 1), ("gap", 1), ("linear", 1)]);
         assert_eq!(counts(&plan), expected, "{name}");
         let adds = |step: &&Step| step.outputs[0].start != Start::Unset;
@@ -46,8 +46,7 @@ fn a_residual_network_is_its_convolutions() {
     }
 }
 
-#[test]
-fn concatenations_cost_nothing() {
+fn concatenations_cost_nothing(device: Device) {
     for (name, source) in [
         ("densenet121", zoo::DenseNet121),
         ("densenet201", zoo::DenseNet201),
@@ -55,20 +54,19 @@ fn concatenations_cost_nothing() {
         ("googlenet_aux", zoo::GoogLeNetAux),
     ] {
         for batch in [1, 8] {
-            let plan = infer(&graph(source), batch, true);
+            let plan = infer(device, &graph(source), batch, true);
             let counts = counts(&plan);
             assert!(!counts.contains_key("copy") && !counts.contains_key("concat"), "{name}: {counts:?}");
         }
-        let plan = train(&graph(source), TrainerOptions { batch: 8, ..Default::default() });
+        let plan = train(device, &graph(source), TrainerOptions { batch: 8, ..Default::default() });
         let copies = plan.steps.iter().filter(|step| step.operation == Operation::Copy).count();
         assert_eq!(copies, 0, "{name} in training");
         println!("{name}: no copy, inference and training");
     }
 }
 
-#[test]
-fn what_inference_does_not_need_is_gone() {
-    let plan = infer(&graph(zoo::EfficientNetB0), 4, false);
+fn what_inference_does_not_need_is_gone(device: Device) {
+    let plan = infer(device, &graph(zoo::EfficientNetB0), 4, false);
     let counts = counts(&plan);
     for absent in ["bn", "dropout", "drop_path", "affine", "activation", "add", "copy"] {
         assert!(!counts.contains_key(absent), "{absent} in {counts:?}");
@@ -76,15 +74,15 @@ fn what_inference_does_not_need_is_gone() {
     let gates = plan.steps.iter().filter(|step| step.operation == Operation::Gate);
     assert!(gates.clone().count() == 16 && gates.clone().all(|step| step.outputs[0].start == Start::Input(0)));
 
-    let (with, without) = (infer(&graph(zoo::GoogLeNetAux), 1, true), infer(&graph(zoo::GoogLeNetAux), 1, false));
+    let (with, without) =
+        (infer(device, &graph(zoo::GoogLeNetAux), 1, true), infer(device, &graph(zoo::GoogLeNetAux), 1, false));
     assert!(without.steps.len() < with.steps.len() && without.report.weights < with.report.weights);
-    let plain = infer(&graph(zoo::GoogLeNet), 1, false);
+    let plain = infer(device, &graph(zoo::GoogLeNet), 1, false);
     assert_eq!((plain.steps.len(), plain.report), (without.steps.len(), without.report));
 }
 
-#[test]
-fn training_fuses_both_ways() {
-    let plan = train(&graph(zoo::ResNet18), TrainerOptions { batch: 8, ..Default::default() });
+fn training_fuses_both_ways(device: Device) {
+    let plan = train(device, &graph(zoo::ResNet18), TrainerOptions { batch: 8, ..Default::default() });
     let counts = counts(&plan);
     assert_eq!((counts["bn"], counts["bn gradient"]), (20, 20));
     assert!(!counts.contains_key("activation") && !counts.contains_key("add"), "{counts:?}");
@@ -94,27 +92,41 @@ fn training_fuses_both_ways() {
     println!("resnet18 in training: {counts:?}");
 }
 
+/// On every back end.
+macro_rules! everywhere {
+    ($($check:ident)*) => {$(
+        #[test]
+        fn $check() {
+            f32::devices().into_iter().for_each(super::$check);
+        }
+    )*};
+}
+
+mod tests {
+    use super::*;
+
+    everywhere!(a_residual_network_is_its_convolutions concatenations_cost_nothing what_inference_does_not_need_is_gone training_fuses_both_ways gradients_give_their_memory_back_unless_they_are_kept a_plan_reads_well);
+}
+
 fn is_buffer(name: &str) -> bool {
     name.contains("running") || name.contains("num_batches")
 }
 
-#[test]
-fn gradients_give_their_memory_back_unless_they_are_kept() {
+fn gradients_give_their_memory_back_unless_they_are_kept(device: Device) {
     for (name, source) in [("vgg11", zoo::VGG11), ("resnet18", zoo::ResNet18)] {
         let options = |keep_gradients| TrainerOptions { batch: 1, keep_gradients, ..Default::default() };
-        let [free, kept] = [false, true].map(|keep| train(&graph(source), options(keep)).report);
+        let [free, kept] = [false, true].map(|keep| train(device, &graph(source), options(keep)).report);
         println!("{name}: {} bytes, with kept gradients {}", free.arena, kept.arena);
         assert!(free.arena < kept.arena);
     }
 }
 
-#[test]
-fn a_plan_reads_well() {
-    let plan = infer(&graph(zoo::LeNet5), 1, false);
+fn a_plan_reads_well(device: Device) {
+    let plan = infer(device, &graph(zoo::LeNet5), 1, false);
     let text = plan.to_string();
     println!("{text}");
     assert!(text.contains("weights") && text.contains("arena") && text.contains("conv"));
-    let large = infer(&graph(zoo::ResNet50), 64, false).report.total();
-    let small = infer(&graph(zoo::ResNet50), 1, false).report.total();
+    let large = infer(device, &graph(zoo::ResNet50), 64, false).report.total();
+    let small = infer(device, &graph(zoo::ResNet50), 1, false).report.total();
     assert!(large > small && large < 64 * small);
 }

@@ -17,7 +17,8 @@ cnn_runtime::network! {
 
     /// Scopes that are opened again behind others, and one that only claims its place.
     pub Reopened: 2x8x8 -> 3;
-    stem late: { identity } -> a: { conv(4, 3) -> bn } -> conv(4, 3) -> a: { conv(4, 1) };
+    stem late: { identity } -> a: { conv(4, 3) -> bn } -> conv(4, 3) -> a: { conv(4, 1) -> gamma: affine(bias = false, init = 0.5, bare = true) }
+         -> scale: affine(bias = false, bare = true);
     body late: { bn -> c: conv(5, 1) } -> a: { last: conv(3, 1) };
     head gap -> linear(3);
 
@@ -74,6 +75,10 @@ fn scopes_stand_together_in_the_order_of_their_first_steps() {
     assert_eq!(state.tensors(), weights::named_tensors(&net), "the graph's order is the module's");
     let names: Vec<&str> = state.tensors().iter().filter_map(|tensor| tensor.name.strip_suffix(".weight")).collect();
     assert_eq!(names, ["late.1", "late.c", "a.0", "a.1", "a.2", "a.last", "stem.0", "head.1"]);
+    // Parameters without a layer stand in front of the layers beside them.
+    let at = |name: &str| state.tensors().iter().position(|tensor| tensor.name == name).unwrap();
+    assert_eq!((at("scale"), at("a.gamma") + 1), (0, at("a.0.weight")));
+    assert_eq!((&state.tensors()[0].shape[..], state.tensors()[at("a.gamma")].data[3]), (&[4, 1, 1][..], 0.5));
     // What each tensor starts at goes by its own layer, in the order of the tensors.
     let start = StateDict::<f32>::init(&graph, 3).unwrap();
     for tensor in start.tensors().iter().filter(|tensor| tensor.name.ends_with(".weight")) {

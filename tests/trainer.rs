@@ -8,6 +8,7 @@ use cnn_runtime::engine::{
 use cnn_runtime::network;
 use cnn_runtime::prelude::*;
 use cnn_runtime::weights::{StateDict, named_tensors};
+use cnn_tests::device::{Device, Devices};
 use cnn_tests::oracle::{input_by_rule, labels_for};
 
 const SMALL: &str = "
@@ -199,7 +200,7 @@ fn rows_of_one_are_labels_and_shares_weigh_losses() {
     assert_ne!(of(&start, "head.1.weight"), of(&after, "head.1.weight"));
 }
 
-fn noisy(seed: u64) -> Trainer<f32> {
+fn noisy(device: Device, seed: u64) -> Trainer<f32> {
     let graph = graph("Noisy");
     let options = TrainerOptions {
         batch: BATCH,
@@ -210,7 +211,7 @@ fn noisy(seed: u64) -> Trainer<f32> {
         seed,
         ..Default::default()
     };
-    Trainer::new(&graph, &StateDict::init(&graph, 5).unwrap(), options).unwrap()
+    device.trainer(&graph, &StateDict::init(&graph, 5).unwrap(), options).unwrap()
 }
 
 fn noisy_step(trainer: &mut Trainer<f32>) -> StepReport {
@@ -222,7 +223,11 @@ fn noisy_step(trainer: &mut Trainer<f32>) -> StepReport {
 
 #[test]
 fn a_restored_training_goes_on_bit_for_bit() {
-    let mut straight = noisy(1);
+    f32::devices().into_iter().for_each(goes_on);
+}
+
+fn goes_on(device: Device) {
+    let mut straight = noisy(device, 1);
     let mut saved = Vec::new();
     let mut reports = Vec::new();
     for number in 0..8 {
@@ -231,7 +236,7 @@ fn a_restored_training_goes_on_bit_for_bit() {
         }
         reports.push(noisy_step(&mut straight));
     }
-    let mut resumed = noisy(1);
+    let mut resumed = noisy(device, 1);
     noisy_step(&mut resumed);
     resumed.restore("a checkpoint", &saved).unwrap();
     assert_eq!(resumed.steps(), 5);
@@ -254,8 +259,12 @@ fn a_restored_training_goes_on_bit_for_bit() {
 
 #[test]
 fn seeds_decide_masks_and_threads_decide_nothing() {
+    f32::devices().into_iter().for_each(nothing_else_decides);
+}
+
+fn nothing_else_decides(device: Device) {
     let run = |seed| {
-        let mut trainer = noisy(seed);
+        let mut trainer = noisy(device, seed);
         let losses: Vec<f64> = (0..4).map(|_| noisy_step(&mut trainer).loss).collect();
         (losses, trainer.weights())
     };
@@ -263,12 +272,27 @@ fn seeds_decide_masks_and_threads_decide_nothing() {
     assert_ne!(run(1).0, run(2).0);
     let threads = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
     assert_eq!(threads(1).install(|| run(1)), threads(3).install(|| run(1)));
-    let mut trainer = noisy(1);
+    let mut trainer = noisy(device, 1);
     let graph = trainer.graph().clone();
     let (images, labels) = (input_by_rule(&graph, BATCH), labels_for(&graph, BATCH));
     let mut losses = [(); 2].map(|()| trainer.step(&images, Targets::Labels(&labels), 0.0).unwrap().loss);
     losses.sort_by(f64::total_cmp);
     assert!(losses[0] < losses[1], "every step has masks of its own: {losses:?}");
+}
+
+/// Dropped are the same numbers and samples on every back end, whatever its layout.
+#[test]
+fn masks_are_the_same_everywhere() {
+    let losses = |device| {
+        let mut trainer = noisy(device, 3);
+        (0..4).map(|_| noisy_step(&mut trainer).loss).collect::<Vec<_>>()
+    };
+    let expected = losses(Device::Reference);
+    for device in f32::devices() {
+        for (found, expected) in losses(device).iter().zip(&expected) {
+            assert!((found - expected).abs() <= 1e-4 * expected, "{device:?}: {found} is not {expected}");
+        }
+    }
 }
 
 network! { pub LeNet = cnn_runtime::zoo::LeNet5; }
@@ -300,8 +324,12 @@ fn modules_come_and_go() {
 fn sessions_share_weights_between_threads() {
     let graph = cnn_lang::load(cnn_runtime::zoo::ResNet20Cifar, None).unwrap();
     let weights = StateDict::<f32>::init(&graph, 3).unwrap();
-    let mut session = Session::new(&graph, &weights, SessionOptions { batch: 2, ..Default::default() }).unwrap();
-    let images = input_by_rule(&graph, 2);
+    f32::devices().into_iter().for_each(|device| shared(device, &graph, &weights));
+}
+
+fn shared(device: Device, graph: &Graph, weights: &StateDict<f32>) {
+    let mut session = device.session(graph, weights, SessionOptions { batch: 2, ..Default::default() }).unwrap();
+    let images = input_by_rule(graph, 2);
     let expected = session.run(&images).unwrap().to_vec();
     let runs: Vec<Vec<f32>> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4)

@@ -219,6 +219,30 @@ fn names_equal_the_state_dict() {
     assert!(compared >= 12, "{} is incomplete: {compared} networks", folder.display());
 }
 
+/// Names and shapes, in whatever order, are those of the constructors of torchvision and timm, for every network that one of
+/// them has. Fixture: tests/parity/state_dicts.py.
+#[test]
+fn tensors_are_those_of_the_libraries() {
+    let fixture = include_str!("fixtures/state_dicts.txt");
+    let mut differing = Vec::new();
+    for line in fixture.lines() {
+        let &[name, count, digest] = &line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let (_, source) = zoo::ALL.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("no {name}"));
+        let mut lines = lines(&load(name, source));
+        lines.sort_unstable();
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        // Fowler, Noll & Vo's hash, as the script's.
+        let hash = text
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+        if (lines.len().to_string(), format!("{hash:016x}")) != (count.to_owned(), digest.to_owned()) {
+            differing.push(format!("{name}: {} tensors, {count} in the library\n{text}", lines.len()));
+        }
+    }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+    assert_eq!(fixture.lines().count(), 70);
+}
+
 /// Another head changes the last layer alone: every network takes `classes`, but for single blocks, which deliver a map.
 /// Single modules, which deliver a map: there are no classes.
 const MODULES: &[&str] = &["lrn_block", "inception_naive_block", "inception_module_uniform"];

@@ -7,7 +7,7 @@ use cnn_runtime::engine::{Session, SessionOptions};
 use cnn_runtime::prelude::*;
 use cnn_runtime::weights::{StateDict, named_tensors};
 use cnn_runtime::{Architecture, zoo};
-use cnn_tests::{parts, rule};
+use cnn_tests::rule;
 
 cnn_runtime::network! {
     pub Grey = cnn_runtime::zoo::ResNet18D2L: 1x32x32;
@@ -60,16 +60,9 @@ fn shapes(graph: &Graph) -> BTreeMap<String, Vec<usize>> {
     graph.tensors().into_iter().map(|(name, tensor)| (name, tensor.shape)).collect()
 }
 
-/// The output for two inputs by rule; each tensor is the weight rule's, or its part of the tensor in `wholes`.
-fn output(graph: &Graph, wholes: &BTreeMap<String, Vec<usize>>) -> Vec<f32> {
-    let values = |name: &str, shape: &[usize]| match parts::whole_of(name) {
-        Some((whole, index)) => {
-            let full = &wholes[whole];
-            parts::part(&rule::tensor(whole, full, rule::GAIN), full, shape, index).expect(name)
-        }
-        None => rule::tensor(name, shape, rule::GAIN),
-    };
-    let weights = StateDict::<f32>::fill_with(graph, values).unwrap();
+/// The output for two inputs, everything by rule.
+fn output(graph: &Graph) -> Vec<f32> {
+    let weights = cnn_tests::zoo::weights::<f32>(graph, rule::GAIN);
     let mut session = Session::new(graph, &weights, SessionOptions { batch: 2, auxiliary: false }).unwrap();
     let elements = graph.input_shape().elements();
     let input: Vec<f32> = rule::input(&[2, elements]).into_iter().map(|x| x as f32).collect();
@@ -87,11 +80,10 @@ fn apart(a: &[f32], b: &[f32]) -> f32 {
 #[test]
 fn three_forms_of_the_resnext_block_agree() {
     let grouped = graph(zoo::ResNeXtBlockC);
-    let wholes = shapes(&grouped);
-    let expected = output(&grouped, &wholes);
+    let expected = output(&grouped);
     for (name, source) in [("a", zoo::ResNeXtBlockA), ("b", zoo::ResNeXtBlockB)] {
         let form = graph(source);
-        let off = apart(&expected, &output(&form, &wholes));
+        let off = apart(&expected, &output(&form));
         println!("form {name}: {off:.1e} from the grouped form");
         assert!(off < 2e-6, "form {name} is {off:.1e} from the grouped form");
         assert_eq!((form.costs().params, form.costs().macs), (grouped.costs().params, grouped.costs().macs));
@@ -102,16 +94,16 @@ fn three_forms_of_the_resnext_block_agree() {
 #[test]
 fn lesioned_networks_take_the_whole_networks_weights() {
     let whole = graph(zoo::ResNet56Cifar);
-    let expected = output(&whole, &BTreeMap::new());
+    let expected = output(&whole);
     for source in [zoo::ResNet56CifarLesion, zoo::ResNet56CifarLesionDownsample] {
         let lesioned = graph(source);
         assert_eq!(lesioned.names(), whole.names());
         assert_eq!(shapes(&lesioned), shapes(&whole));
         assert_eq!(lesioned.costs().macs + lesioned.costs().aux_macs, whole.costs().macs);
-        assert!(apart(&expected, &output(&lesioned, &BTreeMap::new())) > 1e-3);
+        assert!(apart(&expected, &output(&lesioned)) > 1e-3);
     }
     let uncut = graph(&format!("{}\nWhole = ResNet56CifarLesion(cut = [[], [], []]);", zoo::ResNet56CifarLesion));
-    assert_eq!(output(&uncut, &BTreeMap::new()), expected);
+    assert_eq!(output(&uncut), expected);
 }
 
 /// Without chance of being left out, units are those of the network without stochastic depth.
@@ -120,5 +112,5 @@ fn stochastic_depth_of_certain_survival_is_none() {
     let certain = "Certain = ResNet110CifarStochasticDepth(n = 3, last = 1.0);";
     let certain = graph(&format!("{}\n{certain}", zoo::ResNet110CifarStochasticDepth));
     let plain = graph(zoo::ResNet20Cifar);
-    assert_eq!(output(&certain, &BTreeMap::new()), output(&plain, &BTreeMap::new()));
+    assert_eq!(output(&certain), output(&plain));
 }

@@ -23,6 +23,7 @@
 //! - [`layers`] is the eager path that modules call; [`kernels`] its arithmetic.
 //! - [`engine`]: the same networks planned ahead and fused: sessions and trainers from a graph.
 //! - [`data`], [`weights`]: images in, weights in and out.
+//! - [`export`]: networks as pictures, and as ONNX files.
 //! - [`train`]: trainings in folders of their own, that can be stopped and resumed.
 //! - [`blocks`]: blocks that many papers share, as words for one's own networks.
 //! - [`zoo`]: the classic networks, ready to be imported.
@@ -34,6 +35,7 @@ mod custom;
 pub mod data;
 pub mod eager;
 pub mod engine;
+pub mod export;
 pub mod kernels;
 pub mod layers;
 #[cfg(feature = "program")]
@@ -64,6 +66,7 @@ pub use eager::{Eager, Map, Vector};
 pub mod prelude {
     pub use crate::Architecture;
     pub use crate::eager::{Eager, Map, Vector};
+    pub use crate::weights::Pretrained;
     pub use dfdx::optim::{Adam, AdamConfig, RMSprop, RMSpropConfig, Sgd, SgdConfig};
     pub use dfdx::prelude::*;
 }
@@ -126,3 +129,8 @@ mod readme {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/engine.md")]
 mod engine_doc {}
+
+/// The document about weights compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/weights.md")]
+mod weights_doc {}

@@ -297,13 +297,13 @@ pub const upsample: () = ();
 /// **Size**: as it arrives
 pub const scale: () = ();
 
-/// `affine(bias = true, init = 1.0)`
+/// `affine(bias = true, init = 1.0, bare = false)`
 ///
-/// weight·x + bias for each channel; the weight starts at `init`, the bias at 0
+/// weight·x + bias for each channel; the weight starts at `init`, the bias at 0. With `bare` the weight is a parameter of the scope around, called as the layer
 ///
 /// **Size**: as it arrives
 ///
-/// **Tensors**: `weight` \[C\], `bias` \[C\]
+/// **Tensors**: `weight` \[C\], `bias` \[C\]; bare the label itself \[C, 1, 1\]
 pub const affine: () = ();
 
 /// `subsample(stride)`

@@ -126,7 +126,7 @@ fn same_keys(place: &str, shown: &Value, real: &Value) {
 fn json_has_the_documented_keys() {
     let folder = folder();
     let documented: Vec<Block> = blocks().into_iter().filter(|block| block.info.starts_with("json cnn ")).collect();
-    assert_eq!(documented.len(), 6);
+    assert_eq!(documented.len(), 8);
     for block in documented {
         let line = block.info.trim_start_matches("json ");
         let output = run_line(folder.path(), line);
@@ -137,6 +137,22 @@ fn json_has_the_documented_keys() {
         // What is shown is true, not only alike.
         let first = |value: &Value| value.get(0).unwrap_or(value).get("params").cloned();
         assert_eq!(first(&shown), first(&real), "{line}");
+    }
+}
+
+/// Files that the program writes are what it writes; `UPDATE_DOCS=1` rewrites them.
+#[test]
+fn written_documents_are_what_the_program_writes() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    for (file, args) in [("zoo.md", &["list", "--markdown"][..]), ("resnet18.svg", &["show", "resnet18", "--svg"])] {
+        let output = cnn(&docs, args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", text(&output.stderr));
+        let (path, written) = (docs.join(file), text(&output.stdout));
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            fs::write(&path, &written).expect("a file");
+        }
+        let known = fs::read_to_string(&path).unwrap_or_default();
+        assert!(known == written, "docs/{file} is not what `cnn {}` writes; UPDATE_DOCS=1 rewrites it", args.join(" "));
     }
 }
 
@@ -173,6 +189,9 @@ fn a_mistake_is_one_line_and_exit_status_2() {
         (&["show", "lenet5("], "did you mean `lenet5`?"),
         (&["show", "resnet20_cifar(n=1000000)"], "at most 100000 times"),
         (&["show", "lenet5", "--json", "--dot"], "'--dot'"),
+        (&["show", "lenet5", "--svg", "--json"], "'--svg'"),
+        (&["show", "lenet5", "--vs", "resnet19"], "did you mean `resnet18`?"),
+        (&["show", "lenet5", "--vs", "lenet5", "--dot"], "'--dot'"),
         (&["show", "none.cnn"], "cannot read `none.cnn`"),
         (&["show", "none.cnn:Net"], "cannot read `none.cnn`"),
         (&["show", "."], "cannot read `.`"),

@@ -3,7 +3,7 @@
 //! - seed = FNV-1a of the tensor's name, r(i) = splitmix64 at state seed + i, i the index in memory order;
 //! - u = (r >> 40) / 2²⁴ in [0, 1), v = 2u − 1;
 //! - `weight` of two dimensions or more: v·√(3 / fan-in)·gain, fan-in the product of all dimensions but the first;
-//! - `weight` of one dimension and `running_var`: 0.5 + u; `bias` and `running_mean`: 0.1·v; `num_batches_tracked`: 0;
+//! - `weight` of one dimension, `running_var` and `layer_scale`: 0.5 + u; `bias` and `running_mean`: 0.1·v; `num_batches_tracked`: 0;
 //! - the input is v under the name `input`.
 //!
 //! Products are formed in 64 bits and rounded to 32 once; 64-bit networks take the rounded values.
@@ -43,7 +43,7 @@ pub fn tensor(name: &str, shape: &[usize], gain: f64) -> Vec<f64> {
     let value = |u: f64| match (kind, shape.len()) {
         ("input", _) => 2.0 * u - 1.0,
         ("weight", 2..) => (2.0 * u - 1.0) * (3.0 / fan_in as f64).sqrt() * gain,
-        ("weight", _) | ("running_var", _) => 0.5 + u,
+        ("weight", _) | ("running_var" | "layer_scale", _) => 0.5 + u,
         ("bias" | "running_mean", _) => (2.0 * u - 1.0) * 0.1,
         ("num_batches_tracked", _) => 0.0,
         _ => panic!("the rule knows no tensor {name}"),

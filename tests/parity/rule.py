@@ -29,7 +29,7 @@ def tensor(name, shape, gain=GAIN):
         values = 2 * u - 1
     elif kind == "weight" and len(shape) >= 2:
         values = (2 * u - 1) * math.sqrt(3 / math.prod(shape[1:])) * gain
-    elif kind in ("weight", "running_var"):
+    elif kind in ("weight", "running_var", "layer_scale"):
         values = 0.5 + u
     elif kind in ("bias", "running_mean"):
         values = (2 * u - 1) * 0.1

@@ -1,31 +1,15 @@
 #!/usr/bin/env python3
-"""Writes tests/fixtures/NAME.json: one network's outputs, gradients and first training steps as PyTorch computes them.
+"""Writes tests/fixtures/training/NAME.json: one network's gradients and first training steps as PyTorch computes them.
 
 usage: training.py REFERENCE [NAME …]
 
-REFERENCE holds parity/NAME.json (inference on two samples) and train_parity/NAME.json (training, batch 2), both of networks
-whose weights and inputs follow the weight rule (tests/common/rule.rs), computed in 64-bit floats. The fixture keeps what
-the tests compare, one short line for each tensor.
+REFERENCE is a folder of files NAME.json, all of them if no NAME is given: training on a batch of two in 64 bits, on weights
+and inputs by the weight rule (tests/common/rule.rs), of gain √2. The fixture keeps what the tests compare, one short line
+for each tensor.
 """
 import json
 import pathlib
 import sys
-
-NAMES = """lenet5 resnet20_cifar resnet18 densenet121 googlenet_aux mobilenet_v3_small efficientnet_b0""".split()
-
-
-def inference(parity, resolution):
-    case = next(case for case in parity["cases"] if case["case"] == resolution)
-    found = {
-        "input_shape": case["input_shape"],
-        "logits": case["logits"],
-        "max_abs": case["max_abs"],
-        "torch_f32_error": case["torch_f32_max_err_over_max_abs"],
-    }
-    if outputs := case.get("aux_logits", {}):
-        one = lambda name, output: {"name": name, "logits": output["values"], "max_abs": output["max_abs"]}
-        found["auxiliary"] = [one(name, output) for name, output in outputs.items()]
-    return found
 
 
 def trajectory(one):
@@ -41,6 +25,7 @@ def trajectory(one):
 def training(train):
     assert train["grads_columns"] == ["name", "l2", "first element", "sum"]
     return {
+        "name": train["name"],
         "input_shape": train["input_shape"],
         "labels": train["labels"],
         "loss": train["loss_step0"],
@@ -68,13 +53,12 @@ def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     reference = pathlib.Path(sys.argv[1])
-    out = pathlib.Path(__file__).parent.parent / "fixtures"
-    for name in sys.argv[2:] or NAMES:
-        parity = json.loads((reference / "parity" / f"{name}.json").read_text())
-        train = json.loads((reference / "train_parity" / f"{name}.json").read_text())
-        fixture = {"name": name, "gain": parity["G"], "inference": inference(parity, "native"), "training": training(train)}
-        text = dump(fixture) + "\n"
-        json.loads(text)
+    out = pathlib.Path(__file__).parent.parent / "fixtures" / "training"
+    out.mkdir(exist_ok=True)
+    for name in sys.argv[2:] or sorted(path.stem for path in reference.glob("*.json")):
+        train = json.loads((reference / f"{name}.json").read_text())
+        assert train["name"] == name
+        text = dump(training(train)) + "\n"
         (out / f"{name}.json").write_text(text)
         print(f"{name}: {len(text)} bytes")
 

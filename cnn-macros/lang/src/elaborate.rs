@@ -152,6 +152,7 @@ struct Elaborator<'a, 'e> {
     auxiliary: Vec<Auxiliary>,
     auxiliary_shapes: Vec<Option<Shape>>,
     in_auxiliary: bool,
+    body: usize,
     head: Option<(usize, NodeId)>,
     output: Tensor,
     steps: usize,
@@ -178,6 +179,7 @@ impl<'a, 'e> Elaborator<'a, 'e> {
             auxiliary: Vec::new(),
             auxiliary_shapes: Vec::new(),
             in_auxiliary: false,
+            body: 0,
             head: None,
             output: None,
             steps: 0,
@@ -226,6 +228,7 @@ impl<'a, 'e> Elaborator<'a, 'e> {
             self.spans.push(network.input.span);
             NodeId(0)
         });
+        self.body = self.nodes.len();
         for section in &network.sections {
             if section.kind == SectionKind::Head {
                 self.head = tensor.map(|tensor| (self.nodes.len(), tensor));
@@ -233,6 +236,9 @@ impl<'a, 'e> Elaborator<'a, 'e> {
             let numbers = self.open(ScopeId::ROOT, section.kind.keyword(), section.keyword);
             for chain in &section.chains {
                 tensor = self.chain(chain, tensor, Naming { labels: ScopeId::ROOT, numbers });
+            }
+            if section.kind == SectionKind::Stem {
+                self.body = self.nodes.len();
             }
         }
         self.output = tensor;
@@ -280,6 +286,7 @@ impl<'a, 'e> Elaborator<'a, 'e> {
                 nodes: std::mem::take(&mut self.nodes),
                 scopes: std::mem::replace(&mut self.scopes, Scopes::new()).into_vec(),
                 calls: std::mem::take(&mut self.calls),
+                body: self.body,
                 head,
                 features,
                 output,

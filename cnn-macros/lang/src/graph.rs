@@ -19,8 +19,8 @@ pub use fault::{At, Fault};
 pub use layers::{ArgValue, Argument, Arguments, DefaultValue, Kind, LAYERS, Layer, Padding, layer};
 pub use op::{Conv, Op, Pool};
 pub use shape::{LARGEST_TENSOR, Shape, ShapeError};
-pub use table::{Row, grouped};
-pub use tensors::{Role, TensorSpec};
+pub use table::{Row, grouped, readable};
+pub use tensors::{Role, TensorSpec, tensor_name};
 
 /// Index of a [`Node`] in [`Graph::nodes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,6 +96,8 @@ pub struct Graph {
     pub scopes: Vec<Scope>,
     /// In the order in which they begin; a nested call follows the one around it.
     pub calls: Vec<Call>,
+    /// Index of the first node behind the input and the stem.
+    pub body: usize,
     /// Index of the first node of the head; the number of nodes where there is none.
     pub head: usize,
     /// The tensor that arrives at the head.
@@ -139,8 +141,8 @@ impl Graph {
         node.inputs.iter().map(|&id| self.node(id).shape).collect()
     }
 
-    /// Indices of all nodes in the order of their tensors, which is PyTorch's: scopes in the order of their first steps, each
-    /// together with all that is below it, wherever in the text that stands.
+    /// Indices of all nodes in the order of their tensors, which is PyTorch's: bare parameters of a scope, then the scopes in it
+    /// in the order of their first steps, each together with all that is below it, wherever in the text that stands.
     pub fn nodes_by_scope(&self) -> Vec<usize> {
         let mut first = vec![usize::MAX; self.scopes.len()];
         for (index, node) in self.nodes.iter().enumerate() {
@@ -155,8 +157,14 @@ impl Graph {
         for (index, scope) in self.scopes.iter().enumerate().skip(1).rev() {
             sizes[scope.parent.0] += sizes[index];
         }
+        let mut bare = vec![false; self.scopes.len()];
+        self.nodes.iter().filter(|node| node.op.is_bare()).for_each(|node| bare[node.scope.0] = true);
+        let mut depths = vec![0; self.scopes.len()];
+        for (index, scope) in self.scopes.iter().enumerate().skip(1) {
+            depths[index] = depths[scope.parent.0] + 1;
+        }
         let mut by_first: Vec<usize> = (1..self.scopes.len()).collect();
-        by_first.sort_by_key(|&index| (first[index], index));
+        by_first.sort_by_key(|&index| (depths[index], !bare[index], first[index], index));
         // A scope's own tensors, then those below it.
         let mut places = vec![0; self.scopes.len()];
         let mut free = vec![1; self.scopes.len()];
@@ -178,7 +186,7 @@ impl Graph {
         for index in self.nodes_by_scope() {
             let node = &self.nodes[index];
             for tensor in node.op.tensors(&self.input_shapes(node)) {
-                all.push((format!("{}.{}", self.path(node.scope), tensor.name), tensor));
+                all.push((tensor_name(&self.path(node.scope), tensor.name), tensor));
             }
         }
         all

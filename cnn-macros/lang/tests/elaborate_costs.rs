@@ -23,6 +23,7 @@ const LAYERS: &[(&str, &str, [u64; 4])] = &[
     ("6x2x2", "prelu(true)", [6, 0, 0, 96]),
     ("6x2x2", "affine", [12, 0, 0, 96]),
     ("6x2x2", "affine(bias = false)", [6, 0, 0, 96]),
+    ("6x2x2", "affine(bias = false, bare = true)", [6, 0, 0, 96]),
     ("6x4x4", "maxpool(2)", [0, 0, 0, 6 * 4 * 4]),
     ("6x4x4", "add { relu; tanh; }", [0, 0, 0, 3 * 6 * 16 * 4]),
 ];

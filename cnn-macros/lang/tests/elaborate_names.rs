@@ -50,6 +50,21 @@ const RULES: &[(&str, &str, &str)] = &[
     ("a label may have nothing to name", "stem a: relu -> a: tanh -> a: conv(2, 1);", "a"),
 ];
 
+/// A parameter without a layer around it is called as its step, and comes before the layers beside it.
+#[test]
+fn bare_parameters_belong_to_the_scope_around() {
+    let source = "N: 2x4x4 -> 2x4x4; body a: { c: { conv(2, 1) } -> scale: affine(bias = false, bare = true) -> relu }
+        -> affine(bias = false, bare = true) -> last: affine(bias = false, bare = true);";
+    let graph = cnn_lang::load(source, None).unwrap();
+    let names: Vec<String> = graph.tensors().into_iter().map(|(name, t)| format!("{name} {:?}", t.shape)).collect();
+    let expected =
+        ["last [2, 1, 1]", "a.scale [2, 1, 1]", "a.c.0.weight [2, 2, 1, 1]", "a.c.0.bias [2]", "body.0 [2, 1, 1]"];
+    assert_eq!(names, expected);
+    let twice = "N: 2x4x4 -> 2x4x4; body a: affine(bias = false, bare = true) -> a: affine(bias = false, bare = true);";
+    let mistakes = cnn_lang::load(twice, None).unwrap_err();
+    assert_eq!(mistakes[0].message, "two parameters would be named `a`");
+}
+
 #[test]
 fn rules() {
     for (rule, chains, expected) in RULES {

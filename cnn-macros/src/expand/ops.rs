@@ -52,8 +52,12 @@ pub fn layer_type(op: &Op, input: Shape) -> Option<String> {
             let weights = if *per_channel { channels } else { 1 };
             Some(format!("cnn_runtime::layers::Prelu<{weights}, E, D>"))
         }
-        Op::Affine { bias, init } => {
-            let kind = if *bias { "BiasedAffine" } else { "Affine" };
+        Op::Affine { bias, init, bare } => {
+            let kind = match (bare, bias) {
+                (true, _) => "BareAffine",
+                (false, true) => "BiasedAffine",
+                (false, false) => "Affine",
+            };
             Some(format!(
                 "cnn_runtime::layers::{kind}<{channels}, {{ ::core::primitive::f64::to_bits({init:?}) }}, E, D>"
             ))

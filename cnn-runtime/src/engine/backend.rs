@@ -6,6 +6,7 @@ use super::error::EngineError;
 use super::operation::Operation;
 use super::optimizer::Rule;
 use super::plan::Plan;
+use super::program::Extent;
 use super::storage::Layout;
 
 /// A device and its kernels for numbers of type `E`. It sees plans, never a graph.
@@ -13,14 +14,31 @@ pub trait Backend<E>: Send + Sync {
     /// How tensors are laid out.
     fn layout(&self) -> Layout;
 
-    /// Bytes of scratch that an operation wants for so many samples.
-    fn workspace(&self, operation: &Operation, batch: usize) -> usize;
+    /// Bytes of scratch that an operation wants.
+    fn workspace(&self, of: &Use<'_>) -> usize;
 
-    /// Takes the plan's memory and chooses a kernel for every step. `constants` are in the order of the plan's.
+    /// Numbers that it keeps of a constant which an operation reads as this input, where it is kept in another form.
+    fn stored(&self, operation: &Operation, input: usize) -> Option<usize>;
+
+    /// Takes the plan's memory and chooses a kernel for every step. `constants` are in the order of the plan's, as their recipes
+    /// give them.
     ///
     /// # Errors
     /// If the memory is not to be had.
     fn prepare(&self, plan: Arc<Plan>, constants: Vec<Vec<E>>) -> Result<Box<dyn Executor<E>>, EngineError>;
+}
+
+/// An operation as a program uses it.
+#[derive(Clone, Copy, Debug)]
+pub struct Use<'a> {
+    /// What is computed.
+    pub operation: &'a Operation,
+    /// Sizes of what it reads.
+    pub inputs: &'a [Extent],
+    /// Whether it reads a constant that is kept as [`Backend::stored`] says.
+    pub constant: bool,
+    /// The most samples.
+    pub batch: usize,
 }
 
 /// What a run is given.
@@ -61,6 +79,12 @@ pub trait Executor<E>: Send {
     /// Runs every step. In training `measures` gets one entry for each output with a loss; the norm of all gradients
     /// comes back where the plan has one. Panics if there are no samples, more than planned, or other images than so many.
     fn run(&mut self, feed: Feed<'_, E>, measures: &mut [Measure]) -> Option<f64>;
+
+    /// Notes from now on how long each step takes, or stops it.
+    fn watch(&mut self, on: bool);
+
+    /// Seconds that each step of the last run took, while they are noted.
+    fn seconds(&self) -> &[f64];
 
     /// Copies output number `index` of the last run, samples one behind the other.
     fn read(&self, index: usize, samples: usize, values: &mut [E]);

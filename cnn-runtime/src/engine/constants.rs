@@ -65,6 +65,16 @@ impl Constants {
         self.recipes.len() - 1
     }
 
+    /// Factor and summand of a batch normalisation, whose tensors begin with this entry.
+    pub fn norm(&mut self, first: usize, eps: f64, affine: bool) -> (usize, usize) {
+        let mut entry = |n: usize| self.add(Recipe::Entry(first + n));
+        let (weight, bias) = if affine { (Some(entry(0)), Some(entry(1))) } else { (None, None) };
+        let statistics = 2 * usize::from(affine);
+        let (mean, var) = (entry(statistics), entry(statistics + 1));
+        let scale = self.add(Recipe::NormScale { weight, var, eps });
+        (scale, self.add(Recipe::NormShift { bias, mean, scale }))
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.recipes.len()

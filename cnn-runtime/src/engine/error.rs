@@ -94,6 +94,23 @@ pub enum EngineError {
         /// What it is.
         got: f64,
     },
+    /// A pattern of what is to be frozen means no tensor.
+    #[error("no tensor of {network} is named by the pattern {pattern:?} of what is frozen{}",
+        nearest.as_ref().map(|name| format!("; did you mean {name:?}?")).unwrap_or_default())]
+    Pattern {
+        /// The network.
+        network: String,
+        /// The pattern.
+        pattern: String,
+        /// The most similar scope or name.
+        nearest: Option<String>,
+    },
+    /// Nothing is left to be learned.
+    #[error("every parameter of {network} is frozen, expected at least one that is trained; freeze less of it")]
+    Frozen {
+        /// The network.
+        network: String,
+    },
     /// The plan needs more than the machine can address or give.
     #[error("{what} needs {bytes} bytes, which this machine does not give")]
     Memory {

@@ -2,7 +2,7 @@
 
 use super::constants::Recipe;
 use super::operation::Operation;
-use super::program::{Class, Extent, Instruction, Origin, Program, ValueId};
+use super::program::{Instruction, Origin, Program, ValueId};
 
 /// Fuses what can be fused. With `gradients`, only what a backward pass can undo.
 pub fn fuse(program: &mut Program, gradients: bool) {
@@ -63,11 +63,6 @@ impl Fusion<'_> {
         self.list[to] = instruction;
     }
 
-    fn constant(&mut self, recipe: Recipe, elements: usize) -> ValueId {
-        let index = self.program.constants.add(recipe);
-        self.program.value(Extent::Fixed(elements), Origin::Constant(index), Class::Weight)
-    }
-
     fn recipe_of(&self, id: ValueId) -> Option<usize> {
         match self.program.values[id.0].origin {
             Origin::Constant(index) => Some(index),
@@ -93,9 +88,13 @@ impl Fusion<'_> {
         };
         let Some(weight) = self.recipe_of(inputs[1]).filter(|_| outputs[0].onto.is_none()) else { return };
         let mut operands = vec![inputs[0]];
-        operands.push(self.constant(Recipe::Scaled { weight, scale }, self.elements(inputs[1])));
+        let elements = self.elements(inputs[1]);
+        operands.push(self.program.constant(Recipe::Scaled { weight, scale }, elements));
         operands.push(match inputs.get(2).filter(|_| has_bias).and_then(|&bias| self.recipe_of(bias)) {
-            Some(bias) => self.constant(Recipe::Shifted { bias, scale, shift: shift_recipe }, self.elements(shift)),
+            Some(bias) => {
+                let elements = self.elements(shift);
+                self.program.constant(Recipe::Shifted { bias, scale, shift: shift_recipe }, elements)
+            }
             None => shift,
         });
         if let Some(instruction) = &mut self.list[from] {

@@ -28,6 +28,8 @@ pub struct Objective {
     pub gradient_norm: bool,
     /// Whether gradients can be read after the step.
     pub keep_gradients: bool,
+    /// For each tensor of the network whether it stays as it is.
+    pub frozen: Vec<bool>,
 }
 
 /// Appends loss, backward pass and updates to a forward pass for training.
@@ -57,7 +59,7 @@ struct Reverse<'a> {
     decays: Vec<bool>,
     /// What each tensor is for.
     roles: Vec<Role>,
-    /// Whether a value depends on what is learned.
+    /// Whether a value is learned or depends on what is.
     wanted: Vec<bool>,
     /// The gradient of each value, as far as it is summed.
     gradients: Vec<Option<ValueId>>,
@@ -74,7 +76,8 @@ impl<'a> Reverse<'a> {
         let names = tensors.into_iter().map(|(name, _)| name).collect();
         let mut wanted: Vec<bool> = vec![false; program.values.len()];
         for (value, wanted) in program.values.iter().zip(&mut wanted) {
-            *wanted = matches!(value.origin, Origin::State(index) if roles[index] == Role::Parameter);
+            let learned = |index: usize| roles[index] == Role::Parameter && !objective.frozen[index];
+            *wanted = matches!(value.origin, Origin::State(index) if learned(index));
         }
         for instruction in &program.instructions {
             let any = instruction.reads().any(|id| wanted[id.0]);
@@ -146,9 +149,8 @@ impl<'a> Reverse<'a> {
     fn updates(&mut self, instruction: &Instruction) {
         for &id in &instruction.inputs {
             let Origin::State(tensor) = self.program.values[id.0].origin else { continue };
-            let Some(gradient) = self.gradients[id.0].filter(|_| self.roles[tensor] == Role::Parameter) else {
-                continue;
-            };
+            // A batch norm gives all its gradients, wanted or not.
+            let Some(gradient) = self.gradients[id.0].filter(|_| self.wanted[id.0]) else { continue };
             if self.objective.gradient_norm || self.objective.keep_gradients {
                 self.waiting.push((tensor, gradient));
             } else {
@@ -195,7 +197,8 @@ impl<'a> Reverse<'a> {
         }
         if self.objective.averages {
             let roles = std::mem::take(&mut self.roles);
-            for tensor in (0..roles.len()).filter(|&tensor| roles[tensor] == Role::Buffer) {
+            let moves = |&tensor: &usize| roles[tensor] == Role::Buffer && !self.objective.frozen[tensor];
+            for tensor in (0..roles.len()).filter(moves) {
                 let average = self.state(Content::Average(tensor), self.program.states[tensor].elements);
                 let (inputs, changes, place) = (vec![ValueId(tensor)], vec![average], self.names[tensor].clone());
                 let operation = Operation::Average;

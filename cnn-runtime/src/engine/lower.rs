@@ -20,8 +20,8 @@ pub enum Mode {
     Training,
 }
 
-/// The forward pass of a network.
-pub fn lower(graph: &Graph, mode: Mode) -> Result<Program, EngineError> {
+/// Index of each node's first tensor.
+pub fn first_tensors(graph: &Graph) -> Vec<usize> {
     let mut first = vec![0; graph.nodes.len()];
     let mut tensors = 0;
     for index in graph.nodes_by_scope() {
@@ -29,7 +29,19 @@ pub fn lower(graph: &Graph, mode: Mode) -> Result<Program, EngineError> {
         first[index] = tensors;
         tensors += node.op.tensors(&graph.input_shapes(node)).len();
     }
-    let mut lowering = Lowering { graph, mode, first, program: Program::default(), values: Vec::new(), dropouts: 0 };
+    first
+}
+
+/// The forward pass of a network.
+pub fn lower(graph: &Graph, mode: Mode) -> Result<Program, EngineError> {
+    lower_fixing(graph, mode, &vec![false; graph.nodes.len()])
+}
+
+/// The same; batch norms among the `fixed` nodes normalise by their running statistics and leave them, in training too.
+pub fn lower_fixing(graph: &Graph, mode: Mode, fixed: &[bool]) -> Result<Program, EngineError> {
+    let first = first_tensors(graph);
+    let mut lowering =
+        Lowering { graph, mode, fixed, first, program: Program::default(), values: Vec::new(), dropouts: 0 };
     if mode == Mode::Training {
         lowering.keep_tensors();
     }
@@ -54,6 +66,8 @@ pub fn lower(graph: &Graph, mode: Mode) -> Result<Program, EngineError> {
 struct Lowering<'a> {
     graph: &'a Graph,
     mode: Mode,
+    /// For each node whether it is a batch norm that does not learn.
+    fixed: &'a [bool],
     /// Index of each node's first tensor.
     first: Vec<usize>,
     program: Program,
@@ -72,17 +86,12 @@ impl Lowering<'_> {
         }
     }
 
-    fn constant(&mut self, recipe: Recipe, elements: usize) -> ValueId {
-        let index = self.program.constants.add(recipe);
-        self.program.value(Extent::Fixed(elements), Origin::Constant(index), Class::Weight)
-    }
-
     /// The n-th tensor of a node. (In training, tensors are the first values of the program.)
     fn tensor(&mut self, node: usize, n: usize, elements: usize) -> ValueId {
         let index = self.first[node] + n;
         match self.mode {
             Mode::Training => ValueId(index),
-            Mode::Inference { .. } => self.constant(Recipe::Entry(index), elements),
+            Mode::Inference { .. } => self.program.constant(Recipe::Entry(index), elements),
         }
     }
 
@@ -158,6 +167,7 @@ impl Lowering<'_> {
             }
             Op::Bn { eps, momentum, affine } => match self.mode {
                 Mode::Inference { .. } => self.norm(index, inputs[0], channels, *eps, *affine, extent),
+                Mode::Training if self.fixed[index] => self.norm(index, inputs[0], channels, *eps, *affine, extent),
                 Mode::Training => {
                     let first = 2 * usize::from(*affine);
                     let statistics = [first, first + 1].map(|n| self.tensor(index, n, channels));
@@ -181,13 +191,13 @@ impl Lowering<'_> {
                 let scale = self.tensor(index, 0, channels);
                 let shift = match bias {
                     true => self.tensor(index, 1, channels),
-                    false => self.constant(Recipe::Fill(0.0, channels), channels),
+                    false => self.program.constant(Recipe::Fill(0.0, channels), channels),
                 };
                 self.push(index, Operation::Affine { activation: None }, vec![inputs[0], scale, shift], extent)
             }
             Op::Scale { factor } if !training => {
-                let scale = self.constant(Recipe::Fill(*factor, channels), channels);
-                let shift = self.constant(Recipe::Fill(0.0, channels), channels);
+                let scale = self.program.constant(Recipe::Fill(*factor, channels), channels);
+                let shift = self.program.constant(Recipe::Fill(0.0, channels), channels);
                 self.push(index, Operation::Affine { activation: None }, vec![inputs[0], scale, shift], extent)
             }
             Op::Relu => self.push(index, Operation::Activate(Activation::Relu), inputs, extent),
@@ -243,17 +253,11 @@ impl Lowering<'_> {
         let (from_size, to_size) = (from.spatial().unwrap_or([1, 1]), to.spatial().unwrap_or([1, 1]));
         let [rows, cols] = Axis::pair(from_size, to_size, conv.kernel, conv.stride, conv.pad, conv.dilation);
         let shape = ConvShape { inputs: from.channels(), outputs: conv.out, groups: conv.groups, rows, cols };
-        let window = conv.kernel[0] * conv.kernel[1];
         let mut weight = self.tensor(index, 0, shape.weights());
-        let form = match (&conv.connect, conv.std) {
-            (Some(table), _) => Some(WeightForm::Connected { table: table.clone(), inputs: from.channels(), window }),
-            (None, true) => Some(WeightForm::Standardized { filters: conv.out }),
-            (None, false) => None,
-        };
-        if let Some(form) = form {
+        if let Some(form) = WeightForm::of(conv, from.channels()) {
             let extent = Extent::Fixed(shape.weights());
             weight = match self.program.values[weight.0].origin {
-                Origin::Constant(constant) => self.constant(Recipe::Form(constant, form), shape.weights()),
+                Origin::Constant(constant) => self.program.constant(Recipe::Form(constant, form), shape.weights()),
                 _ => self.push(index, Operation::Weight(form), vec![weight], extent),
             };
         }
@@ -267,14 +271,10 @@ impl Lowering<'_> {
 
     /// Batch normalisation by running statistics is a factor and a summand.
     fn norm(&mut self, index: usize, x: ValueId, channels: usize, eps: f64, affine: bool, extent: Extent) -> ValueId {
-        let first = self.first[index];
-        let mut tensor = |n: usize| self.program.constants.add(Recipe::Entry(first + n));
-        let (weight, bias) = if affine { (Some(tensor(0)), Some(tensor(1))) } else { (None, None) };
-        let statistics = 2 * usize::from(affine);
-        let (mean, var) = (tensor(statistics), tensor(statistics + 1));
-        let scale = self.constant(Recipe::NormScale { weight, var, eps }, channels);
-        let Origin::Constant(factor) = self.program.values[scale.0].origin else { unreachable!("a constant") };
-        let shift = self.constant(Recipe::NormShift { bias, mean, scale: factor }, channels);
+        let (scale, shift) = self.program.constants.norm(self.first[index], eps, affine);
+        let mut value =
+            |constant| self.program.value(Extent::Fixed(channels), Origin::Constant(constant), Class::Weight);
+        let (scale, shift) = (value(scale), value(shift));
         self.push(index, Operation::Affine { activation: None }, vec![x, scale, shift], extent)
     }
 

@@ -10,9 +10,11 @@
 
 pub mod backend;
 mod constants;
+mod cpu;
 mod error;
 mod fuse;
 mod gradients;
+mod host;
 mod layers;
 mod lower;
 mod memory;
@@ -28,14 +30,17 @@ mod trainer;
 mod typed;
 mod verify;
 
-pub use backend::{Backend, Measure, Targets};
+pub use backend::{Backend, Measure, Targets, Use};
 pub use constants::{Constants, Recipe};
+pub use cpu::{Cpu, Isa};
 pub use error::EngineError;
+pub(crate) use lower::first_tensors;
 pub use optimizer::{Clip, Optimizer, Rule};
 pub use plan::Plan;
 pub use reference::{Number, Reference};
 pub use report::Report;
+pub(crate) use session::fits;
 pub use session::{Session, SessionOptions, plan_inference};
-pub use storage::Layout;
+pub use storage::{Layout, Order};
 pub use trainer::{StepReport, Trainer, TrainerOptions, plan_training};
 pub use typed::{Compile, CompileError};

@@ -3,7 +3,7 @@
 //! Where it says *onto*, the output starts as a copy of another value and the result is added to it. Batch sizes are
 //! nowhere: a program runs with any number of samples up to the one it was planned for.
 
-use cnn_lang::graph::{Op, Shape};
+use cnn_lang::graph::{Conv, Op, Shape};
 
 pub use crate::kernels::activation::Activation;
 use crate::kernels::window::Axis;
@@ -72,6 +72,18 @@ pub enum WeightForm {
         /// Height times width of the window.
         window: usize,
     },
+}
+
+impl WeightForm {
+    /// What the weight of a convolution of so many channels goes through, if anything.
+    pub fn of(conv: &Conv, inputs: usize) -> Option<WeightForm> {
+        let window = conv.kernel[0] * conv.kernel[1];
+        match (&conv.connect, conv.std) {
+            (Some(table), _) => Some(WeightForm::Connected { table: table.clone(), inputs, window }),
+            (None, true) => Some(WeightForm::Standardized { filters: conv.out }),
+            (None, false) => None,
+        }
+    }
 }
 
 /// Batch normalisation in training.
@@ -144,6 +156,8 @@ pub enum Operation {
     GateGradient,
     /// `[x] -> [y]`: the same numbers elsewhere.
     Copy,
+    /// `[images] -> [y]`: the images of a run, whose channels come first, as the back end lays maps out.
+    Arrange,
     /// `[x…] -> [y]`: one behind the other along the channels. Costs nothing where the parts were computed in place.
     Concat,
     /// `[x] -> [y]`: as many channels as y has, from `first` on. Costs nothing where the layout allows.
@@ -228,6 +242,7 @@ impl Operation {
             | Operation::Add { .. }
             | Operation::GateGradient
             | Operation::Copy
+            | Operation::Arrange
             | Operation::Concat
             | Operation::Slice { .. }
             | Operation::Embed { .. }
@@ -243,10 +258,17 @@ impl Operation {
         }
     }
 
-    /// Whether back ends take its tensors from the first sample to the last with all that lies between: then no output may
-    /// lie between the samples of another operand.
-    pub fn takes_spans(&self) -> bool {
-        matches!(self, Operation::BatchNorm(_) | Operation::BatchNormGradient(_))
+    /// Multiply-adds of convolutions and fully connected layers for one sample; 0 of everything else.
+    pub fn macs(&self) -> u64 {
+        match self {
+            Operation::Conv { shape, .. }
+            | Operation::ConvInputGradient(shape)
+            | Operation::ConvWeightGradient(shape) => shape.macs(),
+            Operation::Linear { shape, .. }
+            | Operation::LinearInputGradient(shape)
+            | Operation::LinearWeightGradient(shape) => shape.inputs as u64 * shape.outputs as u64,
+            _ => 0,
+        }
     }
 
     /// What it is called in listings.
@@ -268,6 +290,7 @@ impl Operation {
             Operation::Gate => "gate",
             Operation::GateGradient => "gate gradient",
             Operation::Copy => "copy",
+            Operation::Arrange => "arrange",
             Operation::Concat => "concat",
             Operation::Slice { .. } => "slice",
             Operation::Embed { .. } => "embed",

@@ -5,14 +5,15 @@
 
 use std::fmt;
 
+use super::backend::{Backend, Use};
 use super::constants::Constants;
 use super::error::EngineError;
 use super::memory::{self, ALIGNMENT, Lifetime};
 use super::operation::Operation;
 use super::program::{Class, Extent, Instruction, Origin, Program, State, ValueId};
 use super::report::Report;
-use super::session::elements;
-use super::storage::{Layout, Storage};
+use super::session::{elements, shape};
+use super::storage::{Layout, Order, Storage};
 use super::verify::verify;
 
 /// What holds a tensor.
@@ -37,8 +38,17 @@ pub struct Operand {
     pub offset: usize,
     /// Numbers from a sample to the next.
     pub stride: usize,
+    /// Numbers from a pixel of a map to the next; 1 where channels come first.
+    pub pitch: usize,
     /// How many numbers it has.
     pub extent: Extent,
+}
+
+impl Operand {
+    /// Its size for one sample, as `64x56x56`.
+    pub fn size(&self) -> String {
+        shape(self.extent).to_string()
+    }
 }
 
 /// What an output's memory holds when its step begins.
@@ -80,6 +90,17 @@ pub struct Step {
     pub place: String,
 }
 
+/// What a step reads that is the same in every run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Constant {
+    /// Index of its recipe.
+    pub recipe: usize,
+    /// How many numbers the recipe gives.
+    pub elements: usize,
+    /// How many the back end keeps of them, in its own form.
+    pub stored: usize,
+}
+
 /// Everything that is known before the first batch.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -93,8 +114,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Bytes of the arena.
     pub arena: usize,
-    /// Index in the recipes, and how many numbers, of each constant that a step reads.
-    pub constants: Vec<(usize, usize)>,
+    /// What steps read.
+    pub constants: Vec<Constant>,
     /// How constants come about.
     pub recipes: Constants,
     /// What is kept from run to run.
@@ -106,15 +127,23 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Lays out a program. `workspace` says how many bytes of scratch an operation wants for so many samples.
-    pub fn new(
-        program: Program,
-        layout: Layout,
-        batch: usize,
-        workspace: &dyn Fn(&Operation, usize) -> usize,
-    ) -> Result<Plan, EngineError> {
+    /// Lays out a program for a back end.
+    pub fn new<E>(mut program: Program, backend: &dyn Backend<E>, batch: usize) -> Result<Plan, EngineError> {
+        let layout = backend.layout();
+        if layout.order == Order::ChannelsLast {
+            program.arrange_images();
+        }
         let storage = Storage::of(&program, layout);
-        let scratch: Vec<usize> = program.instructions.iter().map(|i| workspace(&i.operation, batch)).collect();
+        let workspace = |instruction: &Instruction| {
+            let Instruction { operation, inputs, .. } = instruction;
+            let extents: Vec<Extent> = inputs.iter().map(|&id| program.extent(id)).collect();
+            let is_constant = |id: ValueId| matches!(program.values[id.0].origin, Origin::Constant(_));
+            let stored =
+                |(index, &id): (usize, &ValueId)| is_constant(id) && backend.stored(operation, index).is_some();
+            let constant = inputs.iter().enumerate().any(stored);
+            backend.workspace(&Use { operation, inputs: &extents, constant, batch })
+        };
+        let scratch: Vec<usize> = program.instructions.iter().map(workspace).collect();
         let mut lifetimes: Vec<Lifetime> = storage
             .buffers
             .iter()
@@ -128,15 +157,23 @@ impl Plan {
         lifetimes.extend(with_scratch.iter().map(scratch_lifetime));
         let (offsets, arena) = memory::assign(&lifetimes);
 
-        let mut planner =
-            Planner { program: &program, storage: &storage, layout, offsets: &offsets, constants: Vec::new() };
+        let stored = |operation: &Operation, input: usize| backend.stored(operation, input);
+        let mut planner = Planner {
+            program: &program,
+            storage: &storage,
+            layout,
+            offsets: &offsets,
+            stored: &stored,
+            constants: Vec::new(),
+        };
         let mut steps = Vec::new();
         for (index, instruction) in program.instructions.iter().enumerate() {
             let at = with_scratch.binary_search(&index).ok();
             let workspace = at.map(|at| (offsets[storage.buffers.len() + at], scratch[index]));
             planner.steps(instruction, workspace, &mut steps);
         }
-        let outputs = program.outputs.iter().map(|named| (named.name.clone(), planner.operand(named.value))).collect();
+        let outputs =
+            program.outputs.iter().map(|named| (named.name.clone(), planner.operand(named.value, None))).collect();
         let constants = planner.constants;
         let report = Report::of(&program, &storage, layout, batch, &scratch, arena, &constants);
         let input = program.values.iter().find(|value| value.origin == Origin::Input);
@@ -155,20 +192,24 @@ struct Planner<'a> {
     storage: &'a Storage,
     layout: Layout,
     offsets: &'a [usize],
-    constants: Vec<(usize, usize)>,
+    /// What the back end makes of a constant: see [`Backend::stored`].
+    stored: &'a dyn Fn(&Operation, usize) -> Option<usize>,
+    constants: Vec<Constant>,
 }
 
 impl Planner<'_> {
-    fn operand(&mut self, id: ValueId) -> Operand {
+    fn operand(&mut self, id: ValueId, stored: Option<usize>) -> Operand {
         let extent = self.program.extent(id);
-        let elements = self.program.shape(id).elements();
-        let dense = |source| Operand { source, offset: 0, stride: elements, extent };
+        let elements = elements(extent);
+        let pitch = self.layout.pitch_of(extent);
+        let dense = |source| Operand { source, offset: 0, stride: elements, pitch, extent };
         match self.program.values[id.0].origin {
             Origin::Input => dense(Source::Input),
             Origin::State(index) => dense(Source::State(index)),
             Origin::Constant(index) => {
-                let at = self.constants.iter().position(|&(known, _)| known == index).unwrap_or_else(|| {
-                    self.constants.push((index, elements));
+                let constant = Constant { recipe: index, elements, stored: stored.unwrap_or(elements) };
+                let at = self.constants.iter().position(|&known| known == constant).unwrap_or_else(|| {
+                    self.constants.push(constant);
                     self.constants.len() - 1
                 });
                 dense(Source::Constant(at))
@@ -178,7 +219,8 @@ impl Planner<'_> {
                     unreachable!("every value that is read has been computed")
                 };
                 let source = Source::Arena(self.offsets[place.buffer]);
-                Operand { source, offset: place.offset, stride: self.storage.buffers[place.buffer].sample, extent }
+                let stride = self.storage.buffers[place.buffer].sample;
+                Operand { source, offset: place.offset, stride, pitch: place.pitch, extent }
             }
         }
     }
@@ -186,13 +228,14 @@ impl Planner<'_> {
     /// The steps of an instruction: none if it only looks at memory.
     fn steps(&mut self, instruction: &Instruction, workspace: Option<(usize, usize)>, steps: &mut Vec<Step>) {
         let Instruction { operation, inputs, outputs, changes, place } = instruction;
-        let inputs: Vec<Operand> = inputs.iter().map(|&id| self.operand(id)).collect();
+        let read = |(index, &id): (usize, &ValueId)| self.operand(id, (self.stored)(operation, index));
+        let inputs: Vec<Operand> = inputs.iter().enumerate().map(read).collect();
         let address = |operand: &Operand| (operand.source, operand.offset, operand.stride);
         let mut targets = Vec::new();
         for output in outputs {
-            let operand = self.operand(output.value);
+            let operand = self.operand(output.value, None);
             let over = operation.overwrites().filter(|&i| address(&inputs[i]) == address(&operand));
-            let start = match output.onto.map(|onto| self.operand(onto)) {
+            let start = match output.onto.map(|onto| self.operand(onto, None)) {
                 Some(onto) if address(&onto) == address(&operand) => Start::Sum,
                 Some(onto) => Start::Copy(onto),
                 None => over.map_or(Start::Unset, Start::Input),
@@ -220,7 +263,7 @@ impl Planner<'_> {
         let mut offset = whole.offset;
         for &part in parts {
             let there = Operand { offset, extent: part.extent, ..whole };
-            if (part.source, part.offset) != (there.source, there.offset) {
+            if (part.source, part.offset, part.pitch) != (there.source, there.offset, there.pitch) {
                 let outputs = vec![Target { operand: there, start: Start::Unset }];
                 let (changes, place) = (Vec::new(), place.to_owned());
                 steps.push(Step {
@@ -232,7 +275,7 @@ impl Planner<'_> {
                     place,
                 });
             }
-            offset += self.layout.sample_of(part.extent);
+            offset += self.layout.channels_of(part.extent);
         }
     }
 }
@@ -260,9 +303,9 @@ impl fmt::Display for Plan {
 }
 
 /// Bytes of weights and optimizer states in a program, each tensor on its own cache lines.
-pub(super) fn kept(program: &Program, constants: &[(usize, usize)], layout: Layout) -> (usize, usize) {
+pub(super) fn kept(program: &Program, constants: &[Constant], layout: Layout) -> (usize, usize) {
     let bytes = |elements: usize| (elements * layout.element).next_multiple_of(ALIGNMENT);
-    let mut weights: usize = constants.iter().map(|&(_, elements)| bytes(elements)).sum();
+    let mut weights: usize = constants.iter().map(|constant| bytes(constant.stored)).sum();
     let mut optimizer = 0;
     for value in &program.values {
         if let (Origin::State(_), Extent::Fixed(elements)) = (value.origin, value.extent) {

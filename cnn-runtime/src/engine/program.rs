@@ -2,7 +2,7 @@
 
 use cnn_lang::graph::Shape;
 
-use super::constants::Constants;
+use super::constants::{Constants, Recipe};
 use super::operation::Operation;
 
 /// Index of a [`Value`] in [`Program::values`].
@@ -142,6 +142,12 @@ impl Program {
         self.value(extent, Origin::Computed, class)
     }
 
+    /// A new value that does not change from run to run.
+    pub fn constant(&mut self, recipe: Recipe, elements: usize) -> ValueId {
+        let index = self.constants.add(recipe);
+        self.value(Extent::Fixed(elements), Origin::Constant(index), Class::Weight)
+    }
+
     /// How many numbers a value has.
     pub fn extent(&self, id: ValueId) -> Extent {
         self.values[id.0].extent
@@ -163,6 +169,33 @@ impl Program {
             uses[id.0] += 1;
         }
         uses
+    }
+
+    /// Lets an instruction bring the images into the order of maps whose channels come last. Those of one channel, or one
+    /// pixel, are in it.
+    pub fn arrange_images(&mut self) {
+        let is_input = |value: &Value| value.origin == Origin::Input;
+        let Some(images) = self.values.iter().position(is_input).map(ValueId) else { return };
+        let shape = self.shape(images);
+        if shape.channels() == 1 || shape.elements() == shape.channels() {
+            return;
+        }
+        let value = self.computed(self.extent(images), Class::Activation);
+        for instruction in &mut self.instructions {
+            let onto = instruction.outputs.iter_mut().filter_map(|output| output.onto.as_mut());
+            for id in instruction.inputs.iter_mut().chain(onto).filter(|id| **id == images) {
+                *id = value;
+            }
+        }
+        let outputs = vec![Output { value, onto: None }];
+        let arrange = Instruction {
+            operation: Operation::Arrange,
+            inputs: vec![images],
+            outputs,
+            changes: Vec::new(),
+            place: String::new(),
+        };
+        self.instructions.insert(0, arrange);
     }
 
     /// Removes what nobody reads.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::plan::kept;
-use super::program::{Class, Extent, Program};
+use super::plan::{Constant, kept};
+use super::program::{Class, Program};
 use super::storage::{Buffer, Layout, Storage};
 
 /// Bytes, known before anything runs.
@@ -42,7 +42,7 @@ impl Report {
         batch: usize,
         scratch: &[usize],
         arena: usize,
-        constants: &[(usize, usize)],
+        constants: &[Constant],
     ) -> Report {
         let (weights, optimizer) = kept(program, constants, layout);
         let moments = scratch.len() + 1;
@@ -77,11 +77,11 @@ impl Report {
 fn spans(program: &Program, storage: &Storage, layout: Layout, buffer: &Buffer) -> Vec<(usize, usize, Class, usize)> {
     let life = |&id: &super::program::ValueId| {
         let offset = storage.places[id.0].map_or(0, |place| place.offset);
-        let elements = match program.extent(id) {
-            extent @ Extent::Batch(_) => layout.sample_of(extent),
-            Extent::Fixed(elements) => elements,
-        };
-        (storage.written[id.0], storage.read[id.0], offset, offset + elements, program.values[id.0].class)
+        let extent = program.extent(id);
+        // Channels of one buffer have planes alike.
+        let plane = layout.sample_of(extent) / layout.channels_of(extent).max(1);
+        let (start, end) = (offset * plane, (offset + layout.channels_of(extent)) * plane);
+        (storage.written[id.0], storage.read[id.0], start, end, program.values[id.0].class)
     };
     let mut members: Vec<_> = buffer.members.iter().map(life).collect();
     members.sort_by_key(|&(from, _, start, ..)| (start, from));

@@ -8,9 +8,9 @@ use super::backend::{Backend, Executor, Feed, Targets};
 use super::error::EngineError;
 use super::fuse::fuse;
 use super::lower::{Mode, lower};
-use super::plan::Plan;
+use super::plan::{Constant, Plan};
 use super::program::Extent;
-use super::reference::{Number, Reference};
+use super::reference::Number;
 use crate::weights::{NamedTensor, StateDict};
 
 /// How a network is to run.
@@ -52,12 +52,12 @@ pub struct Session<E: Number = f32> {
 }
 
 impl<E: Number> Session<E> {
-    /// Plans a network for the CPU.
+    /// Plans a network for the CPU: [`Number::backend`].
     ///
     /// # Errors
     /// If a layer has no kernel, the weights are of another network, the batch is 0, or memory is not to be had.
     pub fn new(graph: &Graph, weights: &StateDict<E>, options: SessionOptions) -> Result<Self, EngineError> {
-        Self::on(&Reference::default(), graph, weights, options)
+        Self::on(&*E::backend(), graph, weights, options)
     }
 
     /// Plans a network for a back end.
@@ -123,6 +123,16 @@ impl<E: Number> Session<E> {
         Ok(Session { plan, results, tensors, executor: self.executor.fork()?, input: self.input, samples: 0 })
     }
 
+    /// Notes from now on how long each step of the plan takes, or stops it.
+    pub fn watch(&mut self, on: bool) {
+        self.executor.watch(on);
+    }
+
+    /// Seconds that each step of the plan took in the last run, while they are noted: see [`Self::watch`].
+    pub fn seconds(&self) -> &[f64] {
+        self.executor.seconds()
+    }
+
     /// What runs, where it lies, what it takes.
     pub fn plan(&self) -> &Plan {
         &self.plan
@@ -148,21 +158,19 @@ pub fn plan_inference<E>(
     }
     let mut program = lower(graph, Mode::Inference { auxiliary: options.auxiliary })?;
     fuse(&mut program, false);
-    let workspace = |operation: &_, batch| backend.workspace(operation, batch);
-    Plan::new(program, backend.layout(), options.batch, &workspace)
+    Plan::new(program, backend, options.batch)
 }
 
 /// Follows the recipes of a plan.
-fn constants<E: Number>(plan: &Plan, weights: &StateDict<E>) -> Vec<Vec<E>> {
+pub(super) fn constants<E: Number>(plan: &Plan, weights: &StateDict<E>) -> Vec<Vec<E>> {
     let tensors = weights.tensors();
     let tensor = |index: usize| tensors[index].data.iter().map(|&x| x.double()).collect();
-    let follow =
-        |&(recipe, _): &(usize, usize)| plan.recipes.evaluate(recipe, &tensor).into_iter().map(E::of).collect();
+    let follow = |constant: &Constant| plan.recipes.evaluate(constant.recipe, &tensor).into_iter().map(E::of).collect();
     plan.constants.iter().map(follow).collect()
 }
 
 /// Whether the weights are a network's.
-pub(super) fn fits<E: Number>(graph: &Graph, weights: &StateDict<E>) -> Result<(), EngineError> {
+pub(crate) fn fits<E: Number>(graph: &Graph, weights: &StateDict<E>) -> Result<(), EngineError> {
     are(&sizes(graph), weights)
 }
 
@@ -207,4 +215,9 @@ pub(super) fn shape(extent: Extent) -> Shape {
 
 pub(super) fn elements(extent: Extent) -> usize {
     shape(extent).elements()
+}
+
+/// Height times width; 1 of a vector.
+pub(super) fn plane(extent: Extent) -> usize {
+    shape(extent).spatial().map_or(1, |[height, width]| height * width)
 }

@@ -6,26 +6,61 @@
 
 use super::operation::Operation;
 use super::program::{Extent, Instruction, Origin, Program, ValueId};
+use super::session::{elements, plane, shape};
 
 /// How a back end lays tensors out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// Bytes of a number.
     pub element: usize,
-    /// Channels that stand together: parts of a concatenation begin at multiples of it. 1: channel by channel.
-    pub channel_block: usize,
+    /// What follows what in a sample.
+    pub order: Order,
+}
+
+/// What follows what in a sample of a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// A channel's whole plane, then the next one's: NCHW.
+    ChannelsFirst,
+    /// A pixel's channels, then the next one's: NHWC. Some channels of a map lie between the others of the same pixel.
+    ChannelsLast,
 }
 
 impl Layout {
     /// Numbers that a sample takes.
     pub(super) fn sample_of(&self, extent: Extent) -> usize {
-        match extent {
-            Extent::Batch(shape) => {
-                let plane = shape.spatial().map_or(1, |[height, width]| height * width);
-                shape.channels().next_multiple_of(self.channel_block) * plane
-            }
-            Extent::Fixed(elements) => elements,
+        elements(extent)
+    }
+
+    /// Numbers from one value to the next where they stand together as channels.
+    pub(super) fn channels_of(&self, extent: Extent) -> usize {
+        match self.order {
+            Order::ChannelsFirst => elements(extent),
+            Order::ChannelsLast => shape(extent).channels(),
         }
+    }
+
+    /// Numbers from a pixel to the next, where nothing lies between.
+    pub(super) fn pitch_of(&self, extent: Extent) -> usize {
+        match self.order {
+            Order::ChannelsFirst => 1,
+            Order::ChannelsLast => shape(extent).channels(),
+        }
+    }
+
+    /// Numbers from the first of a sample to behind its last.
+    pub(super) fn reach(&self, extent: Extent, pitch: usize) -> usize {
+        match self.order {
+            Order::ChannelsFirst => elements(extent),
+            Order::ChannelsLast => (plane(extent) - 1) * pitch + shape(extent).channels(),
+        }
+    }
+
+    /// Whether back ends take the tensors of an operation from the first sample to the last with all that lies between: then no
+    /// output may lie between the samples of another operand.
+    pub(super) fn takes_spans(&self, operation: &Operation) -> bool {
+        self.order == Order::ChannelsFirst
+            && matches!(operation, Operation::BatchNorm(_) | Operation::BatchNormGradient(_))
     }
 
     /// Bytes of a value for so many samples.
@@ -42,6 +77,8 @@ pub struct Place {
     pub buffer: usize,
     /// Numbers before it in each sample of the buffer.
     pub offset: usize,
+    /// Numbers from a pixel to the next; 1 where channels come first.
+    pub pitch: usize,
 }
 
 /// Memory that values share.
@@ -116,7 +153,7 @@ impl Storage {
             return place;
         }
         if let Some(Home { root, offset }) =
-            homes[output.value.0].filter(|home| !self.would_mix(instruction, home.root))
+            homes[output.value.0].filter(|home| !self.would_mix(layout, instruction, home.root))
         {
             // The first part to be computed brings the whole into being.
             let place = match self.places[root.0] {
@@ -142,10 +179,10 @@ impl Storage {
     }
 
     /// Whether an operation that takes whole spans would write between the samples of what it reads.
-    fn would_mix(&self, instruction: &Instruction, root: ValueId) -> bool {
+    fn would_mix(&self, layout: Layout, instruction: &Instruction, root: ValueId) -> bool {
         let buffer = |id: ValueId| self.places[id.0].map(|place| place.buffer);
         let shares = || instruction.reads().any(|id| buffer(id).is_some() && buffer(id) == buffer(root));
-        instruction.operation.takes_spans() && shares()
+        layout.takes_spans(&instruction.operation) && shares()
     }
 
     fn fresh(&mut self, program: &Program, layout: Layout, id: ValueId) -> Place {
@@ -153,20 +190,21 @@ impl Storage {
         let batched = matches!(extent, Extent::Batch(_));
         let members = Vec::new();
         self.buffers.push(Buffer { sample: layout.sample_of(extent), batched, first: usize::MAX, last: 0, members });
-        Place { buffer: self.buffers.len() - 1, offset: 0 }
+        Place { buffer: self.buffers.len() - 1, offset: 0, pitch: layout.pitch_of(extent) }
     }
 
     /// The place of what only looks at its input.
     fn view(&self, program: &Program, layout: Layout, instruction: &Instruction) -> Option<Place> {
         let place = self.places[instruction.inputs.first()?.0]?;
-        let plane = |id: ValueId| program.shape(id).spatial().map_or(1, |[height, width]| height * width);
-        match instruction.operation {
-            Operation::Slice { first } if first % layout.channel_block == 0 => {
-                Some(Place { offset: place.offset + first * plane(instruction.inputs[0]), ..place })
+        let extents = [instruction.inputs[0], instruction.outputs[0].value].map(|id| program.extent(id));
+        match (&instruction.operation, layout.order) {
+            (Operation::Slice { first }, Order::ChannelsFirst) => {
+                Some(Place { offset: place.offset + first * plane(extents[0]), ..place })
             }
-            Operation::Reshape => {
-                let ids = [instruction.inputs[0], instruction.outputs[0].value];
-                (layout.channel_block == 1 || ids.iter().all(|&id| plane(id) == 1)).then_some(place)
+            (Operation::Slice { first }, Order::ChannelsLast) => Some(Place { offset: place.offset + first, ..place }),
+            (Operation::Reshape, Order::ChannelsFirst) => Some(place),
+            (Operation::Reshape, Order::ChannelsLast) => {
+                extents.iter().all(|&extent| plane(extent) == 1).then_some(place)
             }
             _ => None,
         }
@@ -180,16 +218,17 @@ impl Storage {
         let size = |id: ValueId| layout.sample_of(program.extent(id));
         let batched = |id: ValueId| matches!(program.extent(id), Extent::Batch(_));
         let shares = |other: ValueId| self.places[other.0].is_some_and(|there| there.buffer == place.buffer);
-        if instruction.operation.takes_spans() && instruction.reads().any(|other| other != id && shares(other)) {
+        if layout.takes_spans(&instruction.operation) && instruction.reads().any(|other| other != id && shares(other)) {
             return false;
         }
         if !once || self.read[id.0] > index || size(id) != size(value) || batched(id) != batched(value) {
             return false;
         }
-        let end = place.offset + size(id);
+        let span = |id: ValueId| layout.channels_of(program.extent(id));
+        let end = place.offset + span(id);
         self.buffers[place.buffer].members.iter().filter(|&&other| other != id).all(|&other| {
             let Some(there) = self.places[other.0] else { return true };
-            let apart = there.offset >= end || there.offset + size(other) <= place.offset;
+            let apart = there.offset >= end || there.offset + span(other) <= place.offset;
             apart || self.read[other.0] < index
         })
     }
@@ -220,15 +259,11 @@ fn homes(program: &Program, layout: Layout) -> Vec<Option<Home>> {
         let Home { root, mut offset } = homes[whole.0].unwrap_or(Home { root: whole, offset: 0 });
         rooted[root.0] = true;
         for &part in &instruction.inputs {
-            let shape = program.shape(part);
-            let plane = shape.spatial().map_or(1, |[height, width]| height * width);
-            let aligned = offset % (layout.channel_block * plane) == 0
-                && (shape.channels().is_multiple_of(layout.channel_block) || Some(&part) == instruction.inputs.last());
             let computed = program.values[part.0].origin == Origin::Computed;
-            if aligned && computed && homes[part.0].is_none() && !rooted[part.0] && !looks[part.0] {
+            if computed && homes[part.0].is_none() && !rooted[part.0] && !looks[part.0] {
                 homes[part.0] = Some(Home { root, offset });
             }
-            offset += shape.channels() * plane;
+            offset += layout.channels_of(program.extent(part));
         }
     }
     homes

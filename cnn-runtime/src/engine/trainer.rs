@@ -1,6 +1,7 @@
 //! Training: gradients derived on the graph, loss and optimizer part of the plan.
 
 mod checkpoint;
+mod frozen;
 mod options;
 
 use std::sync::Arc;
@@ -12,10 +13,11 @@ use super::error::EngineError;
 use super::optimizer::Rule;
 use super::plan::Plan;
 use super::program::Content;
-use super::reference::{Number, Reference};
-use super::session::{elements, fits, samples};
+use super::reference::Number;
+use super::session::{constants, elements, fits, samples};
 use crate::weights::StateDict;
 
+use frozen::Frozen;
 use options::check_targets;
 pub use options::{TrainerOptions, plan_training};
 
@@ -64,16 +66,18 @@ pub struct Trainer<E: Number = f32> {
     steps: u64,
     /// Steps that the template's counters do not know of.
     uncounted: u64,
+    /// For each tensor whether it stays as it is; a counter's batch norm is as in inference then.
+    frozen: Vec<bool>,
 }
 
 impl<E: Number> Trainer<E> {
-    /// Plans a training on the CPU.
+    /// Plans a training on the CPU: [`Number::backend`].
     ///
     /// # Errors
-    /// If a layer has no kernel, an output is no vector, the weights are of another network, a setting is out of its range, or
-    /// memory is not to be had.
+    /// If a layer has no kernel, an output is no vector, the weights are of another network, a setting is out of its range,
+    /// everything is frozen, or memory is not to be had.
     pub fn new(graph: &Graph, weights: &StateDict<E>, options: TrainerOptions) -> Result<Self, EngineError> {
-        Self::on(&Reference::default(), graph, weights, options)
+        Self::on(&*E::backend(), graph, weights, options)
     }
 
     /// Plans a training on a back end.
@@ -89,11 +93,12 @@ impl<E: Number> Trainer<E> {
         fits(graph, weights)?;
         let (plan, shares) = plan_training(backend, graph, &options)?;
         let plan = Arc::new(plan);
-        let executor = backend.prepare(plan.clone(), Vec::new())?;
+        let executor = backend.prepare(plan.clone(), constants(&plan, weights))?;
         let measures = vec![Measure::default(); shares.len()];
+        let frozen = Frozen::of(graph, &options)?.tensors;
         let (graph, template) = (graph.clone(), weights.counters());
         let mut trainer =
-            Trainer { graph, options, plan, executor, shares, measures, template, steps: 0, uncounted: 0 };
+            Trainer { graph, options, plan, executor, shares, measures, template, steps: 0, uncounted: 0, frozen };
         trainer.set_states(weights);
         Ok(trainer)
     }
@@ -158,6 +163,9 @@ impl<E: Number> Trainer<E> {
         for (index, state) in self.plan.states.iter().enumerate() {
             let Content::Entry(tensor) = state.content else { continue };
             if weights.role(tensor) == Some(Role::Counter) {
+                if self.frozen[tensor] {
+                    continue;
+                }
                 weights.tensor_mut(tensor).iter_mut().for_each(|count| *count += E::of(self.uncounted as f64));
             } else {
                 *weights.tensor_mut(tensor) = self.executor.state(index);
@@ -192,6 +200,16 @@ impl<E: Number> Trainer<E> {
     /// The network.
     pub fn graph(&self) -> &Graph {
         &self.graph
+    }
+
+    /// Notes from now on how long each step of the plan takes, or stops it.
+    pub fn watch(&mut self, on: bool) {
+        self.executor.watch(on);
+    }
+
+    /// Seconds that each step of the plan took in the last run, while they are noted: see [`Self::watch`].
+    pub fn seconds(&self) -> &[f64] {
+        self.executor.seconds()
     }
 
     /// What runs, where it lies, what it takes.

@@ -4,9 +4,8 @@ use dfdx::nn::tensor_collection::TensorCollection;
 use dfdx::tensor_ops::Device;
 use thiserror::Error;
 
-use super::Backend;
 use super::error::EngineError;
-use super::reference::{Number, Reference};
+use super::reference::Number;
 use super::session::{Session, SessionOptions};
 use super::trainer::{Trainer, TrainerOptions};
 use crate::Architecture;
@@ -54,10 +53,7 @@ pub trait Compile<E: Number, D: Device<E>>: Architecture + TensorCollection<E, D
     ///
     /// # Errors
     /// If the network has a layer without a kernel, the batch is 0, or memory is not to be had.
-    fn compile(&self, options: SessionOptions) -> Result<Session<E>, CompileError>
-    where
-        Reference: Backend<E>,
-    {
+    fn compile(&self, options: SessionOptions) -> Result<Session<E>, CompileError> {
         let graph = graph::<Self>()?;
         Ok(Session::new(&graph, &StateDict::from_module(&graph, self)?, options)?)
     }
@@ -66,10 +62,7 @@ pub trait Compile<E: Number, D: Device<E>>: Architecture + TensorCollection<E, D
     ///
     /// # Errors
     /// As [`Trainer::new`].
-    fn trainer(&self, options: TrainerOptions) -> Result<Trainer<E>, CompileError>
-    where
-        Reference: Backend<E>,
-    {
+    fn trainer(&self, options: TrainerOptions) -> Result<Trainer<E>, CompileError> {
         let graph = graph::<Self>()?;
         Ok(Trainer::new(&graph, &StateDict::from_module(&graph, self)?, options)?)
     }

@@ -4,7 +4,7 @@ use super::memory::ALIGNMENT;
 use super::operation::Operation;
 use super::plan::{Operand, Plan, Source, Start, Step};
 use super::program::Extent;
-use super::session::elements;
+use super::session::{elements, plane};
 
 /// What is wrong with a plan: a mistake of the planner.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ fn check(plan: &Plan, input: usize, step: &Step) -> Result<(), String> {
     let writes = step.outputs.iter().map(|target| &target.operand);
     reads.iter().copied().chain(writes).try_for_each(|operand| inside(plan, input, operand))?;
     let step_reads: Vec<Source> = reads.iter().map(|operand| operand.source).collect();
-    let spans = step.operation.takes_spans();
+    let spans = plan.layout.takes_spans(&step.operation);
     for (k, target) in step.outputs.iter().enumerate() {
         if !matches!(target.operand.source, Source::Arena(_)) {
             return Err(format!("output {k} is not in the arena"));
@@ -69,6 +69,10 @@ fn check(plan: &Plan, input: usize, step: &Step) -> Result<(), String> {
         if !matches!(gradient.source, Source::Arena(_)) || rest.iter().any(|other| meet(plan, other, gradient, true)) {
             return Err("a gradient that is not its own".into());
         }
+        let changed = |&change: &usize| plan.states.get(change).is_none_or(|s| s.elements == elements(gradient.extent));
+        if step.changes.is_empty() || !step.changes.iter().all(changed) {
+            return Err("a gradient of another size than what it changes".into());
+        }
     }
     let changes_read = |changed: &usize| step_reads.contains(&Source::State(*changed));
     let twice = step.changes.iter().enumerate().any(|(k, change)| step.changes[..k].contains(change));
@@ -81,7 +85,7 @@ fn check(plan: &Plan, input: usize, step: &Step) -> Result<(), String> {
 /// Whether two operands are the same numbers, whatever their sizes are called.
 fn same(a: &Operand, b: &Operand) -> bool {
     let address = |operand: &Operand| (operand.source, operand.offset, operand.stride, elements(operand.extent));
-    address(a) == address(b)
+    address(a) == address(b) && (a.pitch == b.pitch || plane(a.extent) == 1)
 }
 
 /// How many samples an operand has.
@@ -93,14 +97,22 @@ fn samples(plan: &Plan, operand: &Operand) -> usize {
 fn span(plan: &Plan, operand: &Operand) -> Option<(usize, usize)> {
     let Source::Arena(byte) = operand.source else { return None };
     let from = byte + operand.offset * plan.layout.element;
-    let numbers = (samples(plan, operand) - 1) * operand.stride + elements(operand.extent);
+    let numbers = (samples(plan, operand) - 1) * operand.stride + reach(plan, operand);
     Some((from, from + numbers * plan.layout.element))
+}
+
+/// Numbers from the first of a sample to behind its last.
+fn reach(plan: &Plan, operand: &Operand) -> usize {
+    plan.layout.reach(operand.extent, operand.pitch)
 }
 
 fn inside(plan: &Plan, input: usize, operand: &Operand) -> Result<(), String> {
     let len = elements(operand.extent);
-    if samples(plan, operand) > 1 && operand.offset + len > operand.stride {
+    if samples(plan, operand) > 1 && operand.offset + reach(plan, operand) > operand.stride {
         return Err(format!("{operand:?}: a sample reaches into the next"));
+    }
+    if plane(operand.extent) > 1 && operand.pitch < plan.layout.pitch_of(operand.extent) {
+        return Err(format!("{operand:?}: a pixel reaches into the next"));
     }
     let fits = match operand.source {
         Source::Arena(byte) => byte % ALIGNMENT == 0 && span(plan, operand).is_some_and(|(_, to)| to <= plan.arena),
@@ -108,7 +120,7 @@ fn inside(plan: &Plan, input: usize, operand: &Operand) -> Result<(), String> {
             matches!(operand.extent, Extent::Batch(_)) && operand.offset == 0 && len == input && operand.stride == input
         }
         Source::Constant(index) => {
-            operand.offset == 0 && plan.constants.get(index).is_some_and(|&(_, elements)| elements == len)
+            operand.offset == 0 && plan.constants.get(index).is_some_and(|constant| constant.elements == len)
         }
         Source::State(index) => {
             operand.offset == 0 && plan.states.get(index).is_some_and(|state| state.elements == len)
@@ -121,7 +133,12 @@ fn inside(plan: &Plan, input: usize, operand: &Operand) -> Result<(), String> {
 fn meet(plan: &Plan, a: &Operand, b: &Operand, spans: bool) -> bool {
     let (Some(first), Some(second)) = (span(plan, a), span(plan, b)) else { return false };
     if !spans && a.source == b.source && a.stride == b.stride && samples(plan, a) == samples(plan, b) {
-        return a.offset < b.offset + elements(b.extent) && b.offset < a.offset + elements(a.extent);
+        let alike = a.pitch == b.pitch;
+        let width = |operand: &Operand| match alike {
+            true => plan.layout.channels_of(operand.extent),
+            false => reach(plan, operand),
+        };
+        return a.offset < b.offset + width(b) && b.offset < a.offset + width(a);
     }
     first.0 < second.1 && second.0 < first.1
 }

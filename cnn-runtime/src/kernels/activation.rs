@@ -47,7 +47,7 @@ pub enum Kept {
 }
 
 /// An activation as a type, so that loops over values are compiled for each.
-pub(super) trait Function: Copy + Sync {
+pub(crate) trait Function: Copy + Sync {
     fn value<E: Float>(&self, x: E) -> E;
     fn slope<E: Float>(&self, x: E) -> E;
     /// The slope where the value is y.
@@ -56,15 +56,18 @@ pub(super) trait Function: Copy + Sync {
 
 /// No activation.
 #[derive(Clone, Copy)]
-pub(super) struct Identity;
+pub(crate) struct Identity;
 
 impl Function for Identity {
+    #[inline(always)]
     fn value<E: Float>(&self, x: E) -> E {
         x
     }
+    #[inline(always)]
     fn slope<E: Float>(&self, _: E) -> E {
         E::ONE
     }
+    #[inline(always)]
     fn slope_at_value<E: Float>(&self, _: E) -> E {
         E::ONE
     }
@@ -74,12 +77,15 @@ impl Function for Identity {
 macro_rules! by_output {
     ($($layer:ty),*) => {$(
         impl Function for $layer {
+            #[inline(always)]
             fn value<E: Float>(&self, x: E) -> E {
                 <$layer>::value(x)
             }
+            #[inline(always)]
             fn slope<E: Float>(&self, x: E) -> E {
                 <$layer>::slope_at_value(<$layer>::value(x))
             }
+            #[inline(always)]
             fn slope_at_value<E: Float>(&self, y: E) -> E {
                 <$layer>::slope_at_value(y)
             }
@@ -92,12 +98,15 @@ by_output!(Relu, Sigmoid, Tanh);
 macro_rules! by_input {
     ($($layer:ty),*) => {$(
         impl Function for $layer {
+            #[inline(always)]
             fn value<E: Float>(&self, x: E) -> E {
                 elementwise::Elementwise::value(self, x)
             }
+            #[inline(always)]
             fn slope<E: Float>(&self, x: E) -> E {
                 elementwise::Elementwise::slope(self, x)
             }
+            #[inline(always)]
             fn slope_at_value<E: Float>(&self, y: E) -> E {
                 elementwise::Elementwise::slope(self, y)
             }
@@ -154,7 +163,7 @@ macro_rules! with_function {
         }
     }};
 }
-pub(super) use with_function;
+pub(crate) use with_function;
 
 impl Activation {
     /// `f(x)`

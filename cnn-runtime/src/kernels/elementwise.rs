@@ -30,6 +30,7 @@ impl<F: Elementwise> Kernel for F {
 }
 
 /// x, at least `low` and at most `high`; NaN stays NaN.
+#[inline(always)]
 pub(super) fn clamp<E: Float>(x: E, low: f64, high: f64) -> E {
     if x < E::of(low) {
         E::of(low)
@@ -41,6 +42,7 @@ pub(super) fn clamp<E: Float>(x: E, low: f64, high: f64) -> E {
 }
 
 /// `1 / (1 + e^-x)`
+#[inline(always)]
 pub(super) fn sigmoid<E: Float>(x: E) -> E {
     E::ONE / (E::ONE + (-x).exp())
 }

@@ -18,10 +18,12 @@ fn below<E: Float>(x: E) -> E {
 impl Elementwise for Gelu {
     const NAME: &'static str = "gelu";
 
+    #[inline(always)]
     fn value<E: Float>(&self, x: E) -> E {
         x * below(x)
     }
 
+    #[inline(always)]
     fn slope<E: Float>(&self, x: E) -> E {
         let density = (-x * x * E::of(0.5)).exp() * E::of(FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * 0.5);
         below(x) + x * density

@@ -10,10 +10,12 @@ pub struct Hsigmoid;
 impl Elementwise for Hsigmoid {
     const NAME: &'static str = "hsigmoid";
 
+    #[inline(always)]
     fn value<E: Float>(&self, x: E) -> E {
         clamp(x + E::of(3.0), 0.0, 6.0) / E::of(6.0)
     }
 
+    #[inline(always)]
     fn slope<E: Float>(&self, x: E) -> E {
         if x <= E::of(-3.0) || x >= E::of(3.0) { E::ZERO } else { E::of(1.0 / 6.0) }
     }

@@ -10,10 +10,12 @@ pub struct Hswish;
 impl Elementwise for Hswish {
     const NAME: &'static str = "hswish";
 
+    #[inline(always)]
     fn value<E: Float>(&self, x: E) -> E {
         x * clamp(x + E::of(3.0), 0.0, 6.0) / E::of(6.0)
     }
 
+    #[inline(always)]
     fn slope<E: Float>(&self, x: E) -> E {
         if x <= E::of(-3.0) {
             E::ZERO

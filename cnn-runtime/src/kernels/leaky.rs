@@ -14,10 +14,12 @@ pub struct Leaky {
 impl Elementwise for Leaky {
     const NAME: &'static str = "leaky";
 
+    #[inline(always)]
     fn value<E: Float>(&self, x: E) -> E {
         if x > E::ZERO { x } else { x * E::of(self.slope) }
     }
 
+    #[inline(always)]
     fn slope<E: Float>(&self, x: E) -> E {
         if x > E::ZERO { E::ONE } else { E::of(self.slope) }
     }

@@ -69,6 +69,7 @@ pub(crate) mod testing;
 
 pub use float::Float;
 pub(crate) use parallel::{sum, sum_of};
+pub(crate) use wide::wide;
 
 /// A differentiable operation `y = f(inputs)`; which inputs there are, in which order, its descriptor says.
 pub trait Kernel {

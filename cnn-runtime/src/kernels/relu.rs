@@ -8,11 +8,13 @@ pub struct Relu;
 
 impl Relu {
     /// `max(x, 0)`
+    #[inline(always)]
     pub(super) fn value<E: Float>(x: E) -> E {
         if x < E::ZERO { E::ZERO } else { x }
     }
 
     /// The slope where the value is y.
+    #[inline(always)]
     pub(super) fn slope_at_value<E: Float>(y: E) -> E {
         if y <= E::ZERO { E::ZERO } else { E::ONE }
     }

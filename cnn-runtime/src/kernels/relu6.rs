@@ -10,10 +10,12 @@ pub struct Relu6;
 impl Elementwise for Relu6 {
     const NAME: &'static str = "relu6";
 
+    #[inline(always)]
     fn value<E: Float>(&self, x: E) -> E {
         clamp(x, 0.0, 6.0)
     }
 
+    #[inline(always)]
     fn slope<E: Float>(&self, x: E) -> E {
         if x <= E::ZERO || x >= E::of(6.0) { E::ZERO } else { E::ONE }
     }

@@ -9,11 +9,13 @@ pub struct Sigmoid;
 
 impl Sigmoid {
     /// `1 / (1 + e^-x)`
+    #[inline(always)]
     pub(super) fn value<E: Float>(x: E) -> E {
         sigmoid(x)
     }
 
     /// `y (1 - y)`
+    #[inline(always)]
     pub(super) fn slope_at_value<E: Float>(y: E) -> E {
         y * (E::ONE - y)
     }

@@ -11,10 +11,12 @@ pub struct Silu;
 impl Elementwise for Silu {
     const NAME: &'static str = "silu";
 
+    #[inline(always)]
     fn value<E: Float>(&self, x: E) -> E {
         x * sigmoid(x)
     }
 
+    #[inline(always)]
     fn slope<E: Float>(&self, x: E) -> E {
         let s = sigmoid(x);
         s * (E::ONE + x * (E::ONE - s))

@@ -8,11 +8,13 @@ pub struct Tanh;
 
 impl Tanh {
     /// `tanh x`
+    #[inline(always)]
     pub(super) fn value<E: Float>(x: E) -> E {
         x.tanh()
     }
 
     /// `1 - y^2`
+    #[inline(always)]
     pub(super) fn slope_at_value<E: Float>(y: E) -> E {
         E::ONE - y * y
     }

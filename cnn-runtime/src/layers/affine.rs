@@ -24,6 +24,26 @@ pub struct BiasedAffine<const C: usize, const INIT: u64, E: Dtype = f32, D: Stor
     pub bias: Tensor<Rank1<C>, E, D>,
 }
 
+/// Scales `C` channels; its tensor bears the name of the field that holds it, as a parameter without a layer in PyTorch.
+/// `INIT` as in [`Affine`].
+#[derive(Clone, Debug)]
+pub struct BareAffine<const C: usize, const INIT: u64, E: Dtype = f32, D: Storage<E> = Cpu> {
+    /// Scale.
+    pub weight: Tensor<Rank3<C, 1, 1>, E, D>,
+}
+
+impl<const C: usize, const INIT: u64, E: Dtype, D: Device<E>> BareAffine<C, INIT, E, D> {
+    /// `y = weight x`. The shape is `(B, C)` or `(B, C, H, W)`.
+    pub fn forward<S: Known, T: Tape<E, D>>(&self, x: &Tensor<S, E, D>, tape: &mut T) -> Result<Tensor<S, E, D>, D::Err>
+    where
+        D: Eager<E>,
+    {
+        let Sizes { channels, plane, .. } = Sizes::made_for("affine", x.shape(), C);
+        let inputs = [flat(x, tape)?, flat(&self.weight, tape)?];
+        run(kernel::Affine { channels, plane, bias: false }, &inputs, *x.shape(), tape)
+    }
+}
+
 impl<const C: usize, const INIT: u64, E: Dtype, D: Device<E>> Affine<C, INIT, E, D> {
     /// `y = weight x`. The shape is `(B, C)` or `(B, C, H, W)`.
     pub fn forward<S: Known, T: Tape<E, D>>(&self, x: &Tensor<S, E, D>, tape: &mut T) -> Result<Tensor<S, E, D>, D::Err>
@@ -63,6 +83,17 @@ impl<const C: usize, const INIT: u64, E: Dtype, D: Device<E>> TensorCollection<E
     }
 }
 
+impl<const C: usize, const INIT: u64, E: Dtype, D: Device<E>> TensorCollection<E, D> for BareAffine<C, INIT, E, D> {
+    type To<E2: Dtype, D2: Device<E2>> = BareAffine<C, INIT, E2, D2>;
+
+    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(visitor: &mut V) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
+        visitor
+            .visit_fields(Self::tensor("", |s| &s.weight, |s| &mut s.weight, starts_at::<INIT, _, E, D>()), |weight| {
+                BareAffine { weight }
+            })
+    }
+}
+
 impl<const C: usize, const INIT: u64, E: Dtype, D: Device<E>> TensorCollection<E, D> for BiasedAffine<C, INIT, E, D> {
     type To<E2: Dtype, D2: Device<E2>> = BiasedAffine<C, INIT, E2, D2>;
 
@@ -94,6 +125,8 @@ mod tests {
         let x: X = tensor(1);
         check_everywhere(|x, tape| layer(&weight, &bias).forward(x, tape).unwrap());
         check_everywhere(|x, tape| Affine::<3, INIT, f64> { weight: weight.clone() }.forward(x, tape).unwrap());
+        let bare = |weight: &Tensor<Rank3<3, 1, 1>, _, _>| BareAffine::<3, INIT, f64> { weight: weight.clone() };
+        check(tensor::<Rank3<3, 1, 1>>(13), |weight, tape| bare(weight).forward(&x, tape).unwrap());
         check_order(|x| layer(&weight, &bias).forward(x, &mut NoneTape).unwrap());
         check(weight.clone(), |weight, tape| layer(weight, &bias).forward(&x, tape).unwrap());
         check(bias.clone(), |bias, tape| layer(&weight, bias).forward(&x, tape).unwrap());
@@ -103,5 +136,8 @@ mod tests {
     fn starts_where_it_is_told() {
         let built: BiasedAffine<2, INIT, f32> = BuildModule::build(&Cpu::default());
         assert_eq!((built.weight.array(), built.bias.array()), ([0.1; 2], [0.0; 2]));
+        let built: BareAffine<2, INIT, f32> = BuildModule::build(&Cpu::default());
+        assert_eq!(crate::weights::named_tensors(&built)[0].name, "");
+        assert_eq!(built.weight.array(), [[[0.1]]; 2]);
     }
 }

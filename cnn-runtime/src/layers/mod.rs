@@ -58,7 +58,7 @@ mod testing;
 
 pub use adaptive_avgpool::adaptive_avgpool;
 pub use add::add;
-pub use affine::{Affine, BiasedAffine};
+pub use affine::{Affine, BareAffine, BiasedAffine};
 pub use avgpool::avgpool;
 pub use bn::{Bn, PlainBn};
 pub use concat::{Concat, ConcatVectors};

@@ -12,6 +12,7 @@ use super::Output;
 use super::failure::Failure;
 use super::network::NetworkArg;
 use super::text::json;
+use crate::engine::plan::{Plan, Step};
 use crate::engine::{EngineError, Report, Session, SessionOptions, Targets, Trainer, TrainerOptions};
 use crate::weights::StateDict;
 
@@ -29,9 +30,23 @@ pub(super) struct Bench {
     /// Steps that are measured [default: as many as take three seconds, at least 5]
     #[arg(long)]
     repeat: Option<usize>,
+    /// Show how long each step takes
+    #[arg(long)]
+    layers: bool,
     /// Write JSON
     #[arg(long)]
     json: bool,
+}
+
+/// A step of the plan in `cnn bench --layers`: medians over all runs.
+#[derive(Serialize)]
+struct LayerTime {
+    layer: String,
+    operation: &'static str,
+    output: String,
+    ms: f64,
+    share: f64,
+    gmacs_per_second: f64,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum, Serialize)]
@@ -59,6 +74,17 @@ struct Measured {
     gmacs_per_second: f64,
     plan_bytes: usize,
     peak_resident_bytes: Option<u64>,
+    /// With `--layers`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    layers: Vec<LayerTime>,
+}
+
+/// What running gave.
+struct Runs {
+    /// Seconds of each run, in rising order.
+    times: Vec<f64>,
+    report: Report,
+    layers: Vec<LayerTime>,
 }
 
 impl Bench {
@@ -76,33 +102,44 @@ impl Bench {
         let mut generator = ChaCha8Rng::seed_from_u64(0);
         // A batch of 0 is the engine's to refuse.
         let images: Vec<f32> = (0..values).map(|_| generator.gen_range(-1.0..1.0)).collect();
-        let (times, report) = match self.mode {
+        let runs = match self.mode {
             Mode::Infer => self.infer(&graph, &weights, &images)?,
             Mode::Train => self.train(&graph, &weights, &images)?,
         };
-        let measured = self.measured(&graph, times, &report);
+        let report = runs.report.clone();
+        let measured = self.measured(&graph, runs);
         match self.json {
             true => json(output.out, &measured),
             false => lines(&measured, &report, output),
         }
     }
 
-    fn infer(&self, graph: &Graph, weights: &StateDict<f32>, images: &[f32]) -> Result<(Vec<f64>, Report), Failure> {
+    fn infer(&self, graph: &Graph, weights: &StateDict<f32>, images: &[f32]) -> Result<Runs, Failure> {
         let mut session = Session::new(graph, weights, SessionOptions { batch: self.batch, ..Default::default() })?;
-        let report = session.plan().report.clone();
-        let times = self.times(|| session.run(images).map(|_| ()))?;
-        Ok((times, report))
+        session.watch(self.layers);
+        let mut laps = Laps::default();
+        let times = self.times(|| {
+            session.run(images)?;
+            laps.add(session.seconds());
+            Ok(())
+        })?;
+        Ok(Runs { times, report: session.plan().report.clone(), layers: laps.layers(session.plan()) })
     }
 
-    fn train(&self, graph: &Graph, weights: &StateDict<f32>, images: &[f32]) -> Result<(Vec<f64>, Report), Failure> {
+    fn train(&self, graph: &Graph, weights: &StateDict<f32>, images: &[f32]) -> Result<Runs, Failure> {
         let options = TrainerOptions { batch: self.batch, ..TrainerOptions::default() };
         let mut trainer = Trainer::new(graph, weights, options)?;
-        let report = trainer.plan().report.clone();
+        trainer.watch(self.layers);
+        let mut laps = Laps::default();
         let classes = graph.output_shape().elements();
         let labels: Vec<usize> = (0..self.batch).map(|index| index % classes).collect();
         // A rate at which weights stay what they are: no random network must diverge while it is measured.
-        let times = self.times(|| trainer.step(images, Targets::Labels(&labels), 1e-9).map(|_| ()))?;
-        Ok((times, report))
+        let times = self.times(|| {
+            trainer.step(images, Targets::Labels(&labels), 1e-9)?;
+            laps.add(trainer.seconds());
+            Ok(())
+        })?;
+        Ok(Runs { times, report: trainer.plan().report.clone(), layers: laps.layers(trainer.plan()) })
     }
 
     /// Seconds of each step, in rising order, after a warm-up.
@@ -130,7 +167,7 @@ impl Bench {
         Ok(times)
     }
 
-    fn measured(&self, graph: &Graph, times: Vec<f64>, report: &Report) -> Measured {
+    fn measured(&self, graph: &Graph, Runs { times, report, layers }: Runs) -> Measured {
         let median = quantile(&times, 0.5);
         let passes = if self.mode == Mode::Train { 3.0 } else { 1.0 };
         let macs = graph.costs().macs as f64 * self.batch as f64 * passes;
@@ -148,7 +185,38 @@ impl Bench {
             gmacs_per_second: macs / median / 1e9,
             plan_bytes: report.total(),
             peak_resident_bytes: peak_resident(),
+            layers,
         }
+    }
+}
+
+/// Seconds of each step, run by run.
+#[derive(Default)]
+struct Laps(Vec<Vec<f64>>);
+
+impl Laps {
+    fn add(&mut self, seconds: &[f64]) {
+        self.0.resize(seconds.len(), Vec::new());
+        self.0.iter_mut().zip(seconds).for_each(|(all, &seconds)| all.push(seconds));
+    }
+
+    /// Medians over the runs.
+    fn layers(self, plan: &Plan) -> Vec<LayerTime> {
+        let median = |mut seconds: Vec<f64>| {
+            seconds.sort_by(f64::total_cmp);
+            quantile(&seconds, 0.5)
+        };
+        let medians: Vec<f64> = self.0.into_iter().map(median).collect();
+        let all: f64 = medians.iter().sum();
+        let layer = |(step, seconds): (&Step, f64)| LayerTime {
+            layer: step.place.clone(),
+            operation: step.operation.name(),
+            output: step.outputs.first().map_or_else(String::new, |output| output.operand.size()),
+            ms: 1e3 * seconds,
+            share: seconds / all,
+            gmacs_per_second: step.operation.macs() as f64 * plan.batch as f64 / seconds / 1e9,
+        };
+        plan.steps.iter().zip(medians).map(layer).collect()
     }
 }
 
@@ -179,6 +247,11 @@ fn lines(measured: &Measured, report: &Report, output: &mut Output<'_>) -> Resul
     writeln!(output.out, "step: {median_ms:.3} ms (10 % below {p10_ms:.3}, 90 % below {p90_ms:.3}, best {min_ms:.3})")?;
     writeln!(output.out, "images: {:.1} /s", measured.images_per_second)?;
     writeln!(output.out, "multiply-adds: {:.2} G/s", measured.gmacs_per_second)?;
+    for LayerTime { layer, operation, output: size, ms, share, gmacs_per_second } in &measured.layers {
+        let speed = if *gmacs_per_second > 0.0 { format!("{gmacs_per_second:8.1} G/s") } else { String::new() };
+        let share = 100.0 * share;
+        writeln!(output.out, "{ms:9.3} ms {share:5.1} %  {operation:<21} {size:<12} {layer:<30} {speed}")?;
+    }
     writeln!(output.out, "plan: {report}")?;
     match measured.peak_resident_bytes {
         Some(bytes) => writeln!(output.out, "peak resident: {:.1} MiB", bytes as f64 / f64::from(1 << 20))?,

@@ -11,10 +11,10 @@ use super::failure::Failure;
 use super::network::{Network, Wanted};
 use super::text::json;
 use super::train::counts;
+use super::weights::Names;
 use crate::data::Source;
 use crate::engine::{Session, SessionOptions};
 use crate::train::{Images, Run, Settings, evaluate};
-use crate::weights::StateDict;
 
 /// Evaluates weights on test images: mean cross-entropy, top-1 accuracy, top-5 beyond five classes
 #[derive(Args)]
@@ -28,6 +28,8 @@ pub(super) struct Eval {
     /// The weights, a safetensors file [default: the best of the run]
     #[arg(long, value_name = "W.safetensors")]
     weights: Option<PathBuf>,
+    #[command(flatten)]
+    names: Names,
     /// Images: digits, mnist:DIR or fashion-mnist:DIR [default: the run's, or digits]
     #[arg(long, value_name = "DATA")]
     data: Option<Source>,
@@ -76,7 +78,7 @@ impl Eval {
                 return Err(failure.help("give --weights W.safetensors, or the folder of a run"));
             }
         };
-        let state = StateDict::<f32>::load(&graph, &weights)?;
+        let state = self.names.load(&graph, &weights)?;
         let mut session = Session::new(&graph, &state, SessionOptions { batch: self.batch, ..Default::default() })?;
         settings.data = self.data.clone().unwrap_or(settings.data);
         settings.digits = self.digits.unwrap_or(settings.digits);

@@ -6,6 +6,7 @@ use std::path::Path;
 use cnn_lang::diag::Diagnostic;
 
 use crate::engine::EngineError;
+use crate::export::onnx::OnnxError;
 use crate::train::TrainError;
 use crate::weights::WeightsError;
 
@@ -117,6 +118,12 @@ impl From<EngineError> for Failure {
 
 impl From<WeightsError> for Failure {
     fn from(error: WeightsError) -> Failure {
+        told(&error)
+    }
+}
+
+impl From<OnnxError> for Failure {
+    fn from(error: OnnxError) -> Failure {
         told(&error)
     }
 }

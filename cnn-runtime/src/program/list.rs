@@ -1,19 +1,23 @@
 //! `cnn list`: the networks of the zoo.
 
 use clap::Args;
-use cnn_lang::graph::Shape;
+use cnn_lang::graph::{Shape, grouped, readable};
 use serde::Serialize;
 
 use super::failure::Failure;
-use super::text::{json, readable, table};
+use super::text::{json, table};
 use super::{Output, network};
+use crate::zoo::published::PUBLISHED;
 
 /// Lists the networks of the zoo: paper, input, parameters, multiply-adds
 #[derive(Args)]
 pub(super) struct List {
     /// Write JSON
-    #[arg(long)]
+    #[arg(long, conflicts_with = "markdown")]
     json: bool,
+    /// Write `docs/zoo.md`: exact figures, and what was published beside them
+    #[arg(long)]
+    markdown: bool,
 }
 
 /// A network in the output of `cnn list --json`.
@@ -61,6 +65,9 @@ impl List {
                 .collect();
             return json(output.out, &listed);
         }
+        if self.markdown {
+            return Ok(write!(output.out, "{}", markdown(&networks))?);
+        }
         let rows: Vec<[String; 5]> = networks
             .into_iter()
             .map(|network| {
@@ -73,4 +80,48 @@ impl List {
         let header = ["network", "paper", "input", "parameters", "multiply-adds"];
         Ok(write!(output.out, "{}", table(header, &rows, 3))?)
     }
+}
+
+/// The zoo as a document.
+fn markdown(networks: &[network::Network]) -> String {
+    let mut text = "# The zoo\n\n\
+        Written by the program: `cargo cnn list --markdown`. A network is shown by `cargo cnn show NAME`, drawn by \
+        `cargo cnn show NAME --svg`.\n\n\
+        Parameters are all learned numbers, auxiliary classifiers included; multiply-adds those of convolutions and linear layers \
+        for one input up to the logits, without biases, normalisation, activations and pooling.\n\n\
+        | network | definition | paper | input | parameters | multiply-adds |\n|---|---|---|---|---:|---:|\n"
+        .to_owned();
+    for network in networks {
+        let costs = network.graph.costs();
+        text += &format!(
+            "| `{}` | `{}` | {} | {} | {} | {} |\n",
+            network.name,
+            network.graph.name,
+            network.paper.as_deref().unwrap_or_default(),
+            network.graph.input_shape(),
+            grouped(costs.params),
+            grouped(costs.macs)
+        );
+    }
+    text += "\n## Published figures\n\n\
+        What papers and overviews print, beside ours. Papers call multiply-adds FLOPs, most of them. Where ours are not what is printed, \
+        rounded, the last column says why. The overviews are \"Common architectures in convolutional neural networks\" (2018), \
+        \"Best deep CNN architectures\" and the slides \"Modern ConvNet Architectures\".\n\n\
+        | network | source | parameters | ours | multiply-adds | ours | why they differ |\n|---|---|---:|---:|---:|---:|---|\n";
+    for line in PUBLISHED {
+        let Some(network) = networks.iter().find(|network| network.name == line.network) else { continue };
+        let costs = network.graph.costs();
+        let ours = |printed: &str, ours: u64| if printed.is_empty() { String::new() } else { readable(ours) };
+        text += &format!(
+            "| `{}` | {} | {} | {} | {} | {} | {} |\n",
+            line.network,
+            line.source,
+            line.params,
+            ours(line.params, costs.params),
+            line.macs,
+            ours(line.macs, costs.macs),
+            line.remark
+        );
+    }
+    text
 }

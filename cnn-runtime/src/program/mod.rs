@@ -5,9 +5,10 @@
 
 mod bench;
 mod check;
+mod compare;
 mod definitions;
-mod dot;
 mod eval;
+mod export;
 mod failure;
 mod list;
 mod network;
@@ -17,6 +18,7 @@ mod report;
 mod show;
 mod text;
 mod train;
+mod weights;
 
 use std::ffi::OsString;
 use std::io::{BufWriter, IsTerminal, Write};
@@ -26,7 +28,7 @@ use clap::{Parser, Subcommand};
 
 use failure::Failure;
 
-/// Convolutional networks: list them, look at them, check one's own; train, evaluate, run and measure them.
+/// Convolutional networks: list them, look at them, check one's own; train, evaluate, run, measure and export them.
 #[derive(Parser)]
 #[command(name = "cnn", version, subcommand_required = true, arg_required_else_help = false)]
 struct Program {
@@ -43,6 +45,7 @@ enum Command {
     Eval(eval::Eval),
     Predict(predict::Predict),
     Bench(bench::Bench),
+    Export(export::Export),
 }
 
 /// Where a command writes.
@@ -95,5 +98,6 @@ fn command(args: impl IntoIterator<Item = OsString>, output: &mut Output<'_>) ->
         Command::Eval(eval) => eval.run(output),
         Command::Predict(predict) => predict.run(output),
         Command::Bench(bench) => bench.run(output),
+        Command::Export(export) => export.run(output),
     }
 }

@@ -56,6 +56,11 @@ impl NetworkArg {
         Wanted { net: &self.net, input: self.input }.load()
     }
 
+    /// The input that was asked for.
+    pub(super) fn input(&self) -> Option<Shape> {
+        self.input
+    }
+
     /// What was asked for, as it was written.
     pub(super) fn net(&self) -> &str {
         &self.net
@@ -155,13 +160,18 @@ fn plain(name: &str) -> String {
 }
 
 fn in_zoo(name: &str) -> Option<(&'static str, &'static str)> {
-    let wanted = plain(name);
-    let by_name = zoo::ALL.iter().find(|(known, _)| plain(known) == wanted);
-    let by_type = || {
-        let network = NETWORKS.iter().find(|(known, ..)| plain(known) == wanted)?;
+    let by_name = |is: &dyn Fn(&str) -> bool| {
+        let mut found = zoo::ALL.iter().filter(|(known, _)| is(known));
+        // `regnetx16gf` is as much `regnet_x_1_6gf` as `regnet_x_16gf`.
+        found.next().filter(|_| found.next().is_none()).copied()
+    };
+    let by_type = |is: &dyn Fn(&str) -> bool| {
+        let network = NETWORKS.iter().find(|(known, ..)| is(known))?;
         Some((network.1, network.2))
     };
-    by_name.copied().or_else(by_type)
+    let wanted = plain(name);
+    let (same, alike) = (|known: &str| known == name, |known: &str| plain(known) == wanted);
+    by_name(&same).or_else(|| by_type(&same)).or_else(|| by_name(&alike)).or_else(|| by_type(&alike))
 }
 
 /// The file, and the name of the network in it.
@@ -234,6 +244,25 @@ mod tests {
         assert_eq!(cited(" Large. Table 1. Howard et al. 2019."), Some("Howard et al. 2019".to_owned()));
         assert_eq!(cited(" A residual network for small colour images."), None);
         assert_eq!(cited(""), None);
+    }
+
+    /// RegNetX of 1.6 and of 16 billion multiply-adds differ by an underscore.
+    #[test]
+    fn every_name_is_that_of_its_network() {
+        for (definition, name, source) in NETWORKS.iter() {
+            for spelled in [name, definition.as_str()] {
+                assert_eq!(in_zoo(spelled), Some((*name, *source)), "{spelled}");
+            }
+        }
+        assert_eq!(in_zoo("ResNet_18").map(|(name, _)| name), Some("resnet18"));
+        assert_eq!(in_zoo("regnetx16gf").map(|(name, _)| name), Some("regnet_x_16gf"));
+    }
+
+    #[test]
+    fn every_network_of_the_zoo_is_found_under_its_name() {
+        let found: Vec<String> = all().expect("the zoo").into_iter().map(|network| network.name).collect();
+        assert_eq!(found, zoo::ALL.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(in_zoo("RegNet-Y-16GF").map(|found| found.0), Some("regnet_y_16gf"));
     }
 
     #[test]

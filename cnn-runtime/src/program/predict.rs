@@ -10,6 +10,7 @@ use super::Output;
 use super::failure::Failure;
 use super::network::Wanted;
 use super::text::json;
+use super::weights::Names;
 use crate::engine::{Session, SessionOptions};
 use crate::train::Run;
 use crate::weights::{NamedTensor, StateDict, read_tensor, write_tensors};
@@ -26,6 +27,8 @@ pub(super) struct Predict {
     /// The weights, a safetensors file [default: the best of the run]
     #[arg(long, value_name = "W.safetensors")]
     weights: Option<PathBuf>,
+    #[command(flatten)]
+    names: Names,
     /// A safetensors file with a tensor `input`: batch x channels x height x width
     #[arg(long, value_name = "X.safetensors")]
     input: PathBuf,
@@ -51,11 +54,11 @@ pub(super) struct Predict {
 struct Predicted {
     network: String,
     output: String,
-    tensors: Vec<Tensor>,
+    tensors: Vec<Printed>,
 }
 
 #[derive(Serialize)]
-struct Tensor {
+struct Printed {
     name: String,
     shape: Vec<usize>,
 }
@@ -84,19 +87,19 @@ impl Predict {
                 return Err(failure.help("give --weights W.safetensors, or the folder of a run"));
             }
         };
-        let state = StateDict::<f32>::load(&graph, weights)?;
+        let state = self.names.load(&graph, &weights)?;
         if self.normalize {
             normalize(run.as_ref(), size, &mut values)?;
         }
         let tensors = self.predict(&graph, &state, &values, count)?;
         write_tensors(&self.output, &tensors)?;
-        let named = tensors.into_iter().map(|NamedTensor { name, shape, .. }| Tensor { name, shape });
+        let named = tensors.into_iter().map(|NamedTensor { name, shape, .. }| Printed { name, shape });
         let written = self.output.display().to_string();
         let predicted = Predicted { network: net.to_owned(), output: written, tensors: named.collect() };
         if self.json {
             return json(output.out, &predicted);
         }
-        for Tensor { name, shape } in &predicted.tensors {
+        for Printed { name, shape } in &predicted.tensors {
             let shape: Vec<String> = shape.iter().map(usize::to_string).collect();
             writeln!(output.out, "{}: {name} {}", predicted.output, shape.join("x"))?;
         }

@@ -1,14 +1,15 @@
 //! `cnn show NET`: a network layer by layer.
 
 use clap::Args;
-use cnn_lang::graph::Graph;
+use cnn_lang::graph::{Graph, Node, tensor_name};
 use serde::Serialize;
 
 use super::Output;
-use super::dot::dot;
+use super::compare::compare;
 use super::failure::Failure;
-use super::network::{Network, NetworkArg};
+use super::network::{Network, NetworkArg, Wanted};
 use super::text::json;
+use crate::export;
 
 /// Shows a network layer by layer: sizes, parameters, multiply-adds
 #[derive(Args)]
@@ -16,11 +17,17 @@ pub(super) struct Show {
     #[command(flatten)]
     network: NetworkArg,
     /// Write JSON
-    #[arg(long, conflicts_with = "dot")]
+    #[arg(long, conflicts_with_all = ["dot", "svg"])]
     json: bool,
+    /// Write a picture: `cnn show resnet18 --svg > resnet18.svg`
+    #[arg(long, conflicts_with = "dot")]
+    svg: bool,
     /// Write a drawing for Graphviz: `cnn show lenet5 --dot | dot -Tsvg`
     #[arg(long)]
     dot: bool,
+    /// Compare with another network, stage by stage
+    #[arg(long, value_name = "NET", conflicts_with_all = ["dot", "svg"])]
+    vs: Option<String>,
 }
 
 /// The output of `cnn show --json`.
@@ -49,22 +56,43 @@ struct Layer {
     params: u64,
     macs: u64,
     auxiliary: bool,
+    tensors: Vec<Printed>,
+}
+
+/// A parameter or buffer under its full name.
+#[derive(Serialize)]
+struct Printed {
+    name: String,
+    shape: Vec<usize>,
 }
 
 impl Show {
     pub(super) fn run(&self, output: &mut Output<'_>) -> Result<(), Failure> {
         let network = self.network.load()?;
+        if let Some(other) = &self.vs {
+            let other = Wanted { net: other, input: self.network.input() }.load()?;
+            return compare(&network, &other, self.json, output);
+        }
         if self.json {
             return json(output.out, &shown(network));
         }
         if self.dot {
-            return Ok(write!(output.out, "{}", dot(&network.graph))?);
+            return Ok(write!(output.out, "{}", export::dot(&network.graph))?);
         }
-        let Network { name, graph, paper, .. } = network;
-        let paper = paper.map(|paper| format!(" ({paper})")).unwrap_or_default();
-        writeln!(output.out, "{name}{paper}: {} -> {}\n", graph.input_shape(), graph.output_shape())?;
+        let heading = heading(&network);
+        let graph = network.graph;
+        if self.svg {
+            return Ok(write!(output.out, "{}", export::svg(&graph, &heading))?);
+        }
+        writeln!(output.out, "{heading}: {} -> {}\n", graph.input_shape(), graph.output_shape())?;
         Ok(write!(output.out, "{}", graph.table())?)
     }
+}
+
+/// `resnet18 (He et al. 2015)`.
+fn heading(network: &Network) -> String {
+    let paper = network.paper.as_ref().map(|paper| format!(" ({paper})")).unwrap_or_default();
+    format!("{}{paper}", network.name)
 }
 
 fn shown(network: Network) -> Shown {
@@ -86,7 +114,7 @@ fn shown(network: Network) -> Shown {
 }
 
 fn layers(graph: &Graph) -> Vec<Layer> {
-    let layer = |node: &cnn_lang::graph::Node| Layer {
+    let layer = |node: &Node| Layer {
         name: graph.path(node.scope),
         operation: node.op.describe(),
         inputs: node.inputs.iter().map(|input| input.0).collect(),
@@ -94,6 +122,13 @@ fn layers(graph: &Graph) -> Vec<Layer> {
         params: graph.node_params(node),
         macs: graph.node_macs(node),
         auxiliary: node.auxiliary,
+        tensors: tensors(graph, node),
     };
     graph.nodes.iter().map(layer).collect()
+}
+
+fn tensors(graph: &Graph, node: &Node) -> Vec<Printed> {
+    let path = graph.path(node.scope);
+    let tensors = node.op.tensors(&graph.input_shapes(node)).into_iter();
+    tensors.map(|tensor| Printed { name: tensor_name(&path, tensor.name), shape: tensor.shape }).collect()
 }

@@ -14,17 +14,21 @@ use super::failure::Failure;
 use super::network::{Network, Recipe, Wanted};
 use super::progress::Progress;
 use super::text::json;
+use super::weights::Names;
 use crate::data::Source;
 use crate::engine::{Clip, Optimizer};
 use crate::train::{Outcome, Run, Schedule, Settings, fit};
+use crate::weights::{LoadOptions, StateDict};
 
 /// Trains a network and keeps everything in a folder
 #[derive(Args)]
 pub(super) struct Train {
     #[command(flatten)]
     choices: Choices,
+    #[command(flatten)]
+    names: Names,
     /// Goes on with the run in this folder, with its settings
-    #[arg(long, value_name = "DIR", conflicts_with = "Choices")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["Choices", "Names"])]
     resume: Option<PathBuf>,
     /// The longest time between two checkpoints
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
@@ -77,6 +81,18 @@ struct Choices {
     /// Scales gradients down to this norm
     #[arg(long, value_name = "NORM")]
     clip_norm: Option<f64>,
+    /// Begins with the weights of a safetensors file
+    #[arg(long, value_name = "W.safetensors")]
+    weights: Option<PathBuf>,
+    /// Tensors that begin anew, whatever the file holds: fc; may be repeated
+    #[arg(long, value_name = "PATTERN", requires = "weights")]
+    head: Vec<String>,
+    /// What the file lacks begins anew, and what it holds besides is left out
+    #[arg(long, requires = "weights")]
+    partial: bool,
+    /// Tensors that are not trained, with a ! all others: !fc; may be repeated
+    #[arg(long, value_name = "PATTERN")]
+    freeze: Vec<String>,
     /// Initial weights, order of images and dropout follow from it [default: 0]
     #[arg(long)]
     seed: Option<u64>,
@@ -112,7 +128,7 @@ impl Train {
     pub(super) fn run(&self, output: &mut Output<'_>) -> Result<(), Failure> {
         let run = match &self.resume {
             Some(dir) => Run::open(dir)?,
-            None => self.choices.begin()?,
+            None => self.choices.begin(&self.names, self.json, output)?,
         };
         let mut progress = Progress::new(run.settings(), output, interrupts()?);
         progress.quiet = self.json;
@@ -195,14 +211,27 @@ fn interrupts() -> Result<Arc<AtomicBool>, Failure> {
 
 impl Choices {
     /// A new run in a new folder.
-    fn begin(&self) -> Result<Run, Failure> {
+    fn begin(&self, names: &Names, quiet: bool, output: &mut Output<'_>) -> Result<Run, Failure> {
         let net = self.net.as_deref().unwrap_or_default();
         let Network { name, graph, recipe, .. } = Wanted { net, input: self.input }.load()?;
         let settings = self.settings(Settings::suggested(net, &graph), &recipe)?;
-        Ok(match &self.out {
-            Some(dir) => Run::create(dir, settings, &recipe.source)?,
-            None => Run::create_numbered(Path::new("runs"), &name, settings, &recipe.source)?,
-        })
+        let Some(path) = &self.weights else {
+            return Ok(match &self.out {
+                Some(dir) => Run::create(dir, settings, &recipe.source)?,
+                None => Run::create_numbered(Path::new("runs"), &name, settings, &recipe.source)?,
+            });
+        };
+        let mut weights = StateDict::init(&graph, settings.seed)?;
+        let options = LoadOptions { skip: self.head.clone(), strict: !self.partial, ..names.options() };
+        let report = weights.load_with(path, &options)?;
+        let run = match &self.out {
+            Some(dir) => Run::create_from(dir, settings, &recipe.source, &weights)?,
+            None => Run::create_numbered_from(Path::new("runs"), &name, settings, &recipe.source, &weights)?,
+        };
+        if !quiet {
+            writeln!(output.out, "{}: {report}", shown(path))?;
+        }
+        Ok(run)
     }
 
     /// What was chosen, and the rest as usual.
@@ -233,6 +262,8 @@ impl Choices {
             label_smoothing: self.label_smoothing.unwrap_or(usual.label_smoothing),
             clip: self.clip_norm.map(Clip::Norm),
             average: self.ema,
+            pretrained: self.weights.as_ref().map(|path| path.display().to_string()),
+            freeze: self.freeze.clone(),
             seed: self.seed.unwrap_or(usual.seed),
             ..usual
         })

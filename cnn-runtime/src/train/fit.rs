@@ -111,7 +111,7 @@ impl<'a> Fit<'a> {
         let settings = run.settings();
         let images = Arc::new(Images::load(settings, graph)?);
         run.keep_facts(&images.facts)?;
-        let weights = StateDict::init(graph, settings.seed)?;
+        let weights = run.initial(graph)?;
         let mut trainer = Trainer::new(graph, &weights, settings.trainer_options())?;
         let options = SessionOptions { batch: settings.batch, ..SessionOptions::default() };
         let session = Session::new(graph, &weights, options)?;

@@ -10,6 +10,7 @@ use super::checkpoint::{self, Progress};
 use super::error::TrainError;
 use super::images::Facts;
 use super::settings::Settings;
+use crate::weights::StateDict;
 
 /// The folder of a run.
 ///
@@ -17,6 +18,7 @@ use super::settings::Settings;
 /// |---|---|
 /// | `settings.json` | [`Settings`] |
 /// | `network.cnn` | the network's source, which stands alone |
+/// | `initial.safetensors` | what the weights began as, where they were not drawn |
 /// | `data.json` | [`Facts`]: what normalised the images |
 /// | `metrics.jsonl` | [`Record`](super::Record)s |
 /// | `curve.svg` | loss and accuracy by epoch (feature `program`) |
@@ -34,6 +36,7 @@ pub struct Run {
 
 const SETTINGS: &str = "settings.json";
 const SOURCE: &str = "network.cnn";
+const INITIAL: &str = "initial.safetensors";
 const DATA: &str = "data.json";
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const LOCK: &str = "lock";
@@ -44,13 +47,43 @@ impl Run {
     /// # Errors
     /// If the settings make no sense, the network cannot be built, or something lies there; if the system refuses.
     pub fn create(dir: &Path, settings: Settings, source: &str) -> Result<Run, TrainError> {
-        settings.check()?;
-        let run = Run { dir: dir.to_owned(), settings, source: source.to_owned() };
-        run.graph()?;
-        match run.appear()? {
+        Run::begin(dir, settings, source, None)
+    }
+
+    /// The same, beginning with weights that are not drawn: pretrained ones.
+    ///
+    /// # Errors
+    /// As [`Run::create`].
+    pub fn create_from(
+        dir: &Path,
+        settings: Settings,
+        source: &str,
+        weights: &StateDict<f32>,
+    ) -> Result<Run, TrainError> {
+        Run::begin(dir, settings, source, Some(weights))
+    }
+
+    fn begin(
+        dir: &Path,
+        settings: Settings,
+        source: &str,
+        weights: Option<&StateDict<f32>>,
+    ) -> Result<Run, TrainError> {
+        let run = Run::checked(settings, source, weights)?;
+        let run = Run { dir: dir.to_owned(), ..run };
+        match run.appear(weights)? {
             true => Ok(run),
             false => Err(TrainError::Exists { path: dir.to_owned() }),
         }
+    }
+
+    /// A run without a folder.
+    fn checked(mut settings: Settings, source: &str, weights: Option<&StateDict<f32>>) -> Result<Run, TrainError> {
+        settings.check()?;
+        settings.pretrained = weights.map(|_| settings.pretrained.unwrap_or_default());
+        let run = Run { dir: PathBuf::new(), settings, source: source.to_owned() };
+        run.graph()?;
+        Ok(run)
     }
 
     /// A new run in `parent`: `name-1`, or the next number that is free.
@@ -58,14 +91,36 @@ impl Run {
     /// # Errors
     /// As [`Run::create`].
     pub fn create_numbered(parent: &Path, name: &str, settings: Settings, source: &str) -> Result<Run, TrainError> {
-        settings.check()?;
+        Run::begin_numbered(parent, name, settings, source, None)
+    }
+
+    /// The same, beginning with weights that are not drawn: pretrained ones.
+    ///
+    /// # Errors
+    /// As [`Run::create`].
+    pub fn create_numbered_from(
+        parent: &Path,
+        name: &str,
+        settings: Settings,
+        source: &str,
+        weights: &StateDict<f32>,
+    ) -> Result<Run, TrainError> {
+        Run::begin_numbered(parent, name, settings, source, Some(weights))
+    }
+
+    fn begin_numbered(
+        parent: &Path,
+        name: &str,
+        settings: Settings,
+        source: &str,
+        weights: Option<&StateDict<f32>>,
+    ) -> Result<Run, TrainError> {
         let name: String = name.chars().filter(|c| c.is_alphanumeric() || matches!(c, '_' | '-')).collect();
         let name = if name.is_empty() { "run" } else { &name };
-        let mut run = Run { dir: PathBuf::new(), settings, source: source.to_owned() };
-        run.graph()?;
+        let mut run = Run::checked(settings, source, weights)?;
         for number in 1u64.. {
             run.dir = parent.join(format!("{name}-{number}"));
-            if !run.dir.exists() && run.appear()? {
+            if !run.dir.exists() && run.appear(weights)? {
                 return Ok(run);
             }
         }
@@ -132,6 +187,17 @@ impl Run {
         };
         let args = cnn_lang::arguments(arguments).map_err(failed)?;
         cnn_lang::load_at(&self.source, definition.as_deref(), &args, input).map_err(failed)
+    }
+
+    /// The weights that it begins with.
+    ///
+    /// # Errors
+    /// If the network takes none, or the file of pretrained ones is damaged or gone.
+    pub fn initial(&self, graph: &Graph) -> Result<StateDict<f32>, TrainError> {
+        Ok(match self.settings.pretrained {
+            Some(_) => StateDict::load(graph, self.path(INITIAL))?,
+            None => StateDict::init(graph, self.settings.seed)?,
+        })
     }
 
     /// What its data were; nothing before they were loaded the first time.
@@ -210,7 +276,7 @@ impl Run {
     }
 
     /// Whether the folder could be put in its place: nothing was there.
-    fn appear(&self) -> Result<bool, TrainError> {
+    fn appear(&self, weights: Option<&StateDict<f32>>) -> Result<bool, TrainError> {
         let failed = |source| TrainError::Io { action: "create", path: self.dir.clone(), source };
         let parent = self.dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(parent).map_err(failed)?;
@@ -222,6 +288,9 @@ impl Run {
         let unfinished = builder.tempdir_in(parent).map_err(failed)?;
         write(&unfinished.path().join(SETTINGS), &pretty(&self.settings)).map_err(failed)?;
         write(&unfinished.path().join(SOURCE), self.source.as_bytes()).map_err(failed)?;
+        if let Some(weights) = weights {
+            write(&unfinished.path().join(INITIAL), &weights.to_bytes()?).map_err(failed)?;
+        }
         // Takes the place of nothing or of an empty folder.
         match fs::rename(unfinished.path(), &self.dir) {
             Ok(()) => {

@@ -45,6 +45,12 @@ pub struct Settings {
     pub clip: Option<Clip>,
     /// Decay of a moving average of the weights, where one is kept. Polyak & Juditsky 1992.
     pub average: Option<f64>,
+    /// The file that the initial weights came from, for people: they are in the run's folder. Drawn where there is none.
+    #[serde(default)]
+    pub pretrained: Option<String>,
+    /// [Patterns](crate::weights::matches) of tensors that are not trained.
+    #[serde(default)]
+    pub freeze: Vec<String>,
     /// Initial weights, the order of images and dropout follow from it.
     pub seed: u64,
     /// Steps between two lines of the metrics.
@@ -71,6 +77,8 @@ impl Settings {
             label_smoothing: 0.0,
             clip: None,
             average: None,
+            pretrained: None,
+            freeze: Vec::new(),
             seed: 0,
             log_every: 50,
         }
@@ -137,6 +145,7 @@ impl Settings {
             clip: self.clip,
             label_smoothing: self.label_smoothing,
             average: self.average,
+            freeze: self.freeze.clone(),
             seed: self.seed,
             ..TrainerOptions::default()
         }
@@ -169,10 +178,16 @@ mod tests {
             clip: Some(Clip::Norm(0.1 + 0.2)),
             average: Some(0.999),
             input: Some([3, 32, 32]),
+            pretrained: Some("resnet18.safetensors".into()),
+            freeze: vec!["!fc".into()],
             ..Settings::new("lenet5")
         };
         let text = serde_json::to_string(&settings).unwrap();
         assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), settings);
+        // As versions wrote them that knew no pretrained weights.
+        let older = text.replace("\"pretrained\":\"resnet18.safetensors\",\"freeze\":[\"!fc\"],", "");
+        let read: Settings = serde_json::from_str(&older).unwrap();
+        assert_eq!((read.pretrained, read.freeze.len(), read.seed), (None, 0, settings.seed));
         let more = text.replacen('{', "{\"rate\": 1, ", 1);
         assert!(serde_json::from_str::<Settings>(&more).unwrap_err().to_string().contains("unknown field `rate`"));
     }

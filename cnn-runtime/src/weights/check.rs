@@ -1,23 +1,87 @@
 //! Compares what a file or a module holds with what is expected: every difference at once, before anything is changed.
 
 use std::borrow::Borrow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
 
 use half::{bf16, f16};
 use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 
-use super::{Element, Mismatch, NamedTensor, WeightsError};
+use super::{Element, LoadOptions, LoadReport, Mismatch, NamedTensor, WeightsError, pattern};
+
+/// What a file gives to a network.
+pub(super) struct Matched<'f> {
+    /// For each tensor of the network the file's, by its header alone.
+    pub found: Vec<Option<&'f TensorInfo>>,
+    /// What is loaded if no value is too large.
+    pub report: LoadReport,
+}
 
 /// Names and shapes and types, by the file's header alone.
-pub(super) fn header<E: Element>(
+pub(super) fn header<'f, E: Element>(
     place: &str,
     layout: &[NamedTensor<E>],
-    infos: &HashMap<String, &TensorInfo>,
-) -> Result<(), WeightsError> {
-    let mismatches = compare(layout, infos, |tensor, info| [shape(tensor, &info.shape), dtype(tensor, info.dtype)]);
-    fits(place, mismatches)
+    infos: &HashMap<String, &'f TensorInfo>,
+    options: &LoadOptions,
+) -> Result<Matched<'f>, WeightsError> {
+    let mut held: Vec<&String> = infos.keys().collect();
+    held.sort_unstable();
+    let (mut found, mut origins, mut mismatches) = (HashMap::new(), HashMap::new(), Vec::new());
+    for origin in held {
+        let name = options.name(origin);
+        if let Some(first) = origins.insert(name.clone(), origin) {
+            mismatches.push(Mismatch::Twice { name: name.clone(), origins: [first.clone(), origin.clone()] });
+        }
+        found.insert(name, infos[origin]);
+    }
+    let names = layout.iter().map(|tensor| tensor.name.as_str());
+    let both: Vec<&str> = names.chain(found.keys().map(String::as_str)).collect();
+    if let Some((pattern, nearest)) = options.idle(&both) {
+        return Err(WeightsError::Pattern { place: place.into(), pattern: pattern.into(), nearest });
+    }
+
+    let mut report = LoadReport::default();
+    found.retain(|name, _| !pattern::any(&options.skip, name));
+    let (skipped, wanted): (Vec<_>, Vec<_>) =
+        layout.iter().partition(|tensor| pattern::any(&options.skip, &tensor.name));
+    report.skipped = skipped.into_iter().map(|tensor| tensor.name.clone()).collect();
+    let counters: HashSet<&str> = wanted.iter().filter(|t| t.is_counter()).map(|t| t.name.as_str()).collect();
+    let differences = compare(&wanted, &found, |tensor, info| [shape(tensor, &info.shape), dtype(tensor, info.dtype)]);
+    let mut left = Vec::new();
+    for mismatch in differences {
+        match &mismatch {
+            // Files from before PyTorch had counters are whole without.
+            Mismatch::Missing { name, .. } if counters.contains(name.as_str()) => {}
+            Mismatch::Missing { .. } | Mismatch::Unexpected { .. } if !options.strict => left.push(mismatch),
+            Mismatch::Shape { name, .. } if pattern::any(&options.misshapen, name) => left.push(mismatch),
+            _ => mismatches.push(mismatch),
+        }
+    }
+    let misfits: HashSet<&str> = left.iter().map(Mismatch::name).collect();
+    let loads = |tensor: &NamedTensor<E>| match misfits.contains(tensor.name.as_str()) {
+        true => None,
+        false => found.get(&tensor.name).copied(),
+    };
+    let found: Vec<Option<&TensorInfo>> = layout.iter().map(loads).collect();
+    let loaded = layout.iter().zip(&found).filter(|(_, found)| found.is_some());
+    report.loaded = loaded.map(|(tensor, _)| tensor.name.clone()).collect();
+    // A file of which nothing is taken is the wrong one, however tolerant the options are.
+    if report.loaded.is_empty() && !layout.is_empty() {
+        mismatches.append(&mut left);
+        if mismatches.is_empty() {
+            return Err(WeightsError::Idle { place: place.into() });
+        }
+    }
+    fits(place, mismatches)?;
+    for mismatch in left {
+        match mismatch {
+            Mismatch::Missing { name, .. } => report.missing.push(name),
+            Mismatch::Unexpected { name } => report.unexpected.push(name),
+            shape => report.misshapen.push(shape),
+        }
+    }
+    Ok(Matched { found, report })
 }
 
 /// Names and shapes of a module's tensors against those of a network.
@@ -32,7 +96,8 @@ pub(super) fn module<E>(
             return Err(WeightsError::Name { name: tensor.name.clone(), reason: "two tensors of the name" });
         }
     }
-    let mismatches = compare(layout, &found, |tensor, found| [shape(tensor, &found.shape), None]);
+    let layout: Vec<&NamedTensor<E>> = layout.iter().collect();
+    let mismatches = compare(&layout, &found, |tensor, found| [shape(tensor, &found.shape), None]);
     if mismatches.is_empty() {
         return Ok(());
     }
@@ -41,7 +106,7 @@ pub(super) fn module<E>(
 
 /// Everything that is missing, unexpected, or different in the eyes of `look`.
 fn compare<E, K: Borrow<str> + Eq + Hash, T>(
-    layout: &[NamedTensor<E>],
+    layout: &[&NamedTensor<E>],
     found: &HashMap<K, T>,
     look: impl Fn(&NamedTensor<E>, &T) -> [Option<Mismatch>; 2],
 ) -> Vec<Mismatch> {
@@ -51,7 +116,7 @@ fn compare<E, K: Borrow<str> + Eq + Hash, T>(
     unexpected.sort_unstable();
 
     let mut mismatches = Vec::new();
-    for tensor in layout {
+    for &tensor in layout {
         match found.get(tensor.name.as_str()) {
             Some(found) => mismatches.extend(look(tensor, found).into_iter().flatten()),
             None => {
@@ -89,26 +154,6 @@ pub(super) fn dtype<E>(tensor: &NamedTensor<E>, got: Dtype) -> Option<Mismatch> 
     })
 }
 
-/// The file's values as the module's type, once [`header`] has passed.
-pub(super) fn values<E: Element>(
-    place: &str,
-    layout: &[NamedTensor<E>],
-    infos: &HashMap<String, &TensorInfo>,
-    data: &[u8],
-) -> Result<Vec<Vec<E>>, WeightsError> {
-    let mut mismatches = Vec::new();
-    let mut all = Vec::with_capacity(layout.len());
-    for tensor in layout {
-        let info = infos[&tensor.name];
-        match convert(&tensor.name, info.dtype, &data[info.data_offsets.0..info.data_offsets.1]) {
-            Ok(values) => all.push(values),
-            Err(mismatch) => mismatches.push(mismatch),
-        }
-    }
-    fits(place, mismatches)?;
-    Ok(all)
-}
-
 /// A tensor's bytes as values, once [`dtype`] has passed.
 pub(super) fn convert<E: Element>(name: &str, dtype: Dtype, bytes: &[u8]) -> Result<Vec<E>, Mismatch> {
     let Some((size, read)) = reader(dtype) else {
@@ -122,11 +167,40 @@ pub(super) fn convert<E: Element>(name: &str, dtype: Dtype, bytes: &[u8]) -> Res
     }
 }
 
-fn fits(place: &str, mismatches: Vec<Mismatch>) -> Result<(), WeightsError> {
+/// All differences in one error, if there are any.
+pub(super) fn fits(place: &str, mismatches: Vec<Mismatch>) -> Result<(), WeightsError> {
     if mismatches.is_empty() {
         return Ok(());
     }
-    Err(WeightsError::Mismatch { place: place.into(), mismatches })
+    let mend = mend(&mismatches).unwrap_or_else(|| "take the weights of this very network".into());
+    Err(WeightsError::Mismatch { place: place.into(), mismatches, mend })
+}
+
+/// If most tensors are missing because the names of one side stand under a scope, what to do about it.
+fn mend(mismatches: &[Mismatch]) -> Option<String> {
+    let (mut missing, mut unexpected) = (HashSet::new(), HashSet::new());
+    for mismatch in mismatches {
+        match mismatch {
+            Mismatch::Missing { name, .. } => missing.insert(name.as_str()),
+            Mismatch::Unexpected { name } => unexpected.insert(name.as_str()),
+            _ => false,
+        };
+    }
+    // The scope in front of names of `long` without which they are most of `short`.
+    let scope = |long: &HashSet<&str>, short: &HashSet<&str>| -> Option<String> {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for name in long {
+            for (end, _) in name.match_indices('.').take(4).filter(|(end, _)| short.contains(&name[end + 1..])) {
+                *counts.entry(&name[..end]).or_default() += 1;
+            }
+        }
+        let (scope, count) = counts.into_iter().max_by_key(|&(_, count)| count)?;
+        (2 * count > short.len()).then(|| scope.to_owned())
+    };
+    if let Some(scope) = scope(&unexpected, &missing) {
+        return Some(format!("strip {scope} from the file's names"));
+    }
+    scope(&missing, &unexpected).map(|scope| format!("put {scope} in front of the file's names"))
 }
 
 /// Bytes of an element and how to get its value.

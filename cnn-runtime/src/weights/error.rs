@@ -31,13 +31,34 @@ pub enum WeightsError {
     },
 
     /// The file's tensors are not the module's.
-    #[error("{place} does not fit the module in {} point{}: {}; nothing was loaded, take the weights of this very network",
+    #[error("{place} does not fit the module in {} point{}: {}; nothing was loaded, {mend}",
         mismatches.len(), if mismatches.len() == 1 { "" } else { "s" }, joined(mismatches))]
     Mismatch {
         /// The file, or `the file in memory`.
         place: String,
         /// Every difference: first the module's tensors in its order, then what else the file holds by name.
         mismatches: Vec<Mismatch>,
+        /// What is to be done about it.
+        mend: String,
+    },
+
+    /// The options skip everything.
+    #[error("no tensor is left to be loaded from {place}: skip less of it")]
+    Idle {
+        /// The file.
+        place: String,
+    },
+
+    /// A pattern of names that means no tensor.
+    #[error("no tensor of {place} or the network is named by the pattern {}{}",
+        shown(pattern), nearest.as_ref().map(|name| format!("; did you mean {}?", shown(name))).unwrap_or_default())]
+    Pattern {
+        /// The file.
+        place: String,
+        /// The pattern.
+        pattern: String,
+        /// The most similar scope or name.
+        nearest: Option<String>,
     },
 
     /// A module's tensors are not those of a network's graph.
@@ -175,6 +196,13 @@ pub enum Mismatch {
         /// What the file holds.
         got: Dtype,
     },
+    /// Two tensors of the file get one name by the options.
+    Twice {
+        /// The name.
+        name: String,
+        /// What they are called in the file.
+        origins: [String; 2],
+    },
     /// A finite value of the file is too large for the type it is read as.
     Overflow {
         /// The tensor.
@@ -201,6 +229,9 @@ impl fmt::Display for Mismatch {
                 write!(f, "{} has shape {got:?}, expected {expected:?}", shown(name))
             }
             Self::Dtype { name, expected, got } => write!(f, "{} holds {got}, expected {expected}", shown(name)),
+            Self::Twice { name, origins: [first, second] } => {
+                write!(f, "{} and {} of the file both become {}", shown(first), shown(second), shown(name))
+            }
             Self::Overflow { name, value, dtype } => {
                 write!(f, "{} holds {value:e}, too large for {dtype}", shown(name))
             }
@@ -218,9 +249,120 @@ fn shown(name: &str) -> String {
     shown
 }
 
+impl Mismatch {
+    /// The tensor.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Missing { name, .. }
+            | Self::Unexpected { name }
+            | Self::Shape { name, .. }
+            | Self::Dtype { name, .. }
+            | Self::Twice { name, .. }
+            | Self::Overflow { name, .. } => name,
+        }
+    }
+}
+
+/// All differences; where there are many, names put together by their scopes.
 fn joined(mismatches: &[Mismatch]) -> String {
-    let each: Vec<String> = mismatches.iter().map(Mismatch::to_string).collect();
-    each.join("; ")
+    /// So many are listed one by one.
+    const FEW: usize = 12;
+    let mut told = Vec::new();
+    let (mut missing, mut unexpected) = (Vec::new(), Vec::new());
+    for mismatch in mismatches {
+        match mismatch {
+            Mismatch::Missing { name, .. } if mismatches.len() > FEW => missing.push(name.as_str()),
+            Mismatch::Unexpected { name } if mismatches.len() > FEW => unexpected.push(name.as_str()),
+            other => told.push(other.to_string()),
+        }
+    }
+    let mut together = Vec::new();
+    for (what, names) in [("missing", missing), ("unexpected", unexpected)] {
+        if !names.is_empty() {
+            together.push(format!("{what} {} ({})", tree(names.iter().copied()), names.len()));
+        }
+    }
+    together.extend(told);
+    together.join("; ")
+}
+
+/// Names put together by their scopes, in braces as shells have them: `layer1.{0, 1}.{conv1.weight, bn1.{weight, bias}}`.
+pub(super) fn tree<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    #[derive(Default)]
+    struct Node<'n> {
+        children: Vec<(&'n str, Node<'n>)>,
+        ends: bool,
+    }
+    impl<'n> Node<'n> {
+        fn add(&mut self, name: &'n str, depth: usize) {
+            /// Behind so many dots a name is one word.
+            const DEEPEST: usize = 12;
+            let (first, rest) = match name.split_once('.').filter(|_| depth < DEEPEST) {
+                Some((first, rest)) => (first, Some(rest)),
+                None => (name, None),
+            };
+            // Names of one scope mostly follow one another.
+            let known = self.children.iter().rposition(|(child, _)| *child == first);
+            let at = known.unwrap_or_else(|| {
+                self.children.push((first, Node::default()));
+                self.children.len() - 1
+            });
+            match rest {
+                Some(rest) => self.children[at].1.add(rest, depth + 1),
+                None => self.children[at].1.ends = true,
+            }
+        }
+
+        /// What follows the name of this node; children with the same below them are told together.
+        fn below(&self) -> String {
+            let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+            for (name, child) in &self.children {
+                let below = child.below();
+                match groups.iter_mut().find(|(known, _)| *known == below) {
+                    Some((_, names)) => names.push(shown(name)),
+                    None => groups.push((below, vec![shown(name)])),
+                }
+            }
+            let mut parts = Vec::new();
+            for (below, names) in groups {
+                match below.is_empty() {
+                    true => parts.extend(names),
+                    false => parts.push(format!("{}{below}", braced(names))),
+                }
+            }
+            let parts = braced(parts);
+            match (parts.is_empty(), self.ends) {
+                (true, _) => parts,
+                (false, false) => format!(".{parts}"),
+                (false, true) => format!("{{, .{parts}}}"),
+            }
+        }
+    }
+    fn braced(mut parts: Vec<String>) -> String {
+        match parts.len() {
+            0 | 1 => parts.pop().unwrap_or_default(),
+            _ => format!("{{{}}}", parts.join(", ")),
+        }
+    }
+    let mut root = Node::default();
+    names.for_each(|name| root.add(name, 0));
+    let all = root.below();
+    let all = all.strip_prefix('.').unwrap_or(&all);
+    // The outermost list needs no braces; those of a scope that all share are its own.
+    match all.strip_prefix('{').and_then(|all| all.strip_suffix('}')) {
+        Some(inside) if root.children.len() > 1 && closes_last(all) => inside.to_owned(),
+        _ => all.to_owned(),
+    }
+}
+
+/// Whether the first brace is closed by the last.
+fn closes_last(text: &str) -> bool {
+    let mut depth = 0;
+    let closed = text.char_indices().find(|&(_, c)| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        depth == 0
+    });
+    closed.is_some_and(|(at, _)| at + 1 == text.len())
 }
 
 /// The first names of many.

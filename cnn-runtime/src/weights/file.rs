@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 use dfdx::dtypes::Dtype as DfdxDtype;
 use safetensors::tensor::Metadata;
 use safetensors::{Dtype, View};
+use tempfile::NamedTempFile;
 
-use super::check;
-use super::{NamedTensor, WeightsError};
+use super::check::{self, Matched};
+use super::{LoadOptions, LoadReport, NamedTensor, WeightsError};
 
 /// The longest header taken: 8 MiB, some 80,000 tensors. (JSON grows twentyfold on its way through the parser.)
 const MAX_HEADER: u64 = 8 << 20;
@@ -110,43 +111,78 @@ pub(super) fn encode<E: Element>(tensors: &[NamedTensor<E>]) -> Result<Vec<u8>, 
 
 /// Writes a file beside `path` and renames it, so that a crash leaves the old file or the new, never half of one.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), WeightsError> {
-    let write = || -> io::Result<()> {
-        let parent = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".weights-").suffix(".tmp");
-        // Temporary files are private by default; weights get the permissions of any new file.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(parent.unwrap_or(Path::new(".")))?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    write().map_err(|source| WeightsError::Io { action: "write", path: path.into(), source })
+    replace(path, bytes).map_err(|source| WeightsError::Io { action: "write", path: path.into(), source })
 }
 
-/// The values of a file, in the order of `layout`.
-pub(super) fn read_file<E: Element>(path: &Path, layout: &[NamedTensor<E>]) -> Result<Vec<Vec<E>>, WeightsError> {
-    read(Source::open(path)?, layout)
+/// [`write_atomically`], with the system's own error.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = temporary(path)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
-/// The values of a file in memory, in the order of `layout`.
+/// A file beside `path` that is to take its place, and goes if it does not.
+pub(crate) fn temporary(path: &Path) -> io::Result<NamedTempFile> {
+    let parent = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".weights-").suffix(".tmp");
+    // Temporary files are private by default; weights get the permissions of any new file.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(parent.unwrap_or(Path::new(".")))
+}
+
+/// The values that a file gives to the tensors of `layout`; none for those that stay.
+pub(super) type Values<E> = Vec<Option<Vec<E>>>;
+
+/// What a file gives to `layout`.
+pub(super) fn read_file<E: Element>(
+    path: &Path,
+    layout: &[NamedTensor<E>],
+    options: &LoadOptions,
+) -> Result<(Values<E>, LoadReport), WeightsError> {
+    read(Source::open(path)?, layout, options)
+}
+
+/// What a file in memory gives to `layout`.
 pub(super) fn decode<E: Element>(
     place: &str,
     bytes: &[u8],
     layout: &[NamedTensor<E>],
-) -> Result<Vec<Vec<E>>, WeightsError> {
-    read(Source { place: place.into(), path: None, bytes, len: bytes.len() as u64 }, layout)
+    options: &LoadOptions,
+) -> Result<(Values<E>, LoadReport), WeightsError> {
+    read(Source { place: place.into(), path: None, bytes, len: bytes.len() as u64 }, layout, options)
 }
 
-/// Header, check, data.
-fn read<E: Element>(mut source: Source<impl Read>, layout: &[NamedTensor<E>]) -> Result<Vec<Vec<E>>, WeightsError> {
+/// Header, check, then the wanted tensors one by one, as they lie in the file.
+fn read<E: Element>(
+    mut source: Source<impl Read>,
+    layout: &[NamedTensor<E>],
+    options: &LoadOptions,
+) -> Result<(Values<E>, LoadReport), WeightsError> {
     let metadata = source.header()?;
     let infos = metadata.tensors();
-    check::header(&source.place, layout, &infos)?;
-    let data = source.exactly(metadata.data_len() as u64)?;
-    check::values(&source.place, layout, &infos, &data)
+    let Matched { found, report } = check::header(&source.place, layout, &infos, options)?;
+    let mut wanted: Vec<_> = found.iter().enumerate().filter_map(|(at, info)| Some((at, (*info)?))).collect();
+    wanted.sort_by_key(|(_, info)| info.data_offsets);
+    let mut values: Values<E> = layout.iter().map(|_| None).collect();
+    let mut mismatches = Vec::new();
+    let mut position = 0;
+    for (at, info) in wanted {
+        let (start, end) = info.data_offsets;
+        source.skip((start - position) as u64)?;
+        let bytes = source.exactly((end - start) as u64)?;
+        position = end;
+        match check::convert(&layout[at].name, info.dtype, &bytes) {
+            Ok(converted) => values[at] = Some(converted),
+            Err(mismatch) => mismatches.push((at, mismatch)),
+        }
+    }
+    mismatches.sort_by_key(|&(at, _)| at);
+    check::fits(&source.place, mismatches.into_iter().map(|(_, mismatch)| mismatch).collect())?;
+    Ok((values, report))
 }
 
 /// A file: eight bytes of length, JSON, then the tensors without gaps to the end.
@@ -206,6 +242,15 @@ impl<R: Read> Source<R> {
         let read = self.bytes.by_ref().take(count).read_to_end(&mut bytes);
         match read.map_err(|error| self.failed(error))? as u64 {
             got if got == count => Ok(bytes),
+            got => Err(format(&self.place, format_args!("cut off: {count} bytes expected, {got} found"))),
+        }
+    }
+
+    /// Passes over the next bytes.
+    fn skip(&mut self, count: u64) -> Result<(), WeightsError> {
+        let passed = io::copy(&mut self.bytes.by_ref().take(count), &mut io::sink());
+        match passed.map_err(|error| self.failed(error))? {
+            got if got == count => Ok(()),
             got => Err(format(&self.place, format_args!("cut off: {count} bytes expected, {got} found"))),
         }
     }

@@ -3,7 +3,7 @@
 //! Works on every dfdx module ([`TensorCollection`]); [`StateDict`] holds the tensors of a network known as a graph alone,
 //! [`read_tensor`] and [`write_tensors`] those of no network at all. A tensor's name is the path of fields that leads to
 //! it, joined by dots (`layer1.0.conv1.weight`). Files are [safetensors](https://huggingface.co/docs/safetensors), readable
-//! by PyTorch.
+//! by PyTorch. [`LoadOptions`] load a part of a file into a network with another head; `docs/weights.md` shows it.
 //!
 //! ```
 //! use cnn_runtime::weights;
@@ -24,6 +24,9 @@ mod check;
 mod ema;
 mod error;
 mod file;
+mod options;
+mod pattern;
+mod pretrained;
 mod state_dict;
 mod tensor_file;
 mod visit;
@@ -40,6 +43,11 @@ pub use cnn_lang::graph::Role;
 pub use ema::Ema;
 pub use error::{Mismatch, WeightsError};
 pub use file::Element;
+pub(crate) use file::{replace, temporary};
+pub use options::{LoadOptions, LoadReport};
+pub use pattern::matches;
+pub(crate) use pattern::{any as named_by, idle as idle_pattern};
+pub use pretrained::Pretrained;
 pub use state_dict::StateDict;
 pub use tensor_file::{read_tensor, write_tensors};
 
@@ -128,7 +136,7 @@ where
 }
 
 /// Sets every tensor of the module from a safetensors file. F64, F32, F16 and BF16 are converted; a batch counter may
-/// be I64 too.
+/// be I64 too, and stays where the file has none, as files from before PyTorch 0.4.1.
 ///
 /// # Errors
 /// If the file cannot be read, is damaged, or does not hold exactly the module's tensors: then all differences are in one
@@ -139,8 +147,27 @@ where
     D: Device<E>,
     M: TensorCollection<E, D>,
 {
-    let values = file::read_file(path.as_ref(), &visit::read(module, false))?;
-    visit::write(module, values.into_iter().map(Some).collect())
+    load_with(module, path, &LoadOptions::default()).map(drop)
+}
+
+/// Sets those tensors of the module from a safetensors file that the options mean.
+///
+/// # Errors
+/// If the file cannot be read or is damaged; if a pattern names nothing, no tensor would be loaded, or something differs that
+/// the options do not allow: then all such differences are in one error. The module is as it was then.
+pub fn load_with<E, D, M>(
+    module: &mut M,
+    path: impl AsRef<Path>,
+    options: &LoadOptions,
+) -> Result<LoadReport, WeightsError>
+where
+    E: Element,
+    D: Device<E>,
+    M: TensorCollection<E, D>,
+{
+    let (values, report) = file::read_file(path.as_ref(), &visit::read(module, false), options)?;
+    visit::write(module, values)?;
+    Ok(report)
 }
 
 /// [`load`] from bytes in memory.
@@ -153,8 +180,9 @@ where
     D: Device<E>,
     M: TensorCollection<E, D>,
 {
-    let values = file::decode("the file in memory", bytes, &visit::read(module, false))?;
-    visit::write(module, values.into_iter().map(Some).collect())
+    let layout = visit::read(module, false);
+    let (values, _) = file::decode("the file in memory", bytes, &layout, &LoadOptions::default())?;
+    visit::write(module, values)
 }
 
 /// A safetensors file of tensors that belong to no module.
@@ -168,7 +196,12 @@ pub(crate) fn from_file<E: Element>(
     bytes: &[u8],
     layout: &[NamedTensor<E>],
 ) -> Result<Vec<Vec<E>>, WeightsError> {
-    file::decode(place, bytes, layout)
+    let (values, _) = file::decode(place, bytes, layout, &LoadOptions::default())?;
+    let held = |(values, tensor): (Option<Vec<E>>, &NamedTensor<E>)| {
+        values.ok_or_else(|| Mismatch::Missing { name: tensor.name.clone(), nearest: None })
+    };
+    let all: Result<_, Mismatch> = values.into_iter().zip(layout).map(held).collect();
+    all.map_err(|missing| WeightsError::Unreadable { place: place.into(), mismatch: missing })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use cnn_lang::graph::{Graph, Op};
 use dfdx::nn::tensor_collection::TensorCollection;
 use dfdx::tensor_ops::Device;
 
-use super::{Element, NamedTensor, Role, WeightsError, check, file, visit};
+use super::{Element, LoadOptions, LoadReport, NamedTensor, Role, WeightsError, check, file, visit};
 
 /// The tensors of a network by name, without a type of Rust: PyTorch's `state_dict`.
 ///
@@ -67,14 +67,15 @@ impl<E: Element> StateDict<E> {
         Ok(state)
     }
 
-    /// The tensors of a safetensors file. F64, F32, F16 and BF16 are converted; a batch counter may be I64 too.
+    /// The tensors of a safetensors file. F64, F32, F16 and BF16 are converted; a batch counter may be I64 too, and is 0
+    /// where the file has none, as files from before PyTorch 0.4.1.
     ///
     /// # Errors
     /// If the network holds custom modules; if the file cannot be read, is damaged, or does not hold exactly the network's
     /// tensors: then all differences are in one error.
     pub fn load(graph: &Graph, path: impl AsRef<Path>) -> Result<Self, WeightsError> {
         let state = Self::layout(graph)?;
-        let values = file::read_file(path.as_ref(), &state.tensors)?;
+        let (values, _) = file::read_file(path.as_ref(), &state.tensors, &LoadOptions::default())?;
         Ok(state.holding(values))
     }
 
@@ -84,8 +85,22 @@ impl<E: Element> StateDict<E> {
     /// As [`Self::load`].
     pub fn from_bytes(graph: &Graph, place: &str, bytes: &[u8]) -> Result<Self, WeightsError> {
         let state = Self::layout(graph)?;
-        let values = file::decode(place, bytes, &state.tensors)?;
+        let (values, _) = file::decode(place, bytes, &state.tensors, &LoadOptions::default())?;
         Ok(state.holding(values))
+    }
+
+    /// Sets those tensors from a safetensors file that the options mean.
+    ///
+    /// # Errors
+    /// As [`super::load_with`]; nothing is changed then.
+    pub fn load_with(&mut self, path: impl AsRef<Path>, options: &LoadOptions) -> Result<LoadReport, WeightsError> {
+        let (values, report) = file::read_file(path.as_ref(), &self.tensors, options)?;
+        for (tensor, values) in self.tensors.iter_mut().zip(values) {
+            if let Some(values) = values {
+                tensor.data = values;
+            }
+        }
+        Ok(report)
     }
 
     /// Writes a safetensors file of type `E` (batch counters as I64), readable by PyTorch and [`super::load`].
@@ -176,9 +191,10 @@ impl<E: Element> StateDict<E> {
         Ok(Self { network: graph.name.clone(), tensors, roles, index })
     }
 
-    fn holding(mut self, values: Vec<Vec<E>>) -> Self {
+    /// With the values of a file; a counter that it has not begins at 0.
+    fn holding(mut self, values: file::Values<E>) -> Self {
         for (tensor, values) in self.tensors.iter_mut().zip(values) {
-            tensor.data = values;
+            tensor.data = values.unwrap_or_else(|| vec![E::default(); tensor.shape.iter().product()]);
         }
         self
     }

@@ -73,7 +73,9 @@ struct Reader<E> {
 }
 
 impl<E: Element> Reader<E> {
-    fn push(&mut self, name: String, shape: &[usize], data: Vec<E>) {
+    fn push(&mut self, mut name: String, shape: &[usize], data: Vec<E>) {
+        // A tensor without a name of its own bears its layer's.
+        name.truncate(name.trim_end_matches('.').len());
         self.tensors.push(NamedTensor { name, shape: shape.to_vec(), data });
     }
 }

@@ -1,7 +1,6 @@
 //! ConvNeXt. Liu et al., "A ConvNet for the 2020s", 2022, table 9.
 //!
-//! As in torchvision, with one difference of names: the layer scale is `layer_scale.weight`, a vector, here, and stands behind
-//! its block's other tensors.
+//! As in torchvision.
 
 crate::define! {
     /// The block: 7×7 depthwise, layer normalisation, an inverted bottleneck of two layers on every pixel, a learned scale for
@@ -15,7 +14,7 @@ crate::define! {
                 -> "2": ln(eps = 1e-6)
                 -> "3": linear(4 * channels, pixelwise = true) -> gelu
                 -> "5": linear(channels, pixelwise = true)
-              } -> layer_scale: affine(bias = false, init = scale) -> if drop > 0.0 { drop_path(drop) } };
+              } -> layer_scale: affine(bias = false, init = scale, bare = true) -> if drop > 0.0 { drop_path(drop) } };
         }
     }
 

@@ -4,6 +4,7 @@
 //!
 //! - As a type, with other arguments or another input: `network! { pub Pets = cnn_runtime::zoo::ResNet18(classes = 37): 3x128x128; }`
 //! - Its blocks as words of the language: `network! { use cnn_runtime::zoo::bottleneck; … }`
+//! - Ready-made, with the feature of its family (`zoo-resnet`, …; `zoo-all`): the type `cnn_runtime::zoo::ResNet50`.
 //! - As a graph at run time: `cnn_lang::load(cnn_runtime::zoo::ResNet18, None)`
 //!
 //! | file | networks | paper |
@@ -100,6 +101,10 @@ pub mod convnext;
 
 pub mod scaling;
 
+pub mod published;
+
+mod types;
+
 pub use alexnet::*;
 pub use bit::*;
 pub use bn_inception::*;
@@ -129,6 +134,83 @@ pub use shiftnet::*;
 pub use stochastic_depth::*;
 pub use vgg::*;
 pub use wide_resnet::*;
+
+// Named one by one: what is named stands before what a glob brings, so that a type joins the definition of its name.
+#[cfg(feature = "zoo-alexnet")]
+pub use types::alexnet::{AlexNet, AlexNetBN, AlexNetD2L, AlexNetD2LImageNet, AlexNetPaper, ResponseNorm};
+#[cfg(feature = "zoo-bit")]
+pub use types::bit::{BiTR50x1, BiTR50x3, BiTR101x1, BiTR101x3, BiTR152x2, BiTR152x4};
+#[cfg(feature = "zoo-inception")]
+pub use types::bn_inception::BNInception;
+#[cfg(feature = "zoo-convnext")]
+pub use types::convnext::ConvNeXtTiny;
+#[cfg(feature = "zoo-densenet")]
+pub use types::densenet::{DenseNet121, DenseNet161, DenseNet169, DenseNet201, DenseNet264, DenseNetK16};
+#[cfg(feature = "zoo-densenet")]
+pub use types::densenet_cifar::{DenseNet40K12, DenseNet100K12, DenseNetBC100K12, DenseNetBC190K40, DenseNetBC250K24};
+#[cfg(feature = "zoo-efficientnet")]
+pub use types::efficientnet::{
+    EfficientNetB0, EfficientNetB1, EfficientNetB2, EfficientNetB3, EfficientNetB4, EfficientNetB5, EfficientNetB6,
+    EfficientNetB7,
+};
+#[cfg(feature = "zoo-efficientnet")]
+pub use types::efficientnet_tf::{EfficientNetL2, TfEfficientNetB0};
+#[cfg(feature = "zoo-googlenet")]
+pub use types::googlenet::{
+    GoogLeNet, GoogLeNetAux, GoogLeNetD2L, GoogLeNetD2LImageNet, GoogLeNetPaper, InceptionNaive, InceptionUniform,
+};
+#[cfg(feature = "zoo-highway")]
+pub use types::highway::HighwayCNN;
+#[cfg(feature = "zoo-hrnet")]
+pub use types::hrnet::HRNetW18;
+#[cfg(feature = "zoo-resnet-cifar")]
+pub use types::identity_mappings::{
+    ResNet110CifarBnAfterAdd, ResNet110CifarFullPreact, ResNet110CifarReluBeforeAdd, ResNet110CifarReluOnlyPreact,
+    ResNet164CifarBnAfterAdd, ResNet164CifarFullPreact, ResNet164CifarOriginal, ResNet164CifarReluBeforeAdd,
+    ResNet164CifarReluOnlyPreact, ResNet1001Cifar,
+};
+#[cfg(feature = "zoo-inception")]
+pub use types::inception_v3::{InceptionV3, InceptionV3Aux};
+#[cfg(feature = "zoo-inception")]
+pub use types::inception_v4::{InceptionResNetV2, InceptionV4};
+#[cfg(feature = "zoo-lenet")]
+pub use types::lenet::{LeNet5, LeNet5Paper};
+#[cfg(feature = "zoo-resnet-cifar")]
+pub use types::lesion::{ResNet56CifarLesion, ResNet56CifarLesionDownsample};
+#[cfg(feature = "zoo-mnasnet")]
+pub use types::mnasnet::{MnasNetA1, MnasNetB1, MnasNetB1Timm};
+#[cfg(feature = "zoo-mobilenet")]
+pub use types::mobilenet_v3::{MobileNetV3Large, MobileNetV3Small};
+#[cfg(feature = "zoo-nasnet")]
+pub use types::nasnet::NASNetALarge;
+#[cfg(feature = "zoo-nin")]
+pub use types::nin::{NiND2L, NiND2LImageNet};
+#[cfg(feature = "zoo-regnet")]
+pub use types::regnet::{
+    RegNetX8GF, RegNetX16GF, RegNetX32GF, RegNetX400MF, RegNetX800MF, RegNetX1600MF, RegNetX3200MF, RegNetY8GF,
+    RegNetY16GF, RegNetY32GF, RegNetY128GF, RegNetY400MF, RegNetY800MF, RegNetY1600MF, RegNetY3200MF,
+};
+#[cfg(feature = "zoo-resnet")]
+pub use types::resnet::{Plain18, Plain34, ResNet18, ResNet34, ResNet50, ResNet101, ResNet152};
+#[cfg(feature = "zoo-resnet-cifar")]
+pub use types::resnet_cifar::{
+    Plain20Cifar, Plain56Cifar, ResNet20Cifar, ResNet32Cifar, ResNet44Cifar, ResNet56Cifar, ResNet110Cifar,
+    ResNet1202Cifar,
+};
+#[cfg(feature = "zoo-resnet")]
+pub use types::resnet_d2l::ResNet18D2L;
+#[cfg(feature = "zoo-resnext")]
+pub use types::resnext::{
+    ResNeXt50_32x4d, ResNeXt101_32x8d, ResNeXt101_64x4d, ResNeXtBlockA, ResNeXtBlockB, ResNeXtBlockC,
+};
+#[cfg(feature = "zoo-shiftnet")]
+pub use types::shiftnet::{ShiftNetA, ShiftNetB};
+#[cfg(feature = "zoo-resnet-cifar")]
+pub use types::stochastic_depth::ResNet110CifarStochasticDepth;
+#[cfg(feature = "zoo-vgg")]
+pub use types::vgg::{VGG11, VGG11BN, VGG11D2L, VGG11D2LSmall, VGG13, VGG13BN, VGG16, VGG16BN, VGG19, VGG19BN};
+#[cfg(feature = "zoo-wide-resnet")]
+pub use types::wide_resnet::{WRN16_4, WRN28_10, WideResNet50_2, WideResNet101_2};
 
 /// Every network: the name by which programs know it, and its source, which stands alone.
 pub const ALL: &[(&str, &str)] = &[

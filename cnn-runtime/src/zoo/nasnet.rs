@@ -1,7 +1,8 @@
 //! NASNet. Zoph, Vasudevan, Shlens and Le, "Learning transferable architectures for scalable image recognition", 2018,
 //! NASNet-A of figure 4; 6 @ 4032 of table 2.
 //!
-//! Names are timm's. Averages do not count the padding, as in TensorFlow; all padding between the cells is TensorFlow's `same`.
+//! Names are timm's. All padding between the cells is TensorFlow's `same`. Averages do not count the padding, but for those of
+//! stride 2, as in timm, which pads before it averages there.
 
 crate::define! {
     /// ReLU, 1×1 convolution, batch normalisation.
@@ -49,7 +50,7 @@ crate::define! {
             -> concat {
                 identity;
                 add {
-                    { from now    -> avgpool(3, stride = 2, pad = same, count_pad = false) };
+                    { from now    -> avgpool(3, stride = 2, pad = same) };
                     { from before -> comb_iter_2_right: sep(out, 5, 2, drop) };
                 };
                 add { { from sum0 -> avgpool(3, stride = 1, pad = same, count_pad = false) }; from sum1; };

@@ -3,6 +3,7 @@
 mod killed;
 mod mistakes;
 mod predict;
+mod pretrained;
 
 use std::fs;
 use std::path::Path;

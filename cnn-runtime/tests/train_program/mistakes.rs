@@ -82,6 +82,15 @@ fn mistakes_are_one_line_and_write_nothing() {
         ("train tiny.cnn --out run", "run is there already"),
         ("train tiny.cnn --out tiny.cnn", "tiny.cnn is there already"),
         ("train tiny.cnn --resume run", "cannot be used with"),
+        ("train --resume run --weights run/best.safetensors", "cannot be used with"),
+        ("train tiny.cnn:Tiny --weights nowhere.safetensors", "nowhere.safetensors"),
+        ("train tiny.cnn:Aux --weights run/best.safetensors", "missing"),
+        ("train tiny.cnn:Tiny --weights run/best.safetensors --head fc", "the pattern fc"),
+        ("train tiny.cnn:Tiny --weights run/best.safetensors --head *", "no tensor is left"),
+        ("train tiny.cnn:Tiny --weights run/best.safetensors --rename fc", "classifier=fc"),
+        ("train tiny.cnn --head fc", "--weights"),
+        ("train tiny.cnn --freeze fc", "the pattern \"fc\""),
+        ("train tiny.cnn --freeze *", "every parameter of Aux is frozen"),
         ("train --resume nothing", "no settings.json"),
         ("train --resume nowhere", "no settings.json"),
         ("eval lenet5", "give --weights"),
@@ -93,11 +102,25 @@ fn mistakes_are_one_line_and_write_nothing() {
         ("bench tiny.cnn --repeat 0", "--repeat must be"),
         ("bench tiny.cnn --batch 99999999999999", "smaller --batch"),
         ("bench lenet6", "did you mean `lenet5`"),
+        ("export lenet5 --onnx y.onnx", "give --weights"),
+        ("export run", "--onnx"),
+        ("export lenet6 --onnx y.onnx", "did you mean `lenet5`"),
+        ("export nothing --onnx y.onnx", "nothing"),
+        ("export run --onnx y.onnx --batch 0", "batch of 1 to"),
+        ("export run --onnx y.onnx --batch -1", "unexpected argument"),
+        ("export run --onnx y.onnx --input 1x2x2", "conv's window"),
+        ("export run --onnx nowhere/y.onnx", "cannot write nowhere/y.onnx"),
+        ("export run --onnx nowhere/y.onnx --external-data", "cannot write nowhere/y.onnx.data"),
+        ("export run --onnx nothing", "cannot write nothing"),
+        ("export run --onnx run/best.safetensors", "is the file of the weights"),
+        ("export tiny.cnn:Aux --weights run/best.safetensors --onnx y.onnx", "missing"),
+        ("export tiny.cnn:Tiny --weights cut.safetensors --onnx y.onnx", "safetensors file"),
     ];
     for (line, words) in others {
         let told = mistake(folder, line);
         assert!(told.contains(words), "{line}\n{told}");
     }
     // No folder of a run that has not begun.
-    assert!(!at("y.safetensors").exists() && fs::read_dir(at("runs")).map_or(0, Iterator::count) == 0);
+    assert!(!at("y.safetensors").exists() && !at("y.onnx").exists());
+    assert!(fs::read_dir(at("runs")).map_or(0, Iterator::count) == 0);
 }

@@ -96,9 +96,10 @@ impl<'a> Elaborator<'a, '_> {
         let Err(clash) = self.scopes.place_tensors(scope) else { return };
         let path = self.scopes.path(scope);
         let (message, help) = match clash {
-            TensorClash::Same => {
-                (format!("two parameters would be named `{path}.{first}`"), "give one of the two steps another label")
-            }
+            TensorClash::Same => (
+                format!("two parameters would be named `{}`", graph::tensor_name(&path, first)),
+                "give one of the two steps another label",
+            ),
             TensorClash::Above(layer) => (
                 format!("`{path}` would stand below `{layer}`, which is a layer with parameters of its own"),
                 "give one of the two another label",

@@ -125,6 +125,8 @@ pub enum Op {
     Affine {
         bias: bool,
         init: f64,
+        /// The weight is called as the layer, and is `[C, 1, 1]`.
+        bare: bool,
     },
     Subsample {
         stride: [usize; 2],

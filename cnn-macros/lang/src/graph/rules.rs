@@ -18,7 +18,8 @@ impl Op {
         }
         for tensor in self.tensors(inputs) {
             if tensor.elements() > LARGEST_TENSOR as u64 {
-                let (word, name, shape) = (self.keyword(), tensor.name, &tensor.shape);
+                let name = if tensor.name.is_empty() { "weight" } else { tensor.name };
+                let (word, shape) = (self.keyword(), &tensor.shape);
                 return Err(Fault::new(format!("{word}'s {name} would be {shape:?}, over 2^40 numbers")));
             }
         }

@@ -16,7 +16,7 @@ pub enum Role {
 /// A parameter or buffer of a layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorSpec {
-    /// `weight`, `bias`, `running_mean`, …
+    /// `weight`, `bias`, `running_mean`, …; empty if it is called as its layer.
     pub name: &'static str,
     /// Empty for a scalar.
     pub shape: Vec<usize>,
@@ -39,7 +39,17 @@ impl TensorSpec {
     }
 }
 
+/// The full name of a layer's tensor.
+pub fn tensor_name(layer: &str, tensor: &str) -> String {
+    if tensor.is_empty() { layer.to_owned() } else { format!("{layer}.{tensor}") }
+}
+
 impl Op {
+    /// Whether its tensor is called as the layer, and belongs to the scope around.
+    pub fn is_bare(&self) -> bool {
+        matches!(self, Op::Affine { bare: true, .. })
+    }
+
     /// In the order of PyTorch's `state_dict`.
     pub fn tensors(&self, inputs: &[Shape]) -> Vec<TensorSpec> {
         let channels = inputs.first().map_or(0, |shape| shape.channels());
@@ -62,6 +72,7 @@ impl Op {
             Op::Prelu { per_channel } => {
                 vec![TensorSpec::parameter("weight", vec![if *per_channel { channels } else { 1 }])]
             }
+            Op::Affine { bare: true, .. } => vec![TensorSpec::parameter("", vec![channels, 1, 1])],
             Op::Affine { bias, .. } => weight_and_bias(vec![channels], bias.then_some(channels)),
             Op::Input
             | Op::Lrn { .. }

@@ -1,6 +1,7 @@
 //! What the gradient of each operation is.
 
 use super::Reverse;
+use crate::engine::constants::Recipe;
 use crate::engine::layers;
 use crate::engine::operation::{BatchNorm, LayerGradient, Operation};
 use crate::engine::program::{Instruction, Output, ValueId};
@@ -32,6 +33,18 @@ impl Reverse<'_> {
                 self.onto(Operation::LinearInputGradient(*shape), vec![inputs[1], dz], inputs[0], place);
             }
             Operation::BatchNorm(norm) => self.batch_norm(*norm, instruction, dy),
+            // A frozen batch norm: its factor and its summand are constants.
+            Operation::Affine { activation } => {
+                let dz = self.through(*activation, y, dy, place);
+                onto.into_iter().for_each(|onto| self.contribute(onto, dz, place));
+                if self.wanted[inputs[0].0] {
+                    let channels = self.program.shape(inputs[1]).elements();
+                    let zero = self.program.constant(Recipe::Fill(0.0, channels), channels);
+                    let reads = vec![dz, inputs[1], zero];
+                    let dx = self.fresh(Operation::Affine { activation: None }, reads, inputs[0], place);
+                    self.contribute(inputs[0], dx, place);
+                }
+            }
             Operation::Activate(activation) => {
                 let known = if activation.known_by_output() { y } else { inputs[0] };
                 let dx = self.through(Some(*activation), known, dy, place);
@@ -69,7 +82,7 @@ impl Reverse<'_> {
             Operation::Weight(form) => {
                 self.onto(Operation::WeightGradient(form.clone()), vec![inputs[0], dy], inputs[0], place);
             }
-            Operation::Affine { .. }
+            Operation::Arrange
             | Operation::ConvInputGradient(_)
             | Operation::ConvWeightGradient(_)
             | Operation::LinearInputGradient(_)

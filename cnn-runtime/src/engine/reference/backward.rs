@@ -2,9 +2,9 @@
 
 use super::executor::LayerKernel;
 use super::forward::{MOST_INPUTS, connect, of_sample, plane, sum};
-use super::memory::Access;
-use super::view::{View, ViewMut};
 use super::{Number, conv as conv_kernel, linear as linear_kernel};
+use crate::engine::host::memory::Access;
+use crate::engine::host::view::{View, ViewMut};
 use crate::engine::operation::{Activation, ConvShape, LayerGradient, LinearShape, WeightForm};
 use crate::engine::plan::{Start, Step};
 use crate::kernels::activation::Kept;
@@ -161,7 +161,7 @@ fn part<'a, E: Number>(view: View<'a, E>, sample: usize, whole: bool) -> &'a [E]
     if whole { view.all() } else { of_sample(view, sample) }
 }
 
-pub(super) fn weight<E: Number>(access: &Access<E>, step: &Step, form: &WeightForm) {
+pub(in crate::engine) fn weight<E: Number>(access: &Access<E>, step: &Step, form: &WeightForm) {
     let [weight, gradient] = [0, 1].map(|i| access.view(step.inputs[i]).all());
     let mut dweight = sum(access, &step.outputs[0]);
     let grads = &mut [dweight.all()];

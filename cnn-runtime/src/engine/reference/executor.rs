@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::memory::{Access, Memory, Tensors};
 use super::{Number, backward, forward, norm, update};
 use crate::engine::backend::{Executor, Feed, Measure};
 use crate::engine::error::EngineError;
+use crate::engine::host::memory::{Access, Memory, Tensors};
+use crate::engine::host::watch::Watch;
 use crate::engine::layers;
 use crate::engine::operation::{Layer, Operation};
 use crate::engine::plan::{Plan, Step};
+use crate::engine::storage::Order;
 use crate::engine::trainer::mix;
 use crate::engine::verify::verify;
 use crate::kernels::DynKernel;
@@ -19,6 +21,7 @@ pub(super) struct Machine<E> {
     /// Of each step.
     kernels: Arc<Vec<Option<LayerKernel>>>,
     memory: Memory<E>,
+    watch: Watch,
 }
 
 /// The kernel of a layer for a full batch and for a single sample.
@@ -40,6 +43,9 @@ impl<E: Number> Machine<E> {
         if plan.layout.element != size_of::<E>() {
             return Err(EngineError::Plan(format!("it is for numbers of {} bytes", plan.layout.element)));
         }
+        if plan.layout.order != Order::ChannelsFirst {
+            return Err(EngineError::Plan("it is for maps whose channels come last".into()));
+        }
         verify(&plan).map_err(|flaw| EngineError::Plan(flaw.0))?;
         fits(&plan, &constants)?;
         let kernel = |step: &Step| match &step.operation {
@@ -48,13 +54,13 @@ impl<E: Number> Machine<E> {
             _ => None,
         };
         let kernels = Arc::new(plan.steps.iter().map(kernel).collect());
-        Ok(Machine { memory: Memory::new(&plan, constants)?, plan, kernels })
+        Ok(Machine { memory: Memory::new(&plan, constants)?, plan, kernels, watch: Watch::default() })
     }
 }
 
 /// Refuses constants of other lengths than the plan's.
 fn fits<E: Number>(plan: &Plan, constants: &Tensors<E>) -> Result<(), EngineError> {
-    let expected = plan.constants.iter().map(|&(_, elements)| elements);
+    let expected = plan.constants.iter().map(|constant| constant.stored);
     if expected.eq(constants.lens()) {
         return Ok(());
     }
@@ -117,6 +123,7 @@ impl<E: Number> Run<'_, E> {
                 }
             }
             Operation::Concat => unreachable!("a plan holds copies instead"),
+            Operation::Arrange => unreachable!("channels come first here"),
         }
     }
 }
@@ -132,14 +139,25 @@ impl<E: Number> Executor<E> for Machine<E> {
         let access = self.memory.access(feed.images, samples);
         let mut run = Run { access, feed, measures, norm: None };
         let (plan, kernels) = (&self.plan, &self.kernels);
+        let watch = &mut self.watch;
         let mut all = || {
+            watch.begin();
             for (step, kernel) in plan.steps.iter().zip(kernels.iter()) {
                 run.step(step, kernel.as_ref());
+                watch.lap();
             }
             run.norm
         };
         // The whole run is one job of the pool: handing over every loop by itself would cost a queue entry each.
         rayon::join(&mut all, || ()).0
+    }
+
+    fn watch(&mut self, on: bool) {
+        self.watch = Watch::new(on, self.plan.steps.len());
+    }
+
+    fn seconds(&self) -> &[f64] {
+        self.watch.seconds()
     }
 
     fn read(&self, index: usize, samples: usize, values: &mut [E]) {
@@ -163,7 +181,12 @@ impl<E: Number> Executor<E> for Machine<E> {
 
     fn fork(&self) -> Result<Box<dyn Executor<E>>, EngineError> {
         let memory = Memory::new(&self.plan, self.memory.constants.clone())?;
-        Ok(Box::new(Machine { plan: self.plan.clone(), kernels: self.kernels.clone(), memory }))
+        Ok(Box::new(Machine {
+            plan: self.plan.clone(),
+            kernels: self.kernels.clone(),
+            memory,
+            watch: Watch::default(),
+        }))
     }
 
     fn allocated(&self) -> usize {

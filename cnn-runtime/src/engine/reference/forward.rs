@@ -3,9 +3,9 @@
 use cnn_lang::graph::Shape;
 
 use super::executor::LayerKernel;
-use super::memory::Access;
-use super::view::{View, ViewMut};
 use super::{Number, conv as conv_kernel, linear as linear_kernel};
+use crate::engine::host::memory::Access;
+use crate::engine::host::view::{View, ViewMut};
 use crate::engine::operation::{Activation, ConvShape, LinearShape, WeightForm};
 use crate::engine::plan::{Start, Step, Target};
 use crate::engine::session::shape;
@@ -219,7 +219,7 @@ pub(super) fn of_sample<'a, E: Number>(view: View<'a, E>, sample: usize) -> &'a 
     view.sample(if view.samples == 1 { 0 } else { sample })
 }
 
-pub(super) fn weight<E: Number>(access: &Access<E>, step: &Step, form: &WeightForm) {
+pub(in crate::engine) fn weight<E: Number>(access: &Access<E>, step: &Step, form: &WeightForm) {
     let weight = access.view(step.inputs[0]).all();
     let mut formed = access.view_mut(step.outputs[0].operand);
     match form {
@@ -232,6 +232,6 @@ pub(super) fn weight<E: Number>(access: &Access<E>, step: &Step, form: &WeightFo
     }
 }
 
-pub(super) fn connect(table: &[Vec<usize>], inputs: usize, window: usize) -> Connect<'_> {
+pub(in crate::engine) fn connect(table: &[Vec<usize>], inputs: usize, window: usize) -> Connect<'_> {
     Connect { table: table.into(), inputs, window }
 }

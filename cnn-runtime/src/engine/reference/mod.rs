@@ -1,25 +1,23 @@
 //! The portable back end: plans on the reference kernels, f32 or f64, on all cores.
 
-mod backward;
+pub(super) mod backward;
 mod executor;
-mod forward;
-mod memory;
+pub(super) mod forward;
 mod norm;
-mod update;
-mod view;
+pub(super) mod update;
 
 use std::sync::Arc;
 
 use executor::Machine;
-use memory::Tensors;
 
-use super::backend::{Backend, Executor};
+use super::backend::{Backend, Executor, Use};
 use super::error::EngineError;
+use super::host::memory::Tensors;
 use super::operation::{ConvShape, LinearShape, Operation};
 use super::plan::Plan;
 use super::program::Extent;
 use super::session::elements;
-use super::storage::Layout;
+use super::storage::{Layout, Order};
 use crate::kernels::Float;
 use crate::kernels::conv::Conv;
 use crate::kernels::linear::Linear;
@@ -30,23 +28,30 @@ pub trait Number: Float + Element {
     /// A machine of the portable back end.
     #[doc(hidden)]
     fn machine(plan: Arc<Plan>, constants: Vec<Vec<Self>>) -> Result<Box<dyn Executor<Self>>, EngineError>;
+
+    /// The fastest back end that runs on this processor: [`Cpu`](super::Cpu) in f32, [`Reference`] in f64.
+    fn backend() -> Box<dyn Backend<Self>>;
 }
 
 /// Not one implementation for all: this one is compiled here, with this crate's optimisations. A generic one would be
 /// compiled where it is used, unoptimised in a debug build.
 macro_rules! number {
-    ($type:ident) => {
+    ($type:ident, $backend:ty) => {
         impl Number for $type {
             fn machine(plan: Arc<Plan>, constants: Vec<Vec<Self>>) -> Result<Box<dyn Executor<Self>>, EngineError> {
                 let constants = Tensors::of("the weights of a session", constants)?;
                 Ok(Box::new(Machine::new(plan, Arc::new(constants))?))
             }
+
+            fn backend() -> Box<dyn Backend<Self>> {
+                Box::new(<$backend>::default())
+            }
         }
     };
 }
 
-number!(f32);
-number!(f64);
+number!(f32, super::Cpu);
+number!(f64, Reference);
 
 /// The back end of [`kernels`](crate::kernels): channels one behind the other, every processor, clarity over speed.
 #[derive(Clone, Copy, Debug)]
@@ -74,10 +79,11 @@ fn linear(shape: &LinearShape, batch: usize) -> Linear {
 
 impl<E: Number> Backend<E> for Reference {
     fn layout(&self) -> Layout {
-        Layout { element: size_of::<E>(), channel_block: 1 }
+        Layout { element: size_of::<E>(), order: Order::ChannelsFirst }
     }
 
-    fn workspace(&self, operation: &Operation, batch: usize) -> usize {
+    fn workspace(&self, of: &Use<'_>) -> usize {
+        let Use { operation, batch, .. } = *of;
         let numbers = match operation {
             Operation::Conv { shape, .. }
             | Operation::ConvInputGradient(shape)
@@ -98,6 +104,10 @@ impl<E: Number> Backend<E> for Reference {
             _ => 0,
         };
         numbers * size_of::<E>()
+    }
+
+    fn stored(&self, _: &Operation, _: usize) -> Option<usize> {
+        None
     }
 
     fn prepare(&self, plan: Arc<Plan>, constants: Vec<Vec<E>>) -> Result<Box<dyn Executor<E>>, EngineError> {

@@ -2,7 +2,7 @@
 
 use super::Number;
 use super::forward::plane;
-use super::memory::Access;
+use crate::engine::host::memory::Access;
 use crate::engine::operation::BatchNorm;
 use crate::engine::plan::{Start, Step, Target};
 use crate::kernels::bn_act::{Affine, BnAct, Gradients, Kept, Residual, Running, Saved};

@@ -1,14 +1,16 @@
 //! Loss and optimizer.
 
+use rayon::prelude::*;
+
 use super::Number;
-use super::memory::Access;
 use crate::engine::backend::{Measure, Targets};
+use crate::engine::host::memory::Access;
 use crate::engine::optimizer::{Clip, Optimizer, Rule};
 use crate::engine::plan::Step;
 use crate::kernels::cross_entropy::{self, CrossEntropy, Gradient, Outcome};
 use crate::kernels::optimizer::{self, AdamW, Optimizer as _, RmsProp, RmsPropForm, Sgd};
 
-pub(super) fn cross_entropy<E: Number>(
+pub(in crate::engine) fn cross_entropy<E: Number>(
     access: &Access<E>,
     step: &Step,
     targets: Targets<'_, E>,
@@ -41,7 +43,7 @@ pub(super) fn cross_entropy<E: Number>(
 }
 
 /// The norm of all gradients as one vector.
-pub(super) fn gradient_norm<E: Number>(access: &Access<E>, step: &Step) -> f64 {
+pub(in crate::engine) fn gradient_norm<E: Number>(access: &Access<E>, step: &Step) -> f64 {
     let squares: f64 = step.inputs.iter().map(|&gradient| optimizer::squared_norm(access.view(gradient).all())).sum();
     let norm = squares.sqrt();
     access.view_mut(step.outputs[0].operand).all()[0] = E::of(norm);
@@ -52,20 +54,21 @@ pub(super) fn gradient_norm<E: Number>(access: &Access<E>, step: &Step) -> f64 {
 const MOST_STATES: usize = 2;
 
 pub(super) fn update<E: Number>(access: &Access<E>, step: &Step, rule: &Rule, decay: bool, norm: Option<f64>) {
-    let mut gradient = access.view_mut(step.inputs[0]);
-    let gradient = gradient.all();
-    if let Some(Clip::Value(limit)) = rule.clip {
-        let limit = E::of(limit);
-        for g in gradient.iter_mut() {
-            *g = if *g > limit {
-                limit
-            } else if *g < -limit {
-                -limit
-            } else {
-                *g
-            };
-        }
-    }
+    update_on(access, step, rule, decay, norm, |count, f| (0..count).into_par_iter().for_each(f));
+}
+
+/// Numbers of a parameter that are a task.
+const RUN: usize = 1 << 14;
+
+/// An update whose tasks `each` shares out: so many, each by its number.
+pub(in crate::engine) fn update_on<E: Number>(
+    access: &Access<E>,
+    step: &Step,
+    rule: &Rule,
+    decay: bool,
+    norm: Option<f64>,
+    each: impl Fn(usize, &(dyn Fn(usize) + Sync)),
+) {
     let gradient_scale = match (rule.clip, norm) {
         // PyTorch's: the sum keeps the division finite.
         (Some(Clip::Norm(limit)), Some(norm)) => (limit / (norm + 1e-6)).min(1.0),
@@ -78,23 +81,74 @@ pub(super) fn update<E: Number>(access: &Access<E>, step: &Step, rule: &Rule, de
         number: rule.number,
     };
     let count = rule.optimizer.states();
-    let weight = access.state(step.changes[0]);
-    let mut states: [&mut [E]; MOST_STATES] =
-        std::array::from_fn(|k| if k < count { access.state(step.changes[1 + k]) } else { &mut [][..] });
-    let states = &mut states[..count];
-    match rule.optimizer {
-        Optimizer::Sgd { momentum, nesterov } => Sgd { momentum, nesterov }.update(&at, weight, gradient, states),
-        Optimizer::AdamW { beta1, beta2, eps } => AdamW { beta1, beta2, eps }.update(&at, weight, gradient, states),
-        Optimizer::RmsProp { alpha, eps, momentum, tensorflow } => {
-            let form = if tensorflow { RmsPropForm::TensorFlow } else { RmsPropForm::PyTorch };
-            RmsProp { alpha, eps, momentum, form }.update(&at, weight, gradient, states);
+    let gradient = Parts::of(access.view_mut(step.inputs[0]).all());
+    let weight = Parts::of(access.state(step.changes[0]));
+    let states: [Option<Parts<E>>; MOST_STATES] =
+        std::array::from_fn(|k| (k < count).then(|| Parts::of(access.state(step.changes[1 + k]))));
+    let average = step.changes.get(1 + count).map(|&average| Parts::of(access.state(average)));
+    let part = |task: usize| {
+        // SAFETY: tasks take different numbers of each.
+        let (gradient, weight) = unsafe { (gradient.part(task), weight.part(task)) };
+        if let Some(Clip::Value(limit)) = rule.clip {
+            let limit = E::of(limit);
+            for g in gradient.iter_mut() {
+                *g = if *g > limit {
+                    limit
+                } else if *g < -limit {
+                    -limit
+                } else {
+                    *g
+                };
+            }
         }
+        // SAFETY: as above.
+        let mut states: [&mut [E]; MOST_STATES] =
+            std::array::from_fn(|k| states[k].as_ref().map_or(&mut [][..], |state| unsafe { state.part(task) }));
+        let states = &mut states[..count];
+        match rule.optimizer {
+            Optimizer::Sgd { momentum, nesterov } => Sgd { momentum, nesterov }.update(&at, weight, gradient, states),
+            Optimizer::AdamW { beta1, beta2, eps } => AdamW { beta1, beta2, eps }.update(&at, weight, gradient, states),
+            Optimizer::RmsProp { alpha, eps, momentum, tensorflow } => {
+                let form = if tensorflow { RmsPropForm::TensorFlow } else { RmsPropForm::PyTorch };
+                RmsProp { alpha, eps, momentum, form }.update(&at, weight, gradient, states);
+            }
+        }
+        if let Some(average) = &average {
+            // SAFETY: as above.
+            optimizer::ema(unsafe { average.part(task) }, weight, rule.average_decay);
+        }
+    };
+    each(weight.count(), &part);
+}
+
+/// Numbers in runs that threads take one by one.
+struct Parts<E> {
+    start: *mut E,
+    len: usize,
+}
+
+// SAFETY: runs are reached through `part` alone, whose callers keep threads apart.
+unsafe impl<E: Send> Sync for Parts<E> {}
+
+impl<E> Parts<E> {
+    /// Of a step's own numbers: nothing else reaches them while it runs.
+    fn of(numbers: &mut [E]) -> Parts<E> {
+        Parts { start: numbers.as_mut_ptr(), len: numbers.len() }
     }
-    if let Some(&average) = step.changes.get(1 + count) {
-        optimizer::ema(access.state(average), weight, rule.average_decay);
+
+    fn count(&self) -> usize {
+        self.len.div_ceil(RUN)
+    }
+
+    /// # Safety
+    /// Nobody else touches this run while the slice lives.
+    unsafe fn part<'a>(&self, index: usize) -> &'a mut [E] {
+        let first = index * RUN;
+        // SAFETY: within the numbers.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(first), RUN.min(self.len - first)) }
     }
 }
 
-pub(super) fn average<E: Number>(access: &Access<E>, step: &Step, decay: f64) {
+pub(in crate::engine) fn average<E: Number>(access: &Access<E>, step: &Step, decay: f64) {
     optimizer::ema(access.state(step.changes[0]), access.view(step.inputs[0]).all(), decay);
 }

@@ -6,6 +6,7 @@ use super::Trainer;
 use crate::engine::error::EngineError;
 use crate::engine::program::Content;
 use crate::engine::reference::Number;
+use crate::engine::session::constants;
 use crate::weights::NamedTensor;
 
 impl<E: Number> Trainer<E> {
@@ -46,6 +47,13 @@ impl<E: Number> Trainer<E> {
         let mut values = values.map_err(|error| EngineError::Checkpoint(error.to_string()))?;
         let steps = values.pop().unwrap_or_default();
         let part = |i: usize| steps.get(i).map_or(0.0, |part| part.double());
+        let mut weights = self.template.clone();
+        for (state, values) in self.plan.states.iter().zip(&values) {
+            if let Content::Entry(tensor) = state.content {
+                weights.tensor_mut(tensor).clone_from(values);
+            }
+        }
+        self.executor.set_constants(constants(&self.plan, &weights))?;
         self.steps = ((part(0) as u64) << 20) + part(1) as u64;
         self.uncounted = 0;
         for (index, (state, values)) in self.plan.states.iter().zip(&values).enumerate() {

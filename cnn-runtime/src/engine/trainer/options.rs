@@ -6,9 +6,11 @@ use crate::engine::backend::{Backend, Targets};
 use crate::engine::error::EngineError;
 use crate::engine::fuse::fuse;
 use crate::engine::gradients::{Objective, differentiate};
-use crate::engine::lower::{Mode, lower};
+use crate::engine::lower::{Mode, lower_fixing};
 use crate::engine::optimizer::{Clip, Optimizer};
 use crate::engine::plan::Plan;
+
+use super::frozen::Frozen;
 
 /// How a network is to be trained.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +31,13 @@ pub struct TrainerOptions {
     pub auxiliary_weights: Vec<f64>,
     /// Decay of the moving average of parameters and running statistics, where one is kept.
     pub average: Option<f64>,
+    /// [Patterns](crate::weights::matches) of tensors that stay as they are: `layer1`, `!fc` for all but the head. Behind the
+    /// last thing that is learned nothing is derived, stored or updated for them. A batch norm all of whose tensors are frozen
+    /// is what it is in inference: it normalises by its running statistics and leaves them. Dropout still drops.
+    pub freeze: Vec<String>,
+    /// Whether frozen batch norms still normalise by their batch and keep up their running statistics, as PyTorch's do
+    /// that stay in training mode.
+    pub adapt_norms: bool,
     /// Names the masks of dropout.
     pub seed: u64,
     /// Whether [`Trainer::gradients`](crate::engine::Trainer::gradients) can be asked for. Without, a gradient's memory is used again once it is applied.
@@ -36,7 +45,7 @@ pub struct TrainerOptions {
 }
 
 impl Default for TrainerOptions {
-    /// SGD with momentum on batches of 32, no decay, no clipping, no smoothing, no average.
+    /// SGD with momentum on batches of 32, no decay, no clipping, no smoothing, no average, nothing frozen.
     fn default() -> Self {
         TrainerOptions {
             batch: 32,
@@ -47,6 +56,8 @@ impl Default for TrainerOptions {
             label_smoothing: 0.0,
             auxiliary_weights: Vec::new(),
             average: None,
+            freeze: Vec::new(),
+            adapt_norms: false,
             seed: 0,
             keep_gradients: false,
         }
@@ -56,7 +67,7 @@ impl Default for TrainerOptions {
 /// The plan of a training, without taking its memory, and the shares of the outputs in the loss.
 ///
 /// # Errors
-/// If a layer has no kernel, an output is no vector, or a setting is out of its range.
+/// If a layer has no kernel, an output is no vector, a setting is out of its range, or nothing is left to be learned.
 pub fn plan_training<E>(
     backend: &dyn Backend<E>,
     graph: &Graph,
@@ -68,7 +79,8 @@ pub fn plan_training<E>(
         true => shares.extend(graph.auxiliary.iter().map(|_| 0.3)),
         false => shares.extend(&options.auxiliary_weights),
     }
-    let mut program = lower(graph, Mode::Training)?;
+    let frozen = Frozen::of(graph, options)?;
+    let mut program = lower_fixing(graph, Mode::Training, &frozen.norms)?;
     fuse(&mut program, true);
     let objective = Objective {
         weights: shares.clone(),
@@ -78,10 +90,10 @@ pub fn plan_training<E>(
         averages: options.average.is_some(),
         gradient_norm: matches!(options.clip, Some(Clip::Norm(_))),
         keep_gradients: options.keep_gradients,
+        frozen: frozen.tensors,
     };
     differentiate(&mut program, graph, &objective)?;
-    let workspace = |operation: &_, batch| backend.workspace(operation, batch);
-    Ok((Plan::new(program, backend.layout(), options.batch, &workspace)?, shares))
+    Ok((Plan::new(program, backend, options.batch)?, shares))
 }
 
 /// Refuses what makes no sense for the network.

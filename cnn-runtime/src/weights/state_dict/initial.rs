@@ -38,7 +38,7 @@ fn start(op: &Op, name: &str, tensors: &[TensorSpec]) -> Start {
             Start::Constant(if matches!(name, "weight" | "running_var") { 1.0 } else { 0.0 })
         }
         Op::Prelu { .. } => Start::Constant(0.25),
-        Op::Affine { init, .. } => Start::Constant(if name == "weight" { *init } else { 0.0 }),
+        Op::Affine { init, .. } => Start::Constant(if name == "bias" { 0.0 } else { *init }),
         // Nothing is learned.
         Op::Input
         | Op::Lrn { .. }

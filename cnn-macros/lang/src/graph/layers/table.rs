@@ -323,12 +323,26 @@ pub const LAYERS: &[Layer] = &[
     },
     Layer {
         keyword: "affine",
-        arguments: &[BIAS, optional("init", Kind::Float(f64::NEG_INFINITY, None), DefaultValue::Float(1.0))],
-        about: "weight·x + bias for each channel; the weight starts at `init`, the bias at 0",
+        arguments: &[
+            BIAS,
+            optional("init", Kind::Float(f64::NEG_INFINITY, None), DefaultValue::Float(1.0)),
+            optional("bare", Kind::Bool, DefaultValue::Bool(false)),
+        ],
+        about: "weight·x + bias for each channel; the weight starts at `init`, the bias at 0. With `bare` the weight is a parameter of the scope around, called as the layer",
         size: SAME_SIZE,
-        tensors: "`weight` [C], `bias` [C]",
+        tensors: "`weight` [C], `bias` [C]; bare the label itself [C, 1, 1]",
         macs: "",
-        lower: |args, _| Ok(Op::Affine { bias: args.flag("bias"), init: args.float("init") }),
+        lower: |args, _| {
+            let (bias, bare) = (args.flag("bias"), args.flag("bare"));
+            if bias && bare {
+                return Err(Fault::new(
+                    "a bare affine is one tensor under the layer's name, which leaves none for the bias",
+                )
+                .at("bare")
+                .help("write `bias = false`, or leave bare out"));
+            }
+            Ok(Op::Affine { bias, init: args.float("init"), bare })
+        },
     },
     Layer {
         keyword: "subsample",

@@ -1,0 +1,150 @@
+//! Runs the steps of a plan.
+
+use std::sync::Arc;
+
+use super::check::check;
+use super::fallback::gather;
+use super::grid::Grid;
+use super::kernel::Kernel;
+use super::simd::Isa;
+use super::steps::Run;
+use super::team::Team;
+use crate::engine::backend::{Executor, Feed, Measure};
+use crate::engine::error::EngineError;
+use crate::engine::host::memory::{Memory, Tensors};
+use crate::engine::host::watch::Watch;
+use crate::engine::plan::{Plan, Source};
+use crate::engine::session::elements;
+use crate::engine::storage::Order;
+use crate::engine::verify::verify;
+
+/// A plan with its kernels and memory.
+pub(super) struct Machine {
+    plan: Arc<Plan>,
+    /// Of each step.
+    kernels: Arc<Vec<Kernel>>,
+    memory: Memory<f32>,
+    lanes: usize,
+    isa: Isa,
+    watch: Watch,
+}
+
+impl Machine {
+    /// Takes no plan on trust: what is sound in here rests on the plan, and its fields are open.
+    pub fn new(
+        plan: Arc<Plan>,
+        kernels: Arc<Vec<Kernel>>,
+        constants: Arc<Tensors<f32>>,
+        lanes: usize,
+        isa: Isa,
+    ) -> Result<Self, EngineError> {
+        if plan.layout.element != size_of::<f32>() || plan.layout.order != Order::ChannelsLast {
+            return Err(EngineError::Plan("it is for another back end".into()));
+        }
+        verify(&plan).map_err(|flaw| EngineError::Plan(flaw.0))?;
+        check(&plan, &kernels, lanes).map_err(EngineError::Plan)?;
+        if !plan.constants.iter().map(|constant| constant.stored).eq(constants.lens()) {
+            return Err(EngineError::Plan("its constants have other lengths".into()));
+        }
+        Ok(Machine { memory: Memory::new(&plan, constants)?, plan, kernels, lanes, isa, watch: Watch::default() })
+    }
+}
+
+/// Constants in the form in which kernels read them.
+pub(super) fn packed(
+    plan: &Plan,
+    kernels: &[Kernel],
+    mut constants: Vec<Vec<f32>>,
+) -> Result<Vec<Vec<f32>>, EngineError> {
+    let expected = plan.constants.iter().map(|constant| constant.elements);
+    if !expected.eq(constants.iter().map(Vec::len)) {
+        return Err(EngineError::Plan("its constants have other lengths".into()));
+    }
+    let mut done = vec![false; constants.len()];
+    for (step, kernel) in plan.steps.iter().zip(kernels) {
+        let Some(Source::Constant(index)) = step.inputs.get(1).map(|input| input.source) else { continue };
+        let Some(len) = kernel.filters().filter(|_| !std::mem::replace(&mut done[index], true)) else { continue };
+        let mut filters = vec![0.0; len];
+        match kernel {
+            Kernel::Conv(direct) => {
+                let (weight, to) = (&constants[index], &mut filters);
+                Team::run(rayon::current_num_threads(), Isa::Portable, move |team| {
+                    direct.pack(team, weight, direct.chunks(), to);
+                });
+            }
+            Kernel::Depthwise(depthwise) => depthwise.pack(&constants[index], &mut filters),
+            _ => {}
+        }
+        constants[index] = filters;
+    }
+    Ok(constants)
+}
+
+impl Executor<f32> for Machine {
+    fn run(&mut self, feed: Feed<'_, f32>, measures: &mut [Measure]) -> Option<f64> {
+        let (Plan { batch, input, .. }, samples) = (&*self.plan, feed.samples);
+        assert!(
+            (1..=*batch).contains(&samples) && feed.images.len() == samples * input,
+            "{} values are no {samples} images of {input}, at most {batch}; this is a bug in the calling code",
+            feed.images.len()
+        );
+        let access = self.memory.access(feed.images, samples);
+        let (plan, kernels) = (&self.plan, &self.kernels);
+        let watch = &mut self.watch;
+        Team::run(self.lanes, self.isa, move |team| {
+            let mut run = Run { team, access, feed, measures, norm: None };
+            watch.begin();
+            for (step, kernel) in plan.steps.iter().zip(kernels.iter()) {
+                run.step(step, kernel);
+                watch.lap();
+            }
+            run.norm
+        })
+    }
+
+    fn watch(&mut self, on: bool) {
+        self.watch = Watch::new(on, self.plan.steps.len());
+    }
+
+    fn seconds(&self) -> &[f64] {
+        self.watch.seconds()
+    }
+
+    fn read(&self, index: usize, samples: usize, values: &mut [f32]) {
+        let operand = self.plan.outputs[index].1;
+        let len = elements(operand.extent);
+        let start = self.memory.address(operand);
+        let map = Grid::new(start, samples, &operand);
+        if map.plane() == 1 {
+            return self.memory.read(operand, samples, values);
+        }
+        for (sample, values) in values.chunks_exact_mut(len.max(1)).take(samples).enumerate() {
+            // SAFETY: an operand of the plan, which nothing writes now.
+            unsafe { gather(&map, sample, values) };
+        }
+    }
+
+    fn state(&self, index: usize) -> Vec<f32> {
+        self.memory.states.get(index).to_vec()
+    }
+
+    fn set_state(&mut self, index: usize, values: &[f32]) {
+        self.memory.states.get_mut(index).copy_from_slice(values);
+    }
+
+    fn set_constants(&mut self, constants: Vec<Vec<f32>>) -> Result<(), EngineError> {
+        let constants = packed(&self.plan, &self.kernels, constants)?;
+        self.memory.constants = Arc::new(Tensors::of("the weights of a session", constants)?);
+        Ok(())
+    }
+
+    fn fork(&self) -> Result<Box<dyn Executor<f32>>, EngineError> {
+        let memory = Memory::new(&self.plan, self.memory.constants.clone())?;
+        let (plan, kernels) = (self.plan.clone(), self.kernels.clone());
+        Ok(Box::new(Machine { plan, kernels, memory, lanes: self.lanes, isa: self.isa, watch: Watch::default() }))
+    }
+
+    fn allocated(&self) -> usize {
+        self.memory.bytes()
+    }
+}

@@ -1,0 +1,88 @@
+//! The fast back end for processors: f32, maps pixel by pixel, kernels for the vectors that the processor has.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `simd` | kinds of vectors, chosen at run time |
+//! | `team` | threads that share the tasks of a run |
+//! | `grid`, `rows`, `lanes` | where pixels lie, loops over them and over their channels |
+//! | `kernel` | which kernel computes an operation, and its scratch |
+//! | `conv/` | convolutions and fully connected layers, forward and back |
+//! | `norm`, `pointwise`, `pool` | everything that works at the speed of memory |
+//! | `fallback` | layers that the reference kernels compute |
+//! | `check` | what kernels take for granted of a plan |
+//! | `executor` | runs the steps of a plan |
+
+mod check;
+mod conv;
+mod executor;
+mod fallback;
+mod grid;
+mod kernel;
+mod lanes;
+mod norm;
+mod pointwise;
+mod pool;
+mod rows;
+mod simd;
+mod steps;
+mod team;
+
+use std::sync::Arc;
+
+use executor::{Machine, packed};
+use kernel::Kernel;
+pub use simd::Isa;
+
+use super::backend::{Backend, Executor, Use};
+use super::error::EngineError;
+use super::host::memory::Tensors;
+use super::operation::Operation;
+use super::plan::Plan;
+use super::storage::{Layout, Order};
+
+/// The fast back end: rayon's threads, and the widest vectors that the processor has.
+#[derive(Clone, Copy, Debug)]
+pub struct Cpu {
+    lanes: usize,
+    isa: Isa,
+}
+
+impl Default for Cpu {
+    fn default() -> Self {
+        Cpu { lanes: rayon::current_num_threads(), isa: Isa::best() }
+    }
+}
+
+impl Cpu {
+    /// With this kind of vectors, or the next narrower one that the processor has.
+    pub fn with_isa(isa: Isa) -> Cpu {
+        Cpu { isa: isa.min(Isa::best()), ..Cpu::default() }
+    }
+
+    /// The vectors that kernels use.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+}
+
+impl Backend<f32> for Cpu {
+    fn layout(&self) -> Layout {
+        Layout { element: size_of::<f32>(), order: Order::ChannelsLast }
+    }
+
+    fn workspace(&self, of: &Use<'_>) -> usize {
+        Kernel::of(self.isa, of.operation, of.batch).scratch(of, self.lanes) * size_of::<f32>()
+    }
+
+    fn stored(&self, operation: &Operation, input: usize) -> Option<usize> {
+        // The batch does not matter to filters.
+        if input == 1 { Kernel::of(self.isa, operation, 1).filters() } else { None }
+    }
+
+    fn prepare(&self, plan: Arc<Plan>, constants: Vec<Vec<f32>>) -> Result<Box<dyn Executor<f32>>, EngineError> {
+        let kernels = plan.steps.iter().map(|step| Kernel::of(self.isa, &step.operation, plan.batch)).collect();
+        let kernels: Arc<Vec<Kernel>> = Arc::new(kernels);
+        let constants = Tensors::of("the weights of a session", packed(&plan, &kernels, constants)?)?;
+        Ok(Box::new(Machine::new(plan, kernels, Arc::new(constants), self.lanes, self.isa)?))
+    }
+}

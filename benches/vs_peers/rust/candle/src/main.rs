@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use candle_core::backprop::GradStore;
-use candle_core::{D, DType, Device, Module, ModuleT, Result, Tensor, Var};
+use candle_core::{D, DType, Device, Error, Module, ModuleT, Result, Tensor, Var};
 use candle_nn::{
     BatchNorm, Conv2d, Conv2dConfig, Linear, VarBuilder, VarMap, batch_norm, conv2d, conv2d_no_bias, linear,
 };
@@ -57,17 +57,15 @@ struct Momentum {
 
 impl Momentum {
     fn step(&mut self, gradients: &GradStore) -> Result<()> {
-        for (index, variable) in self.learned.iter().enumerate() {
-            let Some(gradient) = gradients.get(variable) else { continue };
-            let velocity = match self.velocities.get(index) {
-                Some(velocity) => ((velocity * 0.9)? + gradient)?,
-                None => gradient.clone(),
-            };
-            variable.set(&(variable.as_tensor() - (&velocity * 1e-9)?)?)?;
-            match self.velocities.get_mut(index) {
-                Some(place) => *place = velocity,
-                None => self.velocities.push(velocity),
-            }
+        if self.velocities.is_empty() {
+            self.velocities = self.learned.iter().map(|variable| variable.zeros_like()).collect::<Result<_>>()?;
+        }
+        for (variable, velocity) in self.learned.iter().zip(&mut self.velocities) {
+            let gradient =
+                gradients.get(variable).ok_or_else(|| Error::Msg("a parameter without a gradient".into()))?;
+            // A velocity that knew where it comes from would keep every step alive.
+            *velocity = ((&*velocity * 0.9)? + gradient.detach())?.detach();
+            variable.set(&(variable.as_detached_tensor() - (&*velocity * 1e-9)?)?)?;
         }
         Ok(())
     }

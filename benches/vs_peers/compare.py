@@ -25,6 +25,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 RUST = HERE / "rust"
 INFER = [f"{name}:{batch}" for name in ("resnet18", "resnet50", "vgg16", "mobilenet_v3_large", "efficientnet_b0", "densenet121") for batch in (1, 16)]
+# Of each family of architectures one.
+WIDE = ["vgg11", "alexnet", "googlenet", "resnext50_32x4d", "regnet_y_400mf", "convnext_tiny", "inception_v3"]
 TRAIN = ["lenet5:64", "resnet20_cifar:128", "resnet18:8", "densenet_bc_100_k12:32", "efficientnet_b0:8"]
 # Families, and the peers of each; the fastest of a family stands for it.
 SETTINGS = ["eager", "channels-last", "compiled", "compiled+channels-last", "compiled+frozen"]
@@ -119,13 +121,15 @@ def measure(case, contenders, options, folder):
 
 def cases(options):
     """What is measured, from `NETWORK:BATCH`; everything if nothing is asked for."""
-    both = options.infer is None and options.train is None
+    both = options.infer is None and options.train is None and options.wide is None
     for mode, asked, default in (("infer", options.infer, INFER), ("train", options.train, TRAIN)):
         for text in default if both or asked == [] else asked or []:
             network, _, batch = text.partition(":")
             if not batch.isascii() or not batch.isdigit() or int(batch) == 0:
                 sys.exit(f"--{mode} wants NETWORK:BATCH, such as {default[0]}; got {text}")
             yield {"network": network, "mode": mode, "batch": int(batch)}
+    for batch in [1, 16] if options.wide == [] else options.wide or []:
+        yield from ({"network": network, "mode": "infer", "batch": batch} for network in WIDE)
 
 
 def machine():
@@ -138,6 +142,7 @@ def arguments():
     several = {"nargs": "*", "metavar": "NETWORK:BATCH"}
     parser.add_argument("--infer", **several, help=f"inference [default: {' '.join(INFER)}]")
     parser.add_argument("--train", **several, help=f"training steps, SGD with momentum 0.9 [default: {' '.join(TRAIN)}]")
+    parser.add_argument("--wide", nargs="*", type=int, metavar="BATCH", help=f"inference of {' '.join(WIDE)} [default: batches 1 16]")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS, help="whom to compare with [default: all]")
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=SETTINGS, help="PyTorch's; the fastest counts [default: all]")
     parser.add_argument("--bf16", action="store_true", help="PyTorch in bf16 too")
@@ -151,6 +156,8 @@ def arguments():
     options = parser.parse_args()
     if not 1 <= options.threads <= len(os.sched_getaffinity(0)):
         parser.error(f"--threads must be 1 to {len(os.sched_getaffinity(0))}, the cores there are; got {options.threads}")
+    if min(options.wide or [1]) < 1:
+        parser.error(f"--wide wants batches of at least 1; got {min(options.wide)}")
     if options.rounds < 1 or options.seconds <= 0:
         parser.error("--rounds and --seconds must be above 0")
     return options

@@ -74,7 +74,7 @@ pub fn network(name: &str, classes: usize) -> Result<Vec<Step>, String> {
         "lenet5" => Ok(lenet5(classes)),
         "resnet18" => Ok(resnet([2, 2, 2, 2], classes)),
         "resnet34" => Ok(resnet([3, 4, 6, 3], classes)),
-        _ => Err(format!("lenet5, resnet18, resnet34 and resnetN_cifar are written for this peer, {name} is not")),
+        _ => Err("of the networks only lenet5, resnet18, resnet34 and resnetN_cifar are written for it".to_owned()),
     }
 }
 

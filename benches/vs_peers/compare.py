@@ -25,11 +25,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 RUST = HERE / "rust"
 INFER = [f"{name}:{batch}" for name in ("resnet18", "resnet50", "vgg16", "mobilenet_v3_large", "efficientnet_b0", "densenet121") for batch in (1, 16)]
+# Of each family of architectures one.
+WIDE = ["vgg11", "alexnet", "googlenet", "resnext50_32x4d", "regnet_y_400mf", "convnext_tiny", "inception_v3"]
 TRAIN = ["lenet5:64", "resnet20_cifar:128", "resnet18:8", "densenet_bc_100_k12:32", "efficientnet_b0:8"]
 # Families, and the peers of each; the fastest of a family stands for it.
 SETTINGS = ["eager", "channels-last", "compiled", "compiled+channels-last", "compiled+frozen"]
 BF16 = ["eager+channels-last+autocast", "compiled+autocast", "channels-last+bf16", "compiled+bf16", "compiled+frozen+bf16"]
-RUST_PEERS = ["candle", "burn", "tract"]
+RUST_PEERS = ["tract", "candle", "burn"]
 PEERS = ["pytorch", "onnxruntime", *RUST_PEERS]
 
 
@@ -121,13 +123,15 @@ def measure(case, contenders, options, folder):
 
 def cases(options):
     """What is measured, from `NETWORK:BATCH`; everything if nothing is asked for."""
-    both = options.infer is None and options.train is None
+    both = options.infer is None and options.train is None and options.wide is None
     for mode, asked, default in (("infer", options.infer, INFER), ("train", options.train, TRAIN)):
         for text in default if both or asked == [] else asked or []:
             network, _, batch = text.partition(":")
             if not batch.isascii() or not batch.isdigit() or int(batch) == 0:
                 sys.exit(f"--{mode} wants NETWORK:BATCH, such as {default[0]}; got {text}")
             yield {"network": network, "mode": mode, "batch": int(batch)}
+    for batch in [1, 16] if options.wide == [] else options.wide or []:
+        yield from ({"network": network, "mode": "infer", "batch": batch} for network in WIDE)
 
 
 def machine():
@@ -140,6 +144,7 @@ def arguments():
     several = {"nargs": "*", "metavar": "NETWORK:BATCH"}
     parser.add_argument("--infer", **several, help=f"inference [default: {' '.join(INFER)}]")
     parser.add_argument("--train", **several, help=f"training steps, SGD with momentum 0.9 [default: {' '.join(TRAIN)}]")
+    parser.add_argument("--wide", nargs="*", type=int, metavar="BATCH", help=f"inference of {' '.join(WIDE)} [default: batches 1 16]")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS, help="whom to compare with [default: all]")
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=SETTINGS, help="PyTorch's; the fastest counts [default: all]")
     parser.add_argument("--bf16", action="store_true", help="PyTorch and this engine in bf16 too, which are compared with each other")
@@ -148,10 +153,13 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=0.5, help="a turn's length, one step at least [default: 0.5]")
     parser.add_argument("--patience", type=float, default=1800, help="seconds until a silent peer is given up [default: 1800]")
     parser.add_argument("--python", default=sys.executable, help="the interpreter that has PyTorch [default: this one]")
+    parser.add_argument("--no-build", action="store_true", help="take what is built as it is")
     parser.add_argument("--json", metavar="FILE", help="every figure, as JSON")
     options = parser.parse_args()
     if not 1 <= options.threads <= len(os.sched_getaffinity(0)):
         parser.error(f"--threads must be 1 to {len(os.sched_getaffinity(0))}, the cores there are; got {options.threads}")
+    if min(options.wide or [1]) < 1:
+        parser.error(f"--wide wants batches of at least 1; got {min(options.wide)}")
     if options.rounds < 1 or options.seconds <= 0:
         parser.error("--rounds and --seconds must be above 0")
     return options
@@ -160,7 +168,8 @@ def arguments():
 def main():
     options = arguments()
     wanted = list(cases(options))
-    prepare(options)
+    if not options.no_build:
+        prepare(options)
     compared = families(options)
     done = []
     result = {"date": datetime.date.today().isoformat(), "machine": machine(), "threads": options.threads, "rounds": options.rounds}

@@ -78,4 +78,6 @@ class Process:
         self.child.wait()
         self.errors.seek(0)
         lines = [line.strip() for line in self.errors.read().splitlines() if line.strip()]
-        return f"exit status {self.child.returncode}: {lines[-1] if lines else 'nothing on stderr'}"
+        # Python's and Rust's errors; a backtrace may follow.
+        errors = [line for line in lines if "rror: " in line] or lines or ["nothing on stderr"]
+        return f"exit status {self.child.returncode}: {errors[-1]}"

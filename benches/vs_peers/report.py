@@ -79,10 +79,12 @@ def tables(cases, families):
                 row = case["summary"].get(family)
                 cells.append(f"{row['peak'] / MEBIBYTE:.0f} ({row['memory_ratio']:.2f}{setting(row['least'])})" if row else "–")
             lines.append(f"| {case['network']} | {case['batch']} | {' | '.join(cells)} |")
-    missing = [
-        f"- {case['network']} {case['mode']} {case['batch']}, {name}: {figures['failed']}"
-        for case in cases for name, figures in case["peers"].items() if "failed" in figures
-    ]  # fmt: skip
+    missing = {}
+    for case in cases:
+        for name, figures in case["peers"].items():
+            if "failed" in figures:
+                missing.setdefault((name, figures["failed"]), []).append(f"{case['network']} {case['mode']} {case['batch']}")
     if missing:
-        lines += ["", "without figures:", *missing]
+        lines += ["", "without figures:"]
+        lines += [f"- {name}, {reason}: {', '.join(where)}" for (name, reason), where in missing.items()]
     return "\n".join(lines)

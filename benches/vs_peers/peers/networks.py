@@ -1,4 +1,4 @@
-"""Networks of the zoo in PyTorch, by the zoo's names: torchvision's, and here what torchvision does not have."""
+"""Networks of the zoo in PyTorch, by the zoo's names: torchvision's, timm's, and here what neither of them has."""
 import inspect
 import re
 
@@ -8,6 +8,12 @@ from torch import nn
 from torch.nn import functional
 
 from protocol import Refused
+
+try:
+    # Here and not where it is needed: what a library takes is not the network's.
+    import timm
+except ImportError:
+    timm = None
 
 
 class BasicUnit(nn.Module):
@@ -79,6 +85,9 @@ def lenet5(classes):
 
 # The zoo's names of these have no auxiliary classifiers.
 PLAIN = {"googlenet": {"aux_logits": False, "init_weights": False}, "inception_v3": {"aux_logits": False, "init_weights": False}}
+# What they call the zoo's networks, where they call them otherwise.
+TORCHVISION = {"mnasnet_b1": "mnasnet1_0"}
+TIMM = {"mnasnet_a1": "semnasnet_100", "mnasnet_b1_timm": "mnasnet_100", "nasnet_a_large": "nasnetalarge", "efficientnet_l2": "tf_efficientnet_l2"}
 
 
 def build(name, classes):
@@ -89,10 +98,13 @@ def build(name, classes):
         return resnet_cifar(int(match[1]), classes)
     if match := re.fullmatch(r"densenet_bc_(\d+)_k(\d+)", name):
         return densenet_bc(int(match[1]), int(match[2]), classes)
-    constructor = getattr(torchvision.models, name, None)
-    if not inspect.isfunction(constructor):
-        raise Refused(f"torchvision has no {name}")
-    return constructor(weights=None, num_classes=classes, **PLAIN.get(name, {}))
+    constructor = getattr(torchvision.models, TORCHVISION.get(name, name), None)
+    if inspect.isfunction(constructor):
+        return constructor(weights=None, num_classes=classes, **PLAIN.get(name, {}))
+    theirs = TIMM.get(name, re.sub(r"bit_r(\d+x\d+)", r"resnetv2_\1_bit", name))
+    if timm and timm.is_model(theirs):
+        return timm.create_model(theirs, num_classes=classes)
+    raise Refused(f"no {name} in torchvision{' or timm' if timm else ', and timm is not installed'}")
 
 
 def parameters(model):

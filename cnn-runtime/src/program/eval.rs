@@ -78,8 +78,8 @@ impl Eval {
                 return Err(failure.help("give --weights W.safetensors, or the folder of a run"));
             }
         };
-        let state = self.names.load(&graph, &weights)?;
-        let mut session = Session::new(&graph, &state, SessionOptions { batch: self.batch, ..Default::default() })?;
+        let stored = self.names.open(&graph, &weights)?;
+        let mut session = Session::new(&graph, stored, SessionOptions { batch: self.batch, ..Default::default() })?;
         settings.data = self.data.clone().unwrap_or(settings.data);
         settings.digits = self.digits.unwrap_or(settings.digits);
         // A run's images are normalised as those that it was trained on, whatever they are.

@@ -13,7 +13,7 @@ use super::text::json;
 use super::weights::Names;
 use crate::engine::{Session, SessionOptions};
 use crate::train::Run;
-use crate::weights::{NamedTensor, StateDict, read_tensor, write_tensors};
+use crate::weights::{NamedTensor, StoredWeights, read_tensor, write_tensors};
 
 /// Runs a network on the tensor `input` of a file and writes its tensor `logits` to another
 #[derive(Args)]
@@ -87,11 +87,11 @@ impl Predict {
                 return Err(failure.help("give --weights W.safetensors, or the folder of a run"));
             }
         };
-        let state = self.names.load(&graph, &weights)?;
+        let stored = self.names.open(&graph, &weights)?;
         if self.normalize {
             normalize(run.as_ref(), size, &mut values)?;
         }
-        let tensors = self.predict(&graph, &state, &values, count)?;
+        let tensors = self.predict(&graph, stored, &values, count)?;
         write_tensors(&self.output, &tensors)?;
         let named = tensors.into_iter().map(|NamedTensor { name, shape, .. }| Printed { name, shape });
         let written = self.output.display().to_string();
@@ -110,13 +110,13 @@ impl Predict {
     fn predict(
         &self,
         graph: &Graph,
-        state: &StateDict<f32>,
+        weights: StoredWeights<f32>,
         values: &[f32],
         count: usize,
     ) -> Result<Vec<NamedTensor<f32>>, Failure> {
         // No more memory than the samples need; a batch of 0 is the engine's to refuse.
         let batch = self.batch.min(count);
-        let mut session = Session::new(graph, state, SessionOptions { batch, auxiliary: self.auxiliary })?;
+        let mut session = Session::new(graph, weights, SessionOptions { batch, auxiliary: self.auxiliary })?;
         let outputs = session.outputs().map(|(name, shape)| NamedTensor {
             name: name.to_owned(),
             shape: [vec![count], shape.dims()].concat(),

@@ -2,7 +2,7 @@
 
 use cnn_lang::graph::{Graph, Shape};
 use cnn_runtime::engine::{Precision, Session, SessionOptions, Targets, Trainer, TrainerOptions};
-use cnn_runtime::weights::StateDict;
+use cnn_runtime::weights::{InitialWeights, StateDict};
 use cnn_runtime::zoo;
 
 #[path = "rust/protocol/src/lib.rs"]
@@ -35,12 +35,11 @@ fn build(work: &Work) -> Result<Peer<'_>, Failure> {
         return Err(format!("{} threads, not {}", rayon::current_num_threads(), work.threads).into());
     }
     let precision = if work.setting.is_empty() { Precision::Full } else { work.setting.parse()? };
-    let weights = StateDict::<f32>::init(&graph, 1)?;
     let parameters = Some(graph.costs().params);
     if work.train {
         // SGD with momentum 0.9, at a rate at which weights stay what they are: nothing diverges while it is measured.
         let options = TrainerOptions { batch: work.batch, precision, ..Default::default() };
-        let mut trainer = Trainer::new(&graph, &weights, options)?;
+        let mut trainer = Trainer::new(&graph, &StateDict::<f32>::init(&graph, 1)?, options)?;
         let planned = Some(trainer.allocated());
         let step = move || {
             let loss = trainer.step(&work.images, Targets::Labels(&work.labels), 1e-9)?.loss;
@@ -49,7 +48,7 @@ fn build(work: &Work) -> Result<Peer<'_>, Failure> {
         return Ok(Peer { parameters, planned, step: Box::new(step) });
     }
     let options = SessionOptions { batch: work.batch, precision, ..Default::default() };
-    let mut session = Session::new(&graph, &weights, options)?;
+    let mut session = Session::new(&graph, InitialWeights::<f32>::new(&graph, 1)?, options)?;
     let planned = Some(session.allocated());
     let step = move || Ok(session.run(&work.images).map(|_| ())?);
     Ok(Peer { parameters, planned, step: Box::new(step) })

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use super::constant_reader::ConstantReader;
 use super::error::EngineError;
 use super::operation::Operation;
 use super::optimizer::Rule;
 use super::plan::Plan;
 use super::precision::Precision;
 use super::program::Extent;
+use super::reference::Number;
 use super::storage::Layout;
 
 /// A device and its kernels for numbers of type `E`. It sees plans, never a graph.
@@ -26,12 +28,17 @@ pub trait Backend<E>: Send + Sync {
     /// Numbers that it keeps of a constant which an operation reads as this input, where it is kept in another form.
     fn stored(&self, operation: &Operation, input: usize) -> Option<usize>;
 
-    /// Takes the plan's memory and chooses a kernel for every step. `constants` are in the order of the plan's, as their recipes
-    /// give them.
+    /// Takes the plan's memory, chooses a kernel for every step, and takes each constant once.
     ///
     /// # Errors
-    /// If the memory is not to be had.
-    fn prepare(&self, plan: Arc<Plan>, constants: Vec<Vec<E>>) -> Result<Box<dyn Executor<E>>, EngineError>;
+    /// If the memory is not to be had, or the weights cannot be read.
+    fn prepare(
+        &self,
+        plan: Arc<Plan>,
+        constants: &mut ConstantReader<'_, E>,
+    ) -> Result<Box<dyn Executor<E>>, EngineError>
+    where
+        E: Number;
 }
 
 /// An operation as a program uses it.
@@ -101,11 +108,13 @@ pub trait Executor<E>: Send {
     /// Sets a state, which has as many numbers.
     fn set_state(&mut self, index: usize, values: &[E]);
 
-    /// Replaces all constants.
+    /// Replaces all constants: in place, or by others where executors share them.
     ///
     /// # Errors
-    /// If the memory is not to be had.
-    fn set_constants(&mut self, constants: Vec<Vec<E>>) -> Result<(), EngineError>;
+    /// If the memory is not to be had, or the weights cannot be read; some may be replaced then.
+    fn set_constants(&mut self, constants: &mut ConstantReader<'_, E>) -> Result<(), EngineError>
+    where
+        E: Number;
 
     /// The same plan and constants with an arena and states of its own, all zero.
     ///

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::precision::Precision;
+use crate::weights::WeightsError;
 
 /// A network, weights or a batch that the engine cannot take.
 #[derive(Debug, Error)]
@@ -147,6 +148,9 @@ pub enum EngineError {
         /// Values that it has.
         got: usize,
     },
+    /// The weights cannot be read.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
     /// A plan that would harm itself: a mistake of the planner, which refuses to run it.
     #[error("the plan is unsound and will not be run; please report it: {0}")]
     Plan(String),

@@ -9,6 +9,7 @@
 //! graph.
 
 pub mod backend;
+mod constant_reader;
 mod constants;
 mod cpu;
 mod error;
@@ -32,6 +33,8 @@ mod typed;
 mod verify;
 
 pub use backend::{Backend, Measure, Targets, Use};
+pub use constant_reader::ConstantReader;
+pub(crate) use constants::Entries;
 pub use constants::{Constants, Recipe};
 pub use cpu::{Cpu, Isa};
 pub use error::EngineError;

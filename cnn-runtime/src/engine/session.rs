@@ -5,14 +5,15 @@ use std::sync::Arc;
 use cnn_lang::graph::{Graph, Shape};
 
 use super::backend::{Backend, Executor, Feed, Targets};
+use super::constant_reader::ConstantReader;
 use super::error::EngineError;
 use super::fuse::fuse;
 use super::lower::{Mode, lower};
-use super::plan::{Constant, Plan};
+use super::plan::Plan;
 use super::precision::Precision;
 use super::program::Extent;
 use super::reference::Number;
-use crate::weights::{NamedTensor, StateDict};
+use crate::weights::{NamedTensor, StateDict, WeightSource};
 
 /// How a network is to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +58,18 @@ pub struct Session<E: Number = f32> {
 impl<E: Number> Session<E> {
     /// Plans a network for the CPU: [`Number::backend`].
     ///
+    /// Beside its own copy of the weights and what they are given as, making a session takes a few MiB and the largest grouped
+    /// convolution. Weights that are given away are freed tensor by tensor; those of a file
+    /// ([`StoredWeights`](crate::weights::StoredWeights)) are never all in memory twice.
+    ///
     /// # Errors
-    /// If a layer has no kernel, the weights are of another network, the batch is 0, nothing multiplies in the precision, or
-    /// memory is not to be had.
-    pub fn new(graph: &Graph, weights: &StateDict<E>, options: SessionOptions) -> Result<Self, EngineError> {
+    /// If a layer has no kernel, the weights are of another network or cannot be read, the batch is 0, nothing multiplies in the
+    /// precision, or memory is not to be had.
+    pub fn new(
+        graph: &Graph,
+        weights: impl WeightSource<Element = E>,
+        options: SessionOptions,
+    ) -> Result<Self, EngineError> {
         Self::on(&*E::backend_in(options.precision), graph, weights, options)
     }
 
@@ -71,12 +80,21 @@ impl<E: Number> Session<E> {
     pub fn on(
         backend: &dyn Backend<E>,
         graph: &Graph,
-        weights: &StateDict<E>,
+        mut weights: impl WeightSource<Element = E>,
         options: SessionOptions,
     ) -> Result<Self, EngineError> {
-        fits(graph, weights)?;
+        Self::of(backend, graph, &mut weights, options)
+    }
+
+    fn of(
+        backend: &dyn Backend<E>,
+        graph: &Graph,
+        weights: &mut dyn WeightSource<Element = E>,
+        options: SessionOptions,
+    ) -> Result<Self, EngineError> {
+        are(&sizes(graph), weights.layout())?;
         let plan = Arc::new(plan_inference(backend, graph, options)?);
-        let executor = backend.prepare(plan.clone(), constants(&plan, weights))?;
+        let executor = backend.prepare(plan.clone(), &mut ConstantReader::new(&plan, weights)?)?;
         let results = plan.outputs.iter().map(|(_, operand)| vec![E::ZERO; elements(operand.extent) * plan.batch]);
         let (input, tensors) = (graph.input_shape(), sizes(graph).into());
         Ok(Session { results: results.collect(), input, tensors, plan, executor, samples: 0 })
@@ -109,13 +127,13 @@ impl<E: Number> Session<E> {
         self.plan.outputs.iter().map(|(name, operand)| (name.as_str(), shape(operand.extent)))
     }
 
-    /// Takes other weights of the same network.
+    /// Takes other weights of the same network, in place of the old ones unless [forks](Self::fork) share those.
     ///
     /// # Errors
-    /// If they are of another network.
+    /// If they are of another network, or forks share the old ones and memory for others is not to be had.
     pub fn set_weights(&mut self, weights: &StateDict<E>) -> Result<(), EngineError> {
-        are(&self.tensors, weights)?;
-        self.executor.set_constants(constants(&self.plan, weights))
+        are(&self.tensors, weights.tensors())?;
+        self.executor.set_constants(&mut ConstantReader::new(&self.plan, &mut &*weights)?)
     }
 
     /// A session for another thread: the weights are shared, the memory is its own.
@@ -166,17 +184,9 @@ pub fn plan_inference<E>(
     Plan::new(program, backend, options.batch)
 }
 
-/// Follows the recipes of a plan.
-pub(super) fn constants<E: Number>(plan: &Plan, weights: &StateDict<E>) -> Vec<Vec<E>> {
-    let tensors = weights.tensors();
-    let tensor = |index: usize| tensors[index].data.iter().map(|&x| x.double()).collect();
-    let follow = |constant: &Constant| plan.recipes.evaluate(constant.recipe, &tensor).into_iter().map(E::of).collect();
-    plan.constants.iter().map(follow).collect()
-}
-
 /// Whether the weights are a network's.
 pub(crate) fn fits<E: Number>(graph: &Graph, weights: &StateDict<E>) -> Result<(), EngineError> {
-    are(&sizes(graph), weights)
+    are(&sizes(graph), weights.tensors())
 }
 
 /// Names and sizes of a network's tensors.
@@ -185,14 +195,15 @@ fn sizes(graph: &Graph) -> Vec<(String, usize)> {
 }
 
 /// Whether the weights have these names and sizes.
-fn are<E: Number>(expected: &[(String, usize)], weights: &StateDict<E>) -> Result<(), EngineError> {
-    if expected.len() != weights.tensors().len() {
-        return Err(EngineError::Tensors { expected: expected.len(), got: weights.tensors().len() });
+fn are<E>(expected: &[(String, usize)], tensors: &[NamedTensor<E>]) -> Result<(), EngineError> {
+    if expected.len() != tensors.len() {
+        return Err(EngineError::Tensors { expected: expected.len(), got: tensors.len() });
     }
-    for ((expected_name, expected), NamedTensor { name, data, .. }) in expected.iter().zip(weights.tensors()) {
-        if data.len() != *expected || name != expected_name {
+    for ((expected_name, expected), NamedTensor { name, shape, .. }) in expected.iter().zip(tensors) {
+        let got = shape.iter().product();
+        if got != *expected || name != expected_name {
             let (name, expected_name) = (name.clone(), expected_name.clone());
-            return Err(EngineError::TensorSize { name, expected_name, expected: *expected, got: data.len() });
+            return Err(EngineError::TensorSize { name, expected_name, expected: *expected, got });
         }
     }
     Ok(())

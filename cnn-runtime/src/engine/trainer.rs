@@ -9,12 +9,13 @@ use std::sync::Arc;
 use cnn_lang::graph::{Graph, Role};
 
 use super::backend::{Backend, Executor, Feed, Measure, Targets};
+use super::constant_reader::ConstantReader;
 use super::error::EngineError;
 use super::optimizer::Rule;
 use super::plan::Plan;
 use super::program::Content;
 use super::reference::Number;
-use super::session::{constants, elements, fits, samples};
+use super::session::{elements, fits, samples};
 use crate::weights::StateDict;
 
 use frozen::Frozen;
@@ -93,7 +94,7 @@ impl<E: Number> Trainer<E> {
         fits(graph, weights)?;
         let (plan, shares) = plan_training(backend, graph, &options)?;
         let plan = Arc::new(plan);
-        let executor = backend.prepare(plan.clone(), constants(&plan, weights))?;
+        let executor = backend.prepare(plan.clone(), &mut ConstantReader::new(&plan, &mut &*weights)?)?;
         let measures = vec![Measure::default(); shares.len()];
         let frozen = Frozen::of(graph, &options)?.tensors;
         let (graph, template) = (graph.clone(), weights.counters());

@@ -55,7 +55,7 @@ pub trait Compile<E: Number, D: Device<E>>: Architecture + TensorCollection<E, D
     /// If the network has a layer without a kernel, the batch is 0, or memory is not to be had.
     fn compile(&self, options: SessionOptions) -> Result<Session<E>, CompileError> {
         let graph = graph::<Self>()?;
-        Ok(Session::new(&graph, &StateDict::from_module(&graph, self)?, options)?)
+        Ok(Session::new(&graph, StateDict::from_module(&graph, self)?, options)?)
     }
 
     /// The network in training, beginning with the module's weights.

@@ -14,7 +14,10 @@ use super::network::NetworkArg;
 use super::text::json;
 use crate::engine::plan::{Plan, Step};
 use crate::engine::{EngineError, Precision, Report, Session, SessionOptions, Targets, Trainer, TrainerOptions};
-use crate::weights::StateDict;
+use crate::weights::{InitialWeights, StateDict};
+
+/// Of weights and images.
+const SEED: u64 = 0;
 
 /// Measures the time of a step and the memory that it takes, with random weights
 #[derive(Args)]
@@ -97,18 +100,17 @@ impl Bench {
             return Err(Failure::mistake("--repeat must be at least 1, got 0"));
         }
         let graph = self.network.load()?.graph;
-        let weights = StateDict::<f32>::init(&graph, 0)?;
         let values = graph.input_shape().elements().checked_mul(self.batch);
         let values = values.filter(|&values| values <= MOST_VALUES).ok_or_else(|| {
             Failure::mistake(format!("{} images of {} are too many", self.batch, graph.input_shape()))
                 .help("a smaller --batch needs less memory")
         })?;
-        let mut generator = ChaCha8Rng::seed_from_u64(0);
+        let mut generator = ChaCha8Rng::seed_from_u64(SEED);
         // A batch of 0 is the engine's to refuse.
         let images: Vec<f32> = (0..values).map(|_| generator.gen_range(-1.0..1.0)).collect();
         let runs = match self.mode {
-            Mode::Infer => self.infer(&graph, &weights, &images)?,
-            Mode::Train => self.train(&graph, &weights, &images)?,
+            Mode::Infer => self.infer(&graph, &images)?,
+            Mode::Train => self.train(&graph, &images)?,
         };
         let report = runs.report.clone();
         let measured = self.measured(&graph, runs);
@@ -118,12 +120,10 @@ impl Bench {
         }
     }
 
-    fn infer(&self, graph: &Graph, weights: &StateDict<f32>, images: &[f32]) -> Result<Runs, Failure> {
-        let mut session = Session::new(
-            graph,
-            weights,
-            SessionOptions { batch: self.batch, precision: self.precision, ..Default::default() },
-        )?;
+    fn infer(&self, graph: &Graph, images: &[f32]) -> Result<Runs, Failure> {
+        let weights = InitialWeights::<f32>::new(graph, SEED)?;
+        let options = SessionOptions { batch: self.batch, precision: self.precision, ..Default::default() };
+        let mut session = Session::new(graph, weights, options)?;
         session.watch(self.layers);
         let mut laps = Laps::default();
         let times = self.times(|| {
@@ -134,9 +134,9 @@ impl Bench {
         Ok(Runs { times, report: session.plan().report.clone(), layers: laps.layers(session.plan()) })
     }
 
-    fn train(&self, graph: &Graph, weights: &StateDict<f32>, images: &[f32]) -> Result<Runs, Failure> {
+    fn train(&self, graph: &Graph, images: &[f32]) -> Result<Runs, Failure> {
         let options = TrainerOptions { batch: self.batch, precision: self.precision, ..TrainerOptions::default() };
-        let mut trainer = Trainer::new(graph, weights, options)?;
+        let mut trainer = Trainer::new(graph, &StateDict::<f32>::init(graph, SEED)?, options)?;
         trainer.watch(self.layers);
         let mut laps = Laps::default();
         let classes = graph.output_shape().elements();

@@ -81,10 +81,10 @@ impl Eval {
                 return Err(failure.help("give --weights W.safetensors, or the folder of a run"));
             }
         };
-        let state = self.names.load(&graph, &weights)?;
+        let stored = self.names.open(&graph, &weights)?;
         let precision = self.precision.unwrap_or(settings.precision);
         let options = SessionOptions { batch: self.batch, precision, ..Default::default() };
-        let mut session = Session::new(&graph, &state, options)?;
+        let mut session = Session::new(&graph, stored, options)?;
         settings.data = self.data.clone().unwrap_or(settings.data);
         settings.digits = self.digits.unwrap_or(settings.digits);
         // A run's images are normalised as those that it was trained on, whatever they are.

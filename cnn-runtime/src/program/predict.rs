@@ -13,7 +13,7 @@ use super::text::json;
 use super::weights::Names;
 use crate::engine::{Precision, Session, SessionOptions};
 use crate::train::Run;
-use crate::weights::{NamedTensor, StateDict, read_tensor, write_tensors};
+use crate::weights::{NamedTensor, StoredWeights, read_tensor, write_tensors};
 
 /// Runs a network on the tensor `input` of a file and writes its tensor `logits` to another
 #[derive(Args)]
@@ -90,12 +90,12 @@ impl Predict {
                 return Err(failure.help("give --weights W.safetensors, or the folder of a run"));
             }
         };
-        let state = self.names.load(&graph, &weights)?;
+        let stored = self.names.open(&graph, &weights)?;
         if self.normalize {
             normalize(run.as_ref(), size, &mut values)?;
         }
         let precision = self.precision.or(run.as_ref().map(|run| run.settings().precision)).unwrap_or_default();
-        let tensors = self.predict(&graph, &state, precision, &values, count)?;
+        let tensors = self.predict(&graph, stored, precision, &values, count)?;
         write_tensors(&self.output, &tensors)?;
         let named = tensors.into_iter().map(|NamedTensor { name, shape, .. }| Printed { name, shape });
         let written = self.output.display().to_string();
@@ -114,14 +114,15 @@ impl Predict {
     fn predict(
         &self,
         graph: &Graph,
-        state: &StateDict<f32>,
+        weights: StoredWeights<f32>,
         precision: Precision,
         values: &[f32],
         count: usize,
     ) -> Result<Vec<NamedTensor<f32>>, Failure> {
         // No more memory than the samples need; a batch of 0 is the engine's to refuse.
         let batch = self.batch.min(count);
-        let mut session = Session::new(graph, state, SessionOptions { batch, auxiliary: self.auxiliary, precision })?;
+        let options = SessionOptions { batch, auxiliary: self.auxiliary, precision };
+        let mut session = Session::new(graph, weights, options)?;
         let outputs = session.outputs().map(|(name, shape)| NamedTensor {
             name: name.to_owned(),
             shape: [vec![count], shape.dims()].concat(),

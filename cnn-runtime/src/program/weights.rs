@@ -6,7 +6,7 @@ use clap::Args;
 use cnn_lang::graph::Graph;
 
 use super::failure::Failure;
-use crate::weights::{LoadOptions, StateDict};
+use crate::weights::{LoadOptions, StoredWeights};
 
 /// How a file names the network's tensors.
 #[derive(Args)]
@@ -25,13 +25,8 @@ impl Names {
     }
 
     /// Every tensor of the network.
-    pub(super) fn load(&self, graph: &Graph, path: &Path) -> Result<StateDict<f32>, Failure> {
-        if self.strip.is_empty() && self.rename.is_empty() {
-            return Ok(StateDict::load(graph, path)?);
-        }
-        let mut state = StateDict::init(graph, 0)?;
-        state.load_with(path, &self.options())?;
-        Ok(state)
+    pub(super) fn open(&self, graph: &Graph, path: &Path) -> Result<StoredWeights<f32>, Failure> {
+        Ok(StoredWeights::open(graph, path, &self.options())?)
     }
 }
 

@@ -169,11 +169,13 @@ pub(super) fn convert<E: Element>(name: &str, dtype: Dtype, bytes: &[u8]) -> Res
 
 /// All differences in one error, if there are any.
 pub(super) fn fits(place: &str, mismatches: Vec<Mismatch>) -> Result<(), WeightsError> {
-    if mismatches.is_empty() {
-        return Ok(());
-    }
+    if mismatches.is_empty() { Ok(()) } else { Err(differ(place, mismatches)) }
+}
+
+/// Differences as an error.
+pub(super) fn differ(place: &str, mismatches: Vec<Mismatch>) -> WeightsError {
     let mend = mend(&mismatches).unwrap_or_else(|| "take the weights of this very network".into());
-    Err(WeightsError::Mismatch { place: place.into(), mismatches, mend })
+    WeightsError::Mismatch { place: place.into(), mismatches, mend }
 }
 
 /// If most tensors are missing because the names of one side stand under a scope, what to do about it.

@@ -186,6 +186,7 @@ fn read<E: Element>(
 }
 
 /// A file: eight bytes of length, JSON, then the tensors without gaps to the end.
+#[derive(Debug)]
 pub(super) struct Source<R> {
     /// What errors call it.
     pub place: String,

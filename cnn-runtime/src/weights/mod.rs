@@ -27,7 +27,9 @@ mod file;
 mod options;
 mod pattern;
 mod pretrained;
+mod source;
 mod state_dict;
+mod stored;
 mod tensor_file;
 mod visit;
 
@@ -48,7 +50,9 @@ pub use options::{LoadOptions, LoadReport};
 pub use pattern::matches;
 pub(crate) use pattern::{any as named_by, idle as idle_pattern};
 pub use pretrained::Pretrained;
+pub use source::{InitialWeights, WeightSource};
 pub use state_dict::StateDict;
+pub use stored::StoredWeights;
 pub use tensor_file::{read_tensor, write_tensors};
 
 /// One tensor: a copy of a module's, or one of a [`StateDict`].

@@ -1,6 +1,6 @@
 //! The tensors of a network known as a graph.
 
-mod initial;
+pub(super) mod initial;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -50,7 +50,7 @@ impl<E: Element> StateDict<E> {
     pub fn init(graph: &Graph, seed: u64) -> Result<Self, WeightsError> {
         let mut state = Self::layout(graph)?;
         for (tensor, start) in state.tensors.iter_mut().zip(initial::starts(graph)) {
-            tensor.data = initial::values(tensor, start, seed)?;
+            tensor.data = initial::values(tensor, start, seed, 0..initial::count(tensor)?)?;
         }
         Ok(state)
     }
@@ -173,7 +173,7 @@ impl<E: Element> StateDict<E> {
     }
 
     /// Names and shapes without values.
-    fn layout(graph: &Graph) -> Result<Self, WeightsError> {
+    pub(super) fn layout(graph: &Graph) -> Result<Self, WeightsError> {
         let custom = graph.nodes.iter().filter_map(|node| match &node.op {
             Op::Custom { path, .. } => Some(format!("custom {path} ({})", graph.path(node.scope))),
             _ => None,
@@ -201,6 +201,10 @@ impl<E: Element> StateDict<E> {
 }
 
 impl<E> StateDict<E> {
+    pub(super) fn into_tensors(self) -> Vec<NamedTensor<E>> {
+        self.tensors
+    }
+
     /// Every tensor, in the order of [`Graph::tensors`].
     pub fn tensors(&self) -> &[NamedTensor<E>] {
         &self.tensors

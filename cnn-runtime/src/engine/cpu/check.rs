@@ -250,9 +250,14 @@ fn own(layer: &Layer, parameters: &[Size], kernel: &Kernel) -> Checked {
 
 #[cfg(test)]
 mod tests {
+    use cnn_lang::graph::Graph;
+
     use super::*;
     use crate::engine::cpu::{Cpu, Isa};
-    use crate::engine::{Backend, Precision, SessionOptions, TrainerOptions, plan_inference, plan_training};
+    use crate::engine::{
+        Backend, ConstantReader, Precision, SessionOptions, TrainerOptions, plan_inference, plan_training,
+    };
+    use crate::weights::InitialWeights;
 
     const SOURCE: &str = "
         Small: 5x9x9 -> 3;
@@ -265,8 +270,12 @@ mod tests {
         plan.steps.iter().map(|step| Kernel::of(Isa::best(), precision, &step.operation, plan.batch)).collect()
     }
 
+    fn graph() -> Graph {
+        cnn_lang::load(SOURCE, None).unwrap_or_else(|errors| panic!("{}", errors[0]))
+    }
+
     fn plans(cpu: &Cpu) -> [Plan; 2] {
-        let graph = cnn_lang::load(SOURCE, None).unwrap_or_else(|errors| panic!("{}", errors[0]));
+        let graph = graph();
         let training = plan_training(cpu, &graph, &TrainerOptions { batch: 3, ..Default::default() }).unwrap().0;
         [plan_inference(cpu, &graph, SessionOptions { batch: 3, ..Default::default() }).unwrap(), training]
     }
@@ -322,8 +331,9 @@ mod tests {
     fn a_plan_for_fewer_threads_is_refused() {
         let [of_one, of_many] = [1, 8].map(|lanes| Cpu { lanes, ..Cpu::default() });
         let plan = std::sync::Arc::new(plans(&of_one)[0].clone());
-        let constants = plan.constants.iter().map(|constant| vec![0.0; constant.elements]).collect();
-        let error = of_many.prepare(plan, constants).err().map(|error| error.to_string()).unwrap();
+        let mut weights = InitialWeights::<f32>::new(&graph(), 1).unwrap();
+        let mut constants = ConstantReader::new(&plan, &mut weights).unwrap();
+        let error = of_many.prepare(plan.clone(), &mut constants).err().map(|error| error.to_string()).unwrap();
         assert!(error.contains("a workspace of"), "{error}");
     }
 }

@@ -10,8 +10,9 @@ use super::simd::Isa;
 use super::steps::Run;
 use super::team::Team;
 use crate::engine::backend::{Executor, Feed, Measure};
+use crate::engine::constant_reader::{ConstantReader, PART};
 use crate::engine::error::EngineError;
-use crate::engine::host::memory::{Memory, Tensors};
+use crate::engine::host::memory::Memory;
 use crate::engine::host::watch::Watch;
 use crate::engine::plan::{Plan, Source};
 use crate::engine::session::elements;
@@ -34,7 +35,7 @@ impl Machine {
     pub fn new(
         plan: Arc<Plan>,
         kernels: Arc<Vec<Kernel>>,
-        constants: Arc<Tensors<f32>>,
+        constants: &mut ConstantReader<'_, f32>,
         lanes: usize,
         isa: Isa,
     ) -> Result<Self, EngineError> {
@@ -43,41 +44,51 @@ impl Machine {
         }
         verify(&plan).map_err(|flaw| EngineError::Plan(flaw.0))?;
         check(&plan, &kernels, lanes).map_err(EngineError::Plan)?;
-        if !plan.constants.iter().map(|constant| constant.stored).eq(constants.lens()) {
+        let stored = packers(&plan, &kernels).into_iter().map(|kernel| kernel.and_then(Kernel::filters));
+        if stored.zip(&plan.constants).any(|(stored, known)| stored.unwrap_or(known.elements) != known.stored) {
             return Err(EngineError::Plan("its constants have other lengths".into()));
         }
-        Ok(Machine { memory: Memory::new(&plan, constants)?, plan, kernels, lanes, isa, watch: Watch::default() })
+        let mut machine = Machine { memory: Memory::new(&plan)?, plan, kernels, lanes, isa, watch: Watch::default() };
+        machine.set_constants(constants)?;
+        Ok(machine)
     }
 }
 
-/// Constants in the form in which kernels read them.
-pub(super) fn packed(
-    plan: &Plan,
-    kernels: &[Kernel],
-    mut constants: Vec<Vec<f32>>,
-) -> Result<Vec<Vec<f32>>, EngineError> {
-    let expected = plan.constants.iter().map(|constant| constant.elements);
-    if !expected.eq(constants.iter().map(Vec::len)) {
-        return Err(EngineError::Plan("its constants have other lengths".into()));
-    }
-    let mut done = vec![false; constants.len()];
+/// For each constant the kernel that reads it in its own form, if one does.
+fn packers<'a>(plan: &Plan, kernels: &'a [Kernel]) -> Vec<Option<&'a Kernel>> {
+    let mut packers = vec![None; plan.constants.len()];
     for (step, kernel) in plan.steps.iter().zip(kernels) {
-        let Some(Source::Constant(index)) = step.inputs.get(1).map(|input| input.source) else { continue };
-        let Some(len) = kernel.filters().filter(|_| !std::mem::replace(&mut done[index], true)) else { continue };
-        let mut filters = vec![0.0; len];
-        match kernel {
-            Kernel::Conv(direct) | Kernel::Linear(direct, _) => {
-                let (weight, to) = (&constants[index], &mut filters);
+        if let Some(Source::Constant(index)) = step.inputs.get(1).map(|input| input.source)
+            && kernel.filters().is_some()
+        {
+            packers[index].get_or_insert(kernel);
+        }
+    }
+    packers
+}
+
+/// Takes a constant, in the form in which the kernel reads it.
+fn pack(
+    constants: &mut ConstantReader<'_, f32>,
+    index: usize,
+    kernel: Option<&Kernel>,
+    to: &mut [f32],
+) -> Result<(), EngineError> {
+    match kernel {
+        Some(Kernel::Conv(direct) | Kernel::Linear(direct, _)) => {
+            for (chunks, numbers) in direct.parts(PART) {
+                let weight = constants.read(index, numbers)?;
+                let (weight, to) = (&*weight, &mut *to);
                 Team::run(rayon::current_num_threads(), Isa::Portable, move |team| {
-                    direct.pack(team, weight, direct.chunks(), to);
+                    direct.pack_part(team, weight, chunks, to);
                 });
             }
-            Kernel::Depthwise(depthwise) => depthwise.pack(&constants[index], &mut filters),
-            _ => {}
         }
-        constants[index] = filters;
+        Some(Kernel::Depthwise(depthwise)) => depthwise.pack(&constants.read(index, 0..depthwise.filters())?, to),
+        _ => return constants.copy(index, to),
     }
-    Ok(constants)
+    constants.release(index);
+    Ok(())
 }
 
 impl Executor<f32> for Machine {
@@ -132,14 +143,13 @@ impl Executor<f32> for Machine {
         self.memory.states.get_mut(index).copy_from_slice(values);
     }
 
-    fn set_constants(&mut self, constants: Vec<Vec<f32>>) -> Result<(), EngineError> {
-        let constants = packed(&self.plan, &self.kernels, constants)?;
-        self.memory.constants = Arc::new(Tensors::of("the weights of a session", constants)?);
-        Ok(())
+    fn set_constants(&mut self, constants: &mut ConstantReader<'_, f32>) -> Result<(), EngineError> {
+        let packers = packers(&self.plan, &self.kernels);
+        self.memory.set_constants(&self.plan, |index, to| pack(constants, index, packers[index], to))
     }
 
     fn fork(&self) -> Result<Box<dyn Executor<f32>>, EngineError> {
-        let memory = Memory::new(&self.plan, self.memory.constants.clone())?;
+        let memory = Memory::sharing(&self.plan, self.memory.constants.clone())?;
         let (plan, kernels) = (self.plan.clone(), self.kernels.clone());
         Ok(Box::new(Machine { plan, kernels, memory, lanes: self.lanes, isa: self.isa, watch: Watch::default() }))
     }

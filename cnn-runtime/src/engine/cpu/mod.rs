@@ -36,13 +36,13 @@ mod weight_form;
 
 use std::sync::Arc;
 
-use executor::{Machine, packed};
+use executor::Machine;
 use kernel::Kernel;
 pub use simd::Isa;
 
 use super::backend::{Backend, Executor, Use};
+use super::constant_reader::ConstantReader;
 use super::error::EngineError;
-use super::host::memory::Tensors;
 use super::operation::Operation;
 use super::plan::Plan;
 use super::precision::Precision;
@@ -98,11 +98,14 @@ impl Backend<f32> for Cpu {
         if input == 1 { Kernel::of(self.isa, self.precision, operation, 1).filters() } else { None }
     }
 
-    fn prepare(&self, plan: Arc<Plan>, constants: Vec<Vec<f32>>) -> Result<Box<dyn Executor<f32>>, EngineError> {
+    fn prepare(
+        &self,
+        plan: Arc<Plan>,
+        constants: &mut ConstantReader<'_, f32>,
+    ) -> Result<Box<dyn Executor<f32>>, EngineError> {
         let kernels =
             plan.steps.iter().map(|step| Kernel::of(self.isa, self.precision, &step.operation, plan.batch)).collect();
         let kernels: Arc<Vec<Kernel>> = Arc::new(kernels);
-        let constants = Tensors::of("the weights of a session", packed(&plan, &kernels, constants)?)?;
-        Ok(Box::new(Machine::new(plan, kernels, Arc::new(constants), self.lanes, self.isa)?))
+        Ok(Box::new(Machine::new(plan, kernels, constants, self.lanes, self.isa)?))
     }
 }

@@ -84,20 +84,6 @@ impl<E: Number> Tensors<E> {
         Ok(Tensors { block: Block::new(what, at[at.len() - 1])?, at, lens })
     }
 
-    /// The numbers of constants, in order.
-    pub fn of(what: &'static str, values: Vec<Vec<E>>) -> Result<Self, EngineError> {
-        let mut tensors = Tensors::new(what, values.iter().map(Vec::len).collect())?;
-        for (index, values) in values.into_iter().enumerate() {
-            tensors.get_mut(index).copy_from_slice(&values);
-        }
-        Ok(tensors)
-    }
-
-    /// How many numbers each has.
-    pub fn lens(&self) -> impl Iterator<Item = usize> {
-        self.lens.iter().copied()
-    }
-
     pub fn get(&self, index: usize) -> &[E] {
         &self.block.get()[self.at[index]..][..self.lens[index]]
     }
@@ -115,10 +101,39 @@ pub(in crate::engine) struct Memory<E> {
 }
 
 impl<E: Number> Memory<E> {
-    pub fn new(plan: &Plan, constants: Arc<Tensors<E>>) -> Result<Self, EngineError> {
+    /// All of it zeros.
+    pub fn new(plan: &Plan) -> Result<Self, EngineError> {
+        Memory::sharing(plan, Arc::new(Memory::no_constants(plan)?))
+    }
+
+    /// Zeros as well, with these constants.
+    pub fn sharing(plan: &Plan, constants: Arc<Tensors<E>>) -> Result<Self, EngineError> {
         let arena = Block::new("the arena (a smaller batch has a smaller one)", plan.arena / size_of::<E>())?;
         let lens = plan.states.iter().map(|state| state.elements).collect();
         Ok(Memory { arena, states: Tensors::new("the state of a training", lens)?, constants })
+    }
+
+    /// Room for the constants of a plan.
+    fn no_constants(plan: &Plan) -> Result<Tensors<E>, EngineError> {
+        Tensors::new("the weights of a session", plan.constants.iter().map(|constant| constant.stored).collect())
+    }
+
+    /// Lets `fill` set constant after constant: in place unless another memory has them too.
+    pub fn set_constants(
+        &mut self,
+        plan: &Plan,
+        mut fill: impl FnMut(usize, &mut [E]) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        let mut all = |constants: &mut Tensors<E>| {
+            (0..plan.constants.len()).try_for_each(|index| fill(index, constants.get_mut(index)))
+        };
+        if let Some(own) = Arc::get_mut(&mut self.constants) {
+            return all(own);
+        }
+        let mut others = Memory::no_constants(plan)?;
+        all(&mut others)?;
+        self.constants = Arc::new(others);
+        Ok(())
     }
 
     /// Bytes in use; the part of a line that alignment may cost is not counted.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::{Number, backward, forward, norm, update};
 use crate::engine::backend::{Executor, Feed, Measure};
+use crate::engine::constant_reader::ConstantReader;
 use crate::engine::error::EngineError;
-use crate::engine::host::memory::{Access, Memory, Tensors};
+use crate::engine::host::memory::{Access, Memory};
 use crate::engine::host::watch::Watch;
 use crate::engine::layers;
 use crate::engine::operation::{Layer, Operation};
@@ -39,7 +40,7 @@ impl LayerKernel {
 
 impl<E: Number> Machine<E> {
     /// Takes no plan on trust: what is sound in here rests on the plan, and its fields are open.
-    pub fn new(plan: Arc<Plan>, constants: Arc<Tensors<E>>) -> Result<Self, EngineError> {
+    pub fn new(plan: Arc<Plan>, constants: &mut ConstantReader<'_, E>) -> Result<Self, EngineError> {
         if plan.layout.element != size_of::<E>() {
             return Err(EngineError::Plan(format!("it is for numbers of {} bytes", plan.layout.element)));
         }
@@ -47,24 +48,19 @@ impl<E: Number> Machine<E> {
             return Err(EngineError::Plan("it is for maps whose channels come last".into()));
         }
         verify(&plan).map_err(|flaw| EngineError::Plan(flaw.0))?;
-        fits(&plan, &constants)?;
+        if plan.constants.iter().any(|constant| constant.stored != constant.elements) {
+            return Err(EngineError::Plan("its constants have other lengths".into()));
+        }
         let kernel = |step: &Step| match &step.operation {
             Operation::Layer(layer) => Some(LayerKernel::of(layer, plan.batch)),
             Operation::LayerGradient(gradient) => Some(LayerKernel::of(&gradient.layer, plan.batch)),
             _ => None,
         };
         let kernels = Arc::new(plan.steps.iter().map(kernel).collect());
-        Ok(Machine { memory: Memory::new(&plan, constants)?, plan, kernels, watch: Watch::default() })
+        let mut machine = Machine { memory: Memory::new(&plan)?, plan, kernels, watch: Watch::default() };
+        machine.set_constants(constants)?;
+        Ok(machine)
     }
-}
-
-/// Refuses constants of other lengths than the plan's.
-fn fits<E: Number>(plan: &Plan, constants: &Tensors<E>) -> Result<(), EngineError> {
-    let expected = plan.constants.iter().map(|constant| constant.stored);
-    if expected.eq(constants.lens()) {
-        return Ok(());
-    }
-    Err(EngineError::Plan("its constants have other lengths".into()))
 }
 
 /// What a step may need beside its operands.
@@ -172,15 +168,12 @@ impl<E: Number> Executor<E> for Machine<E> {
         self.memory.states.get_mut(index).copy_from_slice(values);
     }
 
-    fn set_constants(&mut self, constants: Vec<Vec<E>>) -> Result<(), EngineError> {
-        let constants = Tensors::of("the weights of a session", constants)?;
-        fits(&self.plan, &constants)?;
-        self.memory.constants = Arc::new(constants);
-        Ok(())
+    fn set_constants(&mut self, constants: &mut ConstantReader<'_, E>) -> Result<(), EngineError> {
+        self.memory.set_constants(&self.plan, |index, to| constants.copy(index, to))
     }
 
     fn fork(&self) -> Result<Box<dyn Executor<E>>, EngineError> {
-        let memory = Memory::new(&self.plan, self.memory.constants.clone())?;
+        let memory = Memory::sharing(&self.plan, self.memory.constants.clone())?;
         Ok(Box::new(Machine {
             plan: self.plan.clone(),
             kernels: self.kernels.clone(),

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use executor::Machine;
 
 use super::backend::{Backend, Executor, Use};
+use super::constant_reader::ConstantReader;
 use super::error::EngineError;
-use super::host::memory::Tensors;
 use super::operation::{ConvShape, LinearShape, Operation};
 use super::plan::Plan;
 use super::precision::Precision;
@@ -28,7 +28,10 @@ use crate::weights::Element;
 pub trait Number: Float + Element {
     /// A machine of the portable back end.
     #[doc(hidden)]
-    fn machine(plan: Arc<Plan>, constants: Vec<Vec<Self>>) -> Result<Box<dyn Executor<Self>>, EngineError>;
+    fn machine(
+        plan: Arc<Plan>,
+        constants: &mut ConstantReader<'_, Self>,
+    ) -> Result<Box<dyn Executor<Self>>, EngineError>;
 
     /// The fastest back end that runs on this processor: [`Cpu`](super::Cpu) in f32, [`Reference`] in f64.
     fn backend() -> Box<dyn Backend<Self>> {
@@ -45,9 +48,11 @@ pub trait Number: Float + Element {
 macro_rules! number {
     ($type:ident, $backend:expr) => {
         impl Number for $type {
-            fn machine(plan: Arc<Plan>, constants: Vec<Vec<Self>>) -> Result<Box<dyn Executor<Self>>, EngineError> {
-                let constants = Tensors::of("the weights of a session", constants)?;
-                Ok(Box::new(Machine::new(plan, Arc::new(constants))?))
+            fn machine(
+                plan: Arc<Plan>,
+                constants: &mut ConstantReader<'_, Self>,
+            ) -> Result<Box<dyn Executor<Self>>, EngineError> {
+                Ok(Box::new(Machine::new(plan, constants)?))
             }
 
             fn backend_in(precision: Precision) -> Box<dyn Backend<Self>> {
@@ -117,7 +122,11 @@ impl<E: Number> Backend<E> for Reference {
         None
     }
 
-    fn prepare(&self, plan: Arc<Plan>, constants: Vec<Vec<E>>) -> Result<Box<dyn Executor<E>>, EngineError> {
+    fn prepare(
+        &self,
+        plan: Arc<Plan>,
+        constants: &mut ConstantReader<'_, E>,
+    ) -> Result<Box<dyn Executor<E>>, EngineError> {
         E::machine(plan, constants)
     }
 }

@@ -3,10 +3,10 @@
 use cnn_lang::graph::Role;
 
 use super::Trainer;
+use crate::engine::constant_reader::ConstantReader;
 use crate::engine::error::EngineError;
 use crate::engine::program::Content;
 use crate::engine::reference::Number;
-use crate::engine::session::constants;
 use crate::weights::NamedTensor;
 
 impl<E: Number> Trainer<E> {
@@ -53,7 +53,7 @@ impl<E: Number> Trainer<E> {
                 weights.tensor_mut(tensor).clone_from(values);
             }
         }
-        self.executor.set_constants(constants(&self.plan, &weights))?;
+        self.executor.set_constants(&mut ConstantReader::new(&self.plan, &mut &weights)?)?;
         self.steps = ((part(0) as u64) << 20) + part(1) as u64;
         self.uncounted = 0;
         for (index, (state, values)) in self.plan.states.iter().zip(&values).enumerate() {

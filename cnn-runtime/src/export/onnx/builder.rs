@@ -1,6 +1,7 @@
 //! Graph → model: operations and constants under names of their own.
 
 use std::collections::{HashMap, HashSet};
+use std::convert::Infallible;
 
 use cnn_lang::graph::{Graph, NodeId, Op, Shape};
 
@@ -12,7 +13,7 @@ use super::proto::{
 };
 use super::tensors::{Data, Initializer};
 use super::{IR_VERSION, OPSET, Options};
-use crate::engine::{Constants, Number, Recipe, first_tensors, fits};
+use crate::engine::{Constants, Entries, Number, Recipe, first_tensors, fits};
 use crate::weights::StateDict;
 
 /// A model whose constants have not been computed yet.
@@ -21,8 +22,8 @@ pub(super) struct Model<'a> {
     pub proto: ModelProto,
     pub initializers: Vec<Initializer>,
     pub constants: Constants,
-    /// The values of a tensor of the network.
-    pub tensor: Box<dyn Fn(usize) -> Vec<f64> + 'a>,
+    /// The network's tensors.
+    pub weights: &'a dyn Entries<Failed = Infallible>,
 }
 
 /// The model of a network.
@@ -73,8 +74,7 @@ pub(super) fn model<'a, E: Number>(
         graph: Some(proto),
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
     };
-    let tensor = |index: usize| weights.tensors()[index].data.iter().map(|value| value.widen()).collect();
-    Ok(Model { proto, initializers: builder.initializers, constants: builder.constants, tensor: Box::new(tensor) })
+    Ok(Model { proto, initializers: builder.initializers, constants: builder.constants, weights })
 }
 
 fn value_info(name: &str, batch: &DimensionValue, shape: Shape) -> ValueInfoProto {

@@ -38,7 +38,11 @@ impl Model<'_> {
     /// The bytes of a constant.
     fn data(&self, initializer: &Initializer) -> Vec<u8> {
         match &initializer.data {
-            Data::Constant(index) => float_bytes(&self.constants.evaluate(*index, &self.tensor)),
+            Data::Constant(index) => {
+                let count = self.constants.count(*index, self.weights);
+                let Ok(numbers) = self.constants.evaluate(*index, 0..count, self.weights);
+                float_bytes(&numbers)
+            }
             Data::Floats(bits) => bits.iter().flat_map(|bits| bits.to_le_bytes()).collect(),
             Data::Ints(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
         }

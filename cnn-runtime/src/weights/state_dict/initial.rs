@@ -1,5 +1,7 @@
 //! Where layers start when no Rust type says so: what the typed layers of [`crate::layers`] do, from the graph alone.
 
+use std::ops::Range;
+
 use cnn_lang::graph::{Graph, Op, TensorSpec};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -9,7 +11,7 @@ use crate::weights::{Element, NamedTensor, WeightsError};
 
 /// The values of a tensor before training.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Start {
+pub(in crate::weights) enum Start {
     /// The same everywhere.
     Constant(f64),
     /// Drawn uniformly between `-bound` and `bound`.
@@ -17,7 +19,7 @@ pub(super) enum Start {
 }
 
 /// For every tensor, in the order of [`Graph::tensors`].
-pub(super) fn starts(graph: &Graph) -> Vec<Start> {
+pub(in crate::weights) fn starts(graph: &Graph) -> Vec<Start> {
     let of = |index: usize| {
         let node = &graph.nodes[index];
         let tensors = node.op.tensors(&graph.input_shapes(node));
@@ -79,24 +81,38 @@ fn start(op: &Op, name: &str, tensors: &[TensorSpec]) -> Start {
 /// Numbers that one thread draws at a time.
 const CHUNK: usize = 1 << 14;
 
-/// As many values as the tensor's shape says. Number `i` is draw `i` of ChaCha8's stream for `seed` and the tensor's name,
-/// whichever thread draws it.
-pub(super) fn values<E: Element>(tensor: &NamedTensor<E>, start: Start, seed: u64) -> Result<Vec<E>, WeightsError> {
+/// As many values as the tensor's shape says.
+pub(in crate::weights) fn count<E: Element>(tensor: &NamedTensor<E>) -> Result<usize, WeightsError> {
     let bytes = tensor.shape.iter().fold(size_of::<E>() as u64, |bytes, &n| bytes.saturating_mul(n as u64));
-    let failed = || WeightsError::Memory { name: tensor.name.clone(), bytes, limit: "the memory there is" };
-    let count = usize::try_from(bytes).map_err(|_| failed())? / size_of::<E>();
+    let count = usize::try_from(bytes).map(|bytes| bytes / size_of::<E>());
+    count.map_err(|_| no_memory(tensor, bytes))
+}
+
+fn no_memory<E>(tensor: &NamedTensor<E>, bytes: u64) -> WeightsError {
+    WeightsError::Memory { name: tensor.name.clone(), bytes, limit: "the memory there is" }
+}
+
+/// These of the tensor's values. Number `i` is draw `i` of ChaCha8's stream for `seed` and the tensor's name, whichever thread
+/// draws it.
+pub(in crate::weights) fn values<E: Element>(
+    tensor: &NamedTensor<E>,
+    start: Start,
+    seed: u64,
+    range: Range<usize>,
+) -> Result<Vec<E>, WeightsError> {
     let mut values: Vec<E> = Vec::new();
-    values.try_reserve_exact(count).map_err(|_| failed())?;
+    let bytes = (range.len() as u64).saturating_mul(size_of::<E>() as u64);
+    values.try_reserve_exact(range.len()).map_err(|_| no_memory(tensor, bytes))?;
     match start {
-        Start::Constant(value) => values.resize(count, E::narrow(value)),
+        Start::Constant(value) => values.resize(range.len(), E::narrow(value)),
         Start::Uniform { bound } => {
-            values.resize(count, E::default());
+            values.resize(range.len(), E::default());
             let mut stream = ChaCha8Rng::seed_from_u64(seed);
             stream.set_stream(fnv1a(&tensor.name));
             values.par_chunks_mut(CHUNK).enumerate().for_each(|(number, chunk)| {
                 let mut rng = stream.clone();
                 // A draw takes two words of the stream.
-                rng.set_word_pos((2 * CHUNK * number) as u128);
+                rng.set_word_pos(2 * (range.start + CHUNK * number) as u128);
                 chunk.fill_with(|| E::narrow(bound * (2.0 * rng.r#gen::<f64>() - 1.0)));
             });
         }
@@ -117,11 +133,13 @@ mod tests {
     fn chunks_are_one_stream() {
         let shape = vec![3 * CHUNK + 5];
         let tensor = NamedTensor::<f64> { name: "fc.weight".into(), shape, data: Vec::new() };
-        let found = values(&tensor, Start::Uniform { bound: 0.5 }, 7).unwrap();
+        let of = |range| values(&tensor, Start::Uniform { bound: 0.5 }, 7, range).unwrap();
+        let found = of(0..count(&tensor).unwrap());
         let mut rng = ChaCha8Rng::seed_from_u64(7);
         rng.set_stream(fnv1a("fc.weight"));
         let expected: Vec<f64> = (0..found.len()).map(|_| 0.5 * (2.0 * rng.r#gen::<f64>() - 1.0)).collect();
         assert_eq!(found, expected);
+        assert_eq!(of(7..2 * CHUNK + 9), expected[7..2 * CHUNK + 9]);
         assert_eq!(fnv1a("input"), 0x1ebb_ae8f_5810_b65b);
     }
 
@@ -129,7 +147,8 @@ mod tests {
     fn what_no_memory_holds_is_refused() {
         for shape in [vec![1 << 40, 1 << 20], vec![usize::MAX, usize::MAX]] {
             let tensor = NamedTensor::<f32> { name: "w".into(), shape, data: Vec::new() };
-            let error = values(&tensor, Start::Constant(0.0), 0).unwrap_err().to_string();
+            let all = count(&tensor).and_then(|count| values(&tensor, Start::Constant(0.0), 0, 0..count));
+            let error = all.unwrap_err().to_string();
             assert!(error.starts_with("tensor w takes ") && error.contains("the memory there is"), "{error}");
         }
     }

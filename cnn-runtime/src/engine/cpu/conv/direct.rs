@@ -1,5 +1,7 @@
 //! Convolutions as tiles over packed rows, forward and back to the input.
 
+mod parts;
+
 use std::ops::Range;
 
 use super::bf16::{self, Form};

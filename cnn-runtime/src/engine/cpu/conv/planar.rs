@@ -67,6 +67,11 @@ impl Planar {
         self.view.channels().iter().product::<usize>() * self.view.taps.len()
     }
 
+    /// Numbers of the weight.
+    pub fn weights(&self) -> usize {
+        self.view.groups * self.view.group.iter().product::<usize>() * self.view.window
+    }
+
     /// Packs filters: for each channel and tap a number for each filter.
     pub fn pack(&self, weight: &[f32], to: &mut [f32]) {
         let View { ref taps, window, group: [inputs, _], backward, .. } = self.view;

@@ -250,6 +250,30 @@ pub(super) fn forward(
 }
 
 #[test]
+fn parts_are_packed_as_the_whole() {
+    let mut divided = 0;
+    for case in cases().iter().filter(|case| !is_depthwise(&case.shape)) {
+        let weight = random(2, case.shape.weights());
+        for &isa in Isa::all() {
+            let kernel = Conv::forward(isa, Form::Number, &case.shape);
+            let mut expected = vec![f32::NAN; kernel.filters()];
+            Team::run(2, isa, |team| kernel.pack(team, &weight, kernel.chunks(), &mut expected));
+            for most in [1, weight.len() / 2, weight.len()] {
+                let mut found = vec![f32::NAN; kernel.filters()];
+                let parts = kernel.parts(most);
+                divided += usize::from(parts.len() > 1);
+                for (chunks, numbers) in parts {
+                    let (part, to) = (&weight[numbers], &mut found);
+                    Team::run(2, isa, |team| kernel.pack_part(team, part, chunks, to));
+                }
+                assert_eq!(found, expected, "{:?} {} in parts of {most}", case.shape, isa.name());
+            }
+        }
+    }
+    assert!(divided > 0, "every weight is one part");
+}
+
+#[test]
 fn input_gradients_are_the_reference() {
     for case in cases() {
         let (shape, batch) = (case.shape, case.batch);

@@ -85,6 +85,23 @@ impl Conv {
         }
     }
 
+    /// Parts in which a weight can be packed one after the other, about so many numbers of it each: tiles of filters, and the
+    /// weight's numbers that they hold.
+    pub fn parts(&self, most: usize) -> Vec<(Range<usize>, Range<usize>)> {
+        match self {
+            Conv::Direct(direct) => direct.parts(most),
+            Conv::Planar(planar) => vec![(0..1, 0..planar.weights())],
+        }
+    }
+
+    /// Packs one of the [parts](Self::parts) of a weight, which is all that `weight` holds, to its place in `to`.
+    pub fn pack_part(&self, team: &Team, weight: &[f32], chunks: Range<usize>, to: &mut [f32]) {
+        match self {
+            Conv::Direct(direct) => direct.pack_part(team, weight, chunks, to),
+            Conv::Planar(planar) => planar.pack(weight, to),
+        }
+    }
+
     /// How many parts of the filters are packed at a time so that they take about so many numbers, and how many they take.
     pub fn filters_at_once(&self, most: usize) -> (usize, usize) {
         match self {

@@ -75,6 +75,10 @@ pub const EDGES: &[(&str, &str)] = &[
         "N: 3x11x13 -> 3; stem conv(37, 3, pad = 1) -> ln -> conv(36, 1) -> gn(4) -> gelu; body concat { ln; gn(18); { conv(19, 1) -> gn(1) -> affine }; } -> add { identity; { ln -> affine }; } -> ln -> gn(13) -> maxpool(6); head avgpool([1, 2]) -> ln -> flatten -> gn(7) -> linear(3);",
     ),
     (
+        "windows over more channels than there are, and maps that move out of sight",
+        "N: 3x9x7 -> 3; stem conv(19, 1) -> lrn(4, alpha = 0.5, beta = 0.6) -> lrn(1, beta = 0.5) -> lrn(41, alpha = 2.0); body concat { { shift(3) -> lrn(2, alpha = 0.3) }; { shift([3, 5], dilation = [2, 4]) -> pad([2, -3, -1, 2]) -> pad([-2, 3, 1, -2]) }; shift([1, 7], dilation = 9); } -> add { identity; { shift -> pad([9, -9, 0, 0]) }; } -> conv(5, 1, std = true); head gap -> linear(3);",
+    ),
+    (
         "layers of the reference kernels",
         "N: 6x5x5 -> 3; stem conv(6, 3, pad = 1) -> lrn(5) -> gn(3) -> ln -> softmax -> prelu(per_channel = true) -> adaptive_avgpool([2, 3]) -> pad(1) -> shift; head flatten -> ln -> linear(5) -> softmax -> linear(3);",
     ),

@@ -146,7 +146,13 @@ mod x86 {
         #[inline(always)]
         unsafe fn add(x: __m512, w: __m512, sum: __m512) -> __m512 {
             // SAFETY: the same 512 bits; the processor has the instruction, or `Form` were another.
-            unsafe { _mm512_dpbf16_ps(sum, std::mem::transmute::<__m512, __m512bh>(w), std::mem::transmute(x)) }
+            unsafe {
+                _mm512_dpbf16_ps(
+                    sum,
+                    std::mem::transmute::<__m512, __m512bh>(w),
+                    std::mem::transmute::<__m512, __m512bh>(x),
+                )
+            }
         }
     }
 

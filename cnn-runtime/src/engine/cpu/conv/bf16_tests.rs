@@ -74,13 +74,11 @@ fn magnitudes(values: &[f64]) -> Vec<f64> {
     values.iter().map(|x| x.abs()).collect()
 }
 
+/// A reference kernel: its two factors, what it adds to, its workspace.
+type Apply = fn(&reference::Conv, &[f64], &[f64], &mut [f64], &mut [f64]);
+
 /// `apply(conv, a, b, sums, workspace)` of numbers and of their magnitudes.
-fn sums(
-    case: &Case,
-    len: usize,
-    [a, b]: [&[f32]; 2],
-    apply: fn(&reference::Conv, &[f64], &[f64], &mut [f64], &mut [f64]),
-) -> Sums {
+fn sums(case: &Case, len: usize, [a, b]: [&[f32]; 2], apply: Apply) -> Sums {
     let conv = case.reference().0;
     let mut workspace = vec![0.0; conv.workspace(1)];
     let (a, b) = (double(a), double(b));

@@ -9,11 +9,11 @@ use cnn_tests::device::{Device, Devices};
 const SLACK: f64 = 1.10;
 
 /// Where more than that is taken. A concatenation takes room for all its parts when the first is computed, which a single
-/// module or block (and NASNet, whose every cell ends in one of many parts) feels; the last one's buffers leave a gap.
+/// module or block (and NASNet, whose every cell ends in one of many parts, and whose subsampling wants scratch) feels; the last one's buffers leave a gap.
 const LOOSE: [(&str, f64); 4] = [
     ("inception_module_uniform", 1.25),
     ("inception_naive_block", 1.17),
-    ("nasnet_a_large", 1.12),
+    ("nasnet_a_large", 1.20),
     ("resnet164_cifar_relu_before_add", 1.13),
 ];
 

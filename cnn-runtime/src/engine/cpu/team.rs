@@ -107,25 +107,27 @@ impl Team {
         assert!(!self.broken.load(Ordering::Relaxed), "a task of the engine panicked; this is a bug in it");
     }
 
-    /// Does a task, if one is open.
+    /// Does some tasks, if any are open: a share of what is left, so that many short ones cost few ways from processor to
+    /// processor, and the last of all are taken one by one (Polychronopoulos & Kuck 1987).
     fn take(&self, lane: usize) -> bool {
         let mut open = self.open.load(Ordering::Acquire);
         loop {
-            let left = open & 0xffff_ffff;
+            let left = (open & 0xffff_ffff) as usize;
             if left == 0 {
                 return false;
             }
-            match self.open.compare_exchange_weak(open, open - 1, Ordering::AcqRel, Ordering::Acquire) {
+            let share = (left / (2 * self.lanes)).max(1);
+            match self.open.compare_exchange_weak(open, open - share as u64, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
                     // SAFETY: a task that is taken and not done keeps the leader from writing this.
                     if let Some((body, count)) = unsafe { *self.body.get() } {
-                        let task = count - left as usize;
-                        let run = std::panic::AssertUnwindSafe(|| body(task, lane));
-                        if std::panic::catch_unwind(run).is_err() {
+                        let first = count - left;
+                        let run = || (first..first + share).for_each(|task| body(task, lane));
+                        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err() {
                             self.broken.store(true, Ordering::Relaxed);
                         }
                     }
-                    self.done.fetch_add(1, Ordering::Release);
+                    self.done.fetch_add(share, Ordering::Release);
                     return true;
                 }
                 Err(now) => open = now,

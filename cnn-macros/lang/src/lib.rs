@@ -8,6 +8,7 @@ mod compile;
 pub mod diag;
 mod imports;
 mod nearest;
+pub mod space;
 pub mod syntax;
 mod variant;
 

@@ -45,10 +45,14 @@ fn rounds_to_nearest_ties_to_even() {
 /// Every way of this processor.
 fn ways() -> Vec<(Isa, Form)> {
     let mut ways: Vec<_> = Isa::all().iter().map(|&isa| (isa, Form::Rounded)).collect();
-    let best = (Isa::best(), Form::of(Precision::Bf16, Isa::best()));
-    if best.1 == Form::Pair {
-        ways.push(best);
-    }
+    let best = Form::of(Precision::Bf16, Isa::best());
+    // Who has matrices has pairs.
+    let others: &[Form] = match best {
+        Form::Number | Form::Rounded => &[],
+        Form::Pair => &[Form::Pair],
+        Form::Matrix => &[Form::Pair, Form::Matrix],
+    };
+    ways.extend(others.iter().map(|&form| (Isa::best(), form)));
     ways
 }
 

@@ -1,7 +1,7 @@
 use super::bf16::{Form, join, round};
 use super::tests::{Case, Map, cases, elements, forward, random};
 use super::way::{Conv, Onto};
-use super::weight_gradient::WeightGradient;
+use super::weight_way::ConvWeight;
 use crate::engine::cpu::simd::Isa;
 use crate::engine::cpu::team::Team;
 use crate::engine::precision::Precision;
@@ -163,7 +163,7 @@ fn weight_gradients_are_those_of_rounded_factors() {
                 let (x, dy) = (x.grid(), dy.grid());
                 let mut dweight = vec![f32::NAN; len];
                 Team::run(lanes, isa, |team| {
-                    let kernel = WeightGradient::new(isa, form, &shape, batch);
+                    let kernel = ConvWeight::new(isa, form, &shape, batch);
                     let mut scratch = vec![f32::NAN; kernel.scratch(lanes)];
                     unsafe { kernel.run(team, x, dy, &mut dweight, false, scratch.as_mut_ptr()) };
                 });

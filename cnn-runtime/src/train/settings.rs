@@ -157,7 +157,7 @@ impl Settings {
     }
 
     /// Where an epoch's order of images begins; neighbouring seeds share no epoch.
-    pub(super) fn epoch_seed(&self, epoch: usize) -> u64 {
+    pub(crate) fn epoch_seed(&self, epoch: usize) -> u64 {
         (self.seed ^ 0x6A09_E667_F3BC_C908).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(epoch as u64)
     }
 }

@@ -15,7 +15,7 @@ use super::settings::Settings;
 /// let settings = Recipe::ResNetCifar.settings(Settings::new("resnet20_cifar"), 45_000);
 /// assert_eq!((settings.batch, settings.epochs, settings.learning_rate), (128, 182, 0.1));
 /// assert!(settings.schedule.to_string().starts_with("multistep:90.9"));
-/// assert_eq!(Recipe::ResNetCifar.augmentation(), Some("crop:4,flip"));
+/// assert_eq!(Recipe::ResNetCifar.augmentation(45_000), Some("crop:4,flip"));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recipe {
@@ -71,9 +71,12 @@ impl Recipe {
         self.row().deviations
     }
 
-    /// What is done to training images, where anything is.
-    pub fn augmentation(self) -> Option<&'static str> {
-        self.row().augmentation
+    /// What is done to training images, where anything is: words of `--augment`. Mixup only where there are many.
+    pub fn augmentation(self, images: usize) -> Option<&'static str> {
+        match self {
+            Recipe::BitHyperRule if images >= table::MANY => Some("flip,mixup:0.1"),
+            _ => self.row().augmentation,
+        }
     }
 
     /// The recipe for so many training images; from `usual` come network, data, seed, and whatever else no recipe says.
@@ -179,6 +182,8 @@ mod tests {
             let total = settings.epochs * per_epoch;
             assert!((steps..steps + per_epoch).contains(&total));
             assert_eq!((settings.learning_rate, settings.weight_decay), (0.003, 0.0));
+            let mixed = Recipe::BitHyperRule.augmentation(images).is_some_and(|words| words.contains("mixup:0.1"));
+            assert_eq!(mixed, images >= 20_000);
         }
     }
 

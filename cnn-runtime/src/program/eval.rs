@@ -30,7 +30,7 @@ pub(super) struct Eval {
     weights: Option<PathBuf>,
     #[command(flatten)]
     names: Names,
-    /// Images: digits, mnist:DIR or fashion-mnist:DIR [default: the run's, or digits]
+    /// Images as in `cnn train` [default: the run's, or digits]
     #[arg(long, value_name = "DATA")]
     data: Option<Source>,
     /// How many digits are drawn, to normalise by and to test on [default: the run's, or as in `cnn train`]

@@ -4,6 +4,7 @@ use cnn_lang::graph::Graph;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::error::TrainError;
+use super::image_settings::ImageSettings;
 use super::schedule::Schedule;
 use crate::data::Source;
 use crate::engine::{Clip, Optimizer, Precision, TrainerOptions};
@@ -23,6 +24,9 @@ pub struct Settings {
     /// Where the images come from.
     #[serde(serialize_with = "to_text", deserialize_with = "from_text")]
     pub data: Source,
+    /// What is done with them.
+    #[serde(default)]
+    pub images: ImageSettings,
     /// Training and test images that are drawn where they are digits, whatever the seed.
     pub digits: [usize; 2],
     /// Passes over the training images.
@@ -69,6 +73,7 @@ impl Settings {
             arguments: String::new(),
             input: None,
             data: Source::Digits,
+            images: ImageSettings::default(),
             digits: [10_000, 2_000],
             epochs: 10,
             batch: 32,
@@ -121,6 +126,7 @@ impl Settings {
         if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
             return fault("weight decay", "at least 0 and finite", self.weight_decay.to_string());
         }
+        self.images.check()?;
         if let Some((name, expected, got)) = self.schedule.fault() {
             return fault(name, expected, got);
         }

@@ -49,8 +49,8 @@ fn records(dir: &Path) -> Vec<Record> {
 fn timeless(dir: &Path) -> Vec<Record> {
     let timeless = |mut record| {
         match &mut record {
-            Record::Step(step) => (step.seconds, step.images_per_second) = (0.0, 0.0),
-            Record::Epoch(epoch) => (epoch.seconds, epoch.images_per_second) = (0.0, 0.0),
+            Record::Step(step) => (step.seconds, step.images_per_second, step.data_seconds) = (0.0, 0.0, 0.0),
+            Record::Epoch(epoch) => (epoch.seconds, epoch.images_per_second, epoch.data_seconds) = (0.0, 0.0, 0.0),
         }
         record
     };

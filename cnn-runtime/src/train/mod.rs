@@ -41,5 +41,5 @@ pub use folder::Run;
 pub use image_settings::{ClassWeights, Damaged, ImageSettings, Normalize};
 pub use images::{Facts, Images};
 pub use metrics::{EpochRecord, Record, StepRecord};
-pub use schedule::Schedule;
+pub use schedule::{Schedule, ScheduleError};
 pub use settings::Settings;

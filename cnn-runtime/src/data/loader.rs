@@ -128,9 +128,8 @@ impl Shared {
             }
         }
         images.truncate(items.len() * len);
-        match (items.is_empty(), last) {
-            (true, Some(path)) => return Err(DataError::Unreadable { count, path }),
-            (true, None) | (false, _) => {}
+        if let (true, Some(path)) = (items.is_empty(), last) {
+            return Err(DataError::Unreadable { count, path });
         }
         let labels = self.labels(&mut images, &items, number);
         Ok(Prepared { images, labels, items })

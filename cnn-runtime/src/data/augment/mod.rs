@@ -15,6 +15,7 @@ mod warp;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
+use super::DataError;
 use super::resample::Window;
 
 pub(super) use canvas::Canvas;
@@ -107,6 +108,16 @@ impl Augment {
     /// What happens.
     pub fn steps(&self) -> &[Step] {
         &self.steps
+    }
+
+    /// The same with another share for evaluation.
+    ///
+    /// # Errors
+    /// If it is not from 0.1 to 1.
+    pub fn centred(&self, share: f64) -> Result<Augment, DataError> {
+        let word: Augment = format!("center:{share}").parse()?;
+        let others = self.steps.iter().filter(|step| !matches!(step, Step::Center { .. }));
+        Ok(Augment { steps: others.chain(&word.steps).copied().collect() })
     }
 
     /// Whether pixels are computed, not just moved.

@@ -93,7 +93,7 @@ fn colours_change_as_they_should() {
     // A third of the circle: red to green, green to blue, blue to red.
     near(&on(&mut image(), [3, 1, 2], |c| colour::shift_hue(c, 1.0 / 3.0)), &[0.8, 0.6, 0.2, 0.6, 0.4, 0.6]);
     near(&on(&mut image(), [3, 1, 2], |c| colour::shift_hue(c, -1.0)), &image());
-    near(&on(&mut image(), [3, 1, 2], |c| colour::auto_contrast(c)), &[0.0, 1.0, 0.0, 1.0, 1.0, 0.0]);
+    near(&on(&mut image(), [3, 1, 2], colour::auto_contrast), &[0.0, 1.0, 0.0, 1.0, 1.0, 0.0]);
     near(&on(&mut image(), [3, 1, 2], |c| colour::solarize(c, 0.6)), &[0.2, 0.4, 0.4, 0.4, 0.2, 0.4]);
     // 0.2, 0.6 and 0.8 are 51, 153 and 204: 00110011, 10011001, 11001100.
     let high = [0.0, 128.0, 64.0, 128.0, 192.0, 128.0].map(|x: f32| x / 255.0);
@@ -103,7 +103,7 @@ fn colours_change_as_they_should() {
     near(&on(&mut spot, [1, 3, 3], |c| colour::sharpness(c, 0.0))[4..5], &[5.0 / 13.0]);
     // Half black and half at 2: nearly black and white.
     let mut two: Vec<f32> = (0..512).map(|i| if i < 256 { 0.0 } else { 2.0 / 255.0 }).collect();
-    let spread = on(&mut two, [1, 16, 32], |c| colour::equalize(c));
+    let spread = on(&mut two, [1, 16, 32], colour::equalize);
     assert_eq!((spread[0], spread[300]), (0.0, 1.0));
 }
 

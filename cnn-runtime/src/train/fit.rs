@@ -9,10 +9,11 @@ use super::checkpoint::{Best, Progress, Sums};
 use super::error::TrainError;
 use super::evaluate::{Evaluation, evaluate};
 use super::folder::Run;
-use super::images::{Facts, Images};
+use super::images::{Facts, Images, targets};
 use super::metrics::{EpochRecord, Metrics, Record, StepRecord};
 use super::settings::Settings;
-use crate::engine::{Report, Session, SessionOptions, Targets, Trainer};
+use crate::data::{Loader, Skipped};
+use crate::engine::{Report, Session, SessionOptions, Trainer};
 use crate::weights::StateDict;
 
 /// What a training is about to do.
@@ -42,6 +43,9 @@ pub trait Observer {
 
     /// After every epoch, when its files are written.
     fn epoch(&mut self, _record: &EpochRecord) {}
+
+    /// A damaged image was left out.
+    fn skipped(&mut self, _image: &Skipped) {}
 
     /// Whether to stop after this step, with a checkpoint.
     fn stop(&mut self) -> bool {
@@ -102,6 +106,8 @@ struct Fit<'a> {
     progress: Progress,
     /// Of an epoch.
     steps: usize,
+    /// Damaged images that the observer knows, of training, validation and test images.
+    told: [usize; 3],
     /// When the last checkpoint was written.
     saved: Instant,
 }
@@ -124,26 +130,28 @@ impl<'a> Fit<'a> {
         }
         let metrics = Metrics::open(run.path("metrics.jsonl"), progress.metrics)?;
         let saved = Instant::now();
-        Ok(Fit { run, settings, images, trainer, session, metrics, progress, steps, saved })
+        Ok(Fit { run, settings, images, trainer, session, metrics, progress, steps, told: [0; 3], saved })
     }
 
     /// The rest of an epoch. Whether it was stopped.
     fn epoch(&mut self, observer: &mut dyn Observer) -> Result<bool, TrainError> {
         let Settings { batch, log_every, .. } = *self.settings;
         let seed = self.settings.epoch_seed(self.progress.epochs);
-        let images = self.images.clone();
-        let mut batches = images.train.batches(batch, seed);
-        if self.progress.batches > 0 {
-            batches.nth(self.progress.batches - 1);
-        }
+        let train = &self.images.train;
+        let threads = self.settings.images.workers.unwrap_or(train.threads());
+        let mut batches = Loader::training(train, batch, seed, self.progress.batches, threads);
         let mut stopped = false;
-        for batch in batches {
-            let began = Instant::now();
+        loop {
+            let (began, waited) = (Instant::now(), batches.waited());
+            let Some(batch) = batches.next() else { break };
+            self.tell_skipped(observer);
+            let batch = batch?;
+            let data_seconds = (batches.waited() - waited).as_secs_f64();
             let rate = self.rate(self.progress.steps);
             if let Some(ramp) = &self.settings.dropout {
                 self.trainer.set_dropout(ramp.share(self.progress.steps, self.steps as u64))?;
             }
-            let report = self.trainer.step(&batch.images, Targets::Labels(&batch.labels), rate)?;
+            let report = self.trainer.step(&batch.images, targets(&batch.labels), rate)?;
             if !report.loss.is_finite() && !report.skipped {
                 let step = self.progress.steps + 1;
                 return Err(TrainError::Diverged { loss: "loss", got: report.loss, step, rate });
@@ -155,7 +163,7 @@ impl<'a> Fit<'a> {
             progress.seconds += seconds;
             progress.skipped += u64::from(report.skipped);
             for sums in [&mut progress.epoch, &mut progress.line].into_iter().filter(|_| !report.skipped) {
-                sums.add(report.samples, report.loss, report.correct, seconds);
+                sums.add(report.samples, report.loss, report.correct, [seconds, data_seconds]);
             }
             if progress.steps.is_multiple_of(log_every as u64) {
                 self.line(rate)?;
@@ -171,6 +179,7 @@ impl<'a> Fit<'a> {
         }
         if !stopped {
             let record = self.end_of_epoch()?;
+            self.tell_skipped(observer);
             observer.epoch(&record);
             stopped = observer.stop() && self.progress.epochs < self.settings.epochs && !self.gave_up();
         }
@@ -180,6 +189,17 @@ impl<'a> Fit<'a> {
     /// Whether nothing was gained for long enough.
     fn gave_up(&self) -> bool {
         self.settings.early_stop.is_some_and(|early| self.progress.gains.since >= early.patience)
+    }
+
+    /// Damaged images of which the observer does not know yet.
+    fn tell_skipped(&mut self, observer: &mut dyn Observer) {
+        let parts = [Some(&self.images.train), self.images.validation.as_ref(), Some(&self.images.test)];
+        for (part, told) in parts.into_iter().zip(&mut self.told) {
+            for image in part.map(|part| part.skipped(*told)).unwrap_or_default() {
+                *told += 1;
+                observer.skipped(&image);
+            }
+        }
     }
 
     /// The learning rate of a step, from 0.
@@ -199,6 +219,7 @@ impl<'a> Fit<'a> {
             rate,
             images_per_second: line.images_per_second(),
             seconds,
+            data_seconds: line.data_seconds,
         }))
     }
 
@@ -228,6 +249,7 @@ impl<'a> Fit<'a> {
             rate: self.last_rate(),
             images_per_second: epoch.images_per_second(),
             seconds,
+            data_seconds: epoch.data_seconds,
         };
         self.metrics.append(&Record::Epoch(record.clone()))?;
         let weights = averages.unwrap_or(plain).to_bytes()?;
@@ -257,7 +279,7 @@ impl<'a> Fit<'a> {
 
     fn evaluate(&mut self, weights: &StateDict<f32>) -> Result<Evaluation, TrainError> {
         self.session.set_weights(weights)?;
-        let evaluation = evaluate(&mut self.session, &self.images.test)?;
+        let evaluation = evaluate(&mut self.session, self.images.judged())?;
         match evaluation.loss.is_finite() {
             true => Ok(evaluation),
             false => {

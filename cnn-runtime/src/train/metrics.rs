@@ -35,6 +35,9 @@ pub struct StepRecord {
     pub images_per_second: f64,
     /// Seconds of training so far, over all resumptions.
     pub seconds: f64,
+    /// Seconds that these steps waited for data.
+    #[serde(default)]
+    pub data_seconds: f64,
 }
 
 /// An epoch.
@@ -62,6 +65,9 @@ pub struct EpochRecord {
     pub images_per_second: f64,
     /// Seconds of training so far, over all resumptions.
     pub seconds: f64,
+    /// Seconds that these steps waited for data.
+    #[serde(default)]
+    pub data_seconds: f64,
 }
 
 impl EpochRecord {

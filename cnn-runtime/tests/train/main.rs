@@ -1,5 +1,6 @@
 //! Trainings in folders: stopped anywhere and resumed they give the bits of one that was not, and what is wrong is refused.
 
+mod data;
 mod recipes;
 mod refusals;
 
@@ -50,8 +51,8 @@ fn records(dir: &Path) -> Vec<Record> {
 fn timeless(dir: &Path) -> Vec<Record> {
     let timeless = |mut record| {
         match &mut record {
-            Record::Step(step) => (step.seconds, step.images_per_second) = (0.0, 0.0),
-            Record::Epoch(epoch) => (epoch.seconds, epoch.images_per_second) = (0.0, 0.0),
+            Record::Step(step) => (step.seconds, step.images_per_second, step.data_seconds) = (0.0, 0.0, 0.0),
+            Record::Epoch(epoch) => (epoch.seconds, epoch.images_per_second, epoch.data_seconds) = (0.0, 0.0, 0.0),
         }
         record
     };

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::error::TrainError;
 use super::image_settings::{Damaged, ImageSettings};
 use super::settings::Settings;
-use crate::data::{Part, Parts, Preparation, Source};
+use crate::data::{Labels, Part, Parts, Preparation, Source};
+use crate::engine::Targets;
 
 /// What a run knows of its data: `data.json` of its folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -145,6 +146,14 @@ impl ImageSettings {
             Some(workers) if workers > 256 => fault("number of workers", "from 0 to 256", workers.to_string()),
             _ => Ok(()),
         }
+    }
+}
+
+/// As the engine takes them.
+pub(super) fn targets(labels: &Labels) -> Targets<'_, f32> {
+    match labels {
+        Labels::Classes(classes) => Targets::Labels(classes),
+        Labels::Soft(rows) => Targets::Soft(rows),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Trainings in folders: stopped anywhere and resumed they give the bits of one that was not, and what is wrong is refused.
 
 mod data;
+mod recipes;
 mod refusals;
 
 use std::fs;

@@ -5,6 +5,7 @@ mod table;
 use std::fmt;
 use std::str::FromStr;
 
+use super::image_settings::ImageSettings;
 use super::settings::Settings;
 
 /// A paper's way to train: batch, optimizer, learning rate and its schedule, weight decay, epochs, what is done to images.
@@ -89,6 +90,11 @@ impl Recipe {
         let epochs = |steps: usize| steps as f64 / per_epoch;
         Settings {
             recipe: Some(row.name.to_owned()),
+            images: ImageSettings {
+                // Every row's words are read in a test.
+                augment: row.augmentation.and_then(|words| words.parse().ok()).unwrap_or_default(),
+                ..usual.images
+            },
             batch: row.batch,
             optimizer: row.optimizer,
             learning_rate: row.rate,
@@ -148,6 +154,8 @@ mod tests {
         for recipe in Recipe::ALL {
             assert_eq!(recipe.name().parse(), Ok(recipe));
             assert!(recipe.paper().rsplit(' ').next().is_some_and(|year| year.parse::<u32>().is_ok()), "{recipe}");
+            let augment = recipe.augmentation().map_or(Ok(Default::default()), str::parse);
+            assert_eq!(of(recipe, 500).images.augment, augment.unwrap(), "{recipe}");
             for images in [1, 500, 45_000, 1_281_167] {
                 let settings = of(recipe, images);
                 settings.check().unwrap_or_else(|error| panic!("{recipe} on {images}: {error}"));

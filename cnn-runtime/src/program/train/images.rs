@@ -9,7 +9,7 @@ use crate::train::{ClassWeights, Damaged, ImageSettings, Normalize};
 #[derive(Args)]
 pub(super) struct ImageChoices {
     /// What is drawn anew in every epoch: none, cifar, imagenet, or a list as in
-    /// crop:4,flip,randaugment:2:9,cutout:8,mixup:0.2 [default: none]
+    /// crop:4,flip,randaugment:2:9,cutout:8,mixup:0.2 [default: the recipe's, or none]
     #[arg(long, value_name = "LIST")]
     augment: Option<Augment>,
     /// Mean and deviation that become 0 and 1: data (those of the training images), imagenet, cifar10, cifar100,
@@ -43,19 +43,21 @@ enum Corrupt {
 }
 
 impl ImageChoices {
-    pub(super) fn settings(&self) -> ImageSettings {
+    /// The settings with what was chosen here.
+    pub(super) fn apply(&self, usual: ImageSettings) -> ImageSettings {
         ImageSettings {
-            augment: self.augment.clone().unwrap_or_default(),
-            normalize: self.normalize.clone().unwrap_or_default(),
-            resize: self.resize,
-            validation: self.validation.unwrap_or_default(),
+            augment: self.augment.clone().unwrap_or(usual.augment),
+            normalize: self.normalize.clone().unwrap_or(usual.normalize),
+            resize: self.resize || usual.resize,
+            validation: self.validation.unwrap_or(usual.validation),
             damaged: match self.corrupt {
                 Some(Corrupt::Skip) => Damaged::Skip,
-                Some(Corrupt::Fail) | None => Damaged::Fail,
+                Some(Corrupt::Fail) => Damaged::Fail,
+                None => usual.damaged,
             },
-            class_weights: self.class_weights.clone().unwrap_or_default(),
-            sampling: self.sampling.clone().unwrap_or_default(),
-            workers: self.workers,
+            class_weights: self.class_weights.clone().unwrap_or(usual.class_weights),
+            sampling: self.sampling.clone().unwrap_or(usual.sampling),
+            workers: self.workers.or(usual.workers),
         }
     }
 }

@@ -92,7 +92,7 @@ impl Recipe {
             recipe: Some(row.name.to_owned()),
             images: ImageSettings {
                 // Every row's words are read in a test.
-                augment: row.augmentation.and_then(|words| words.parse().ok()).unwrap_or_default(),
+                augment: self.augmentation(images).and_then(|words| words.parse().ok()).unwrap_or_default(),
                 ..usual.images
             },
             batch: row.batch,
@@ -154,10 +154,10 @@ mod tests {
         for recipe in Recipe::ALL {
             assert_eq!(recipe.name().parse(), Ok(recipe));
             assert!(recipe.paper().rsplit(' ').next().is_some_and(|year| year.parse::<u32>().is_ok()), "{recipe}");
-            let augment = recipe.augmentation().map_or(Ok(Default::default()), str::parse);
-            assert_eq!(of(recipe, 500).images.augment, augment.unwrap(), "{recipe}");
             for images in [1, 500, 45_000, 1_281_167] {
                 let settings = of(recipe, images);
+                let augment = recipe.augmentation(images).map_or(Ok(Default::default()), str::parse);
+                assert_eq!(settings.images.augment, augment.unwrap(), "{recipe}");
                 settings.check().unwrap_or_else(|error| panic!("{recipe} on {images}: {error}"));
                 assert_eq!((settings.seed, settings.network.as_str()), (7, "x"));
                 let steps = images.div_ceil(settings.batch) as u64;

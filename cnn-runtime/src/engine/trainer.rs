@@ -1,6 +1,7 @@
 //! Training: gradients derived on the graph, loss and optimizer part of the plan.
 
 mod checkpoint;
+mod fault;
 mod frozen;
 mod options;
 
@@ -18,6 +19,7 @@ use super::reference::Number;
 use super::session::{elements, fits, samples};
 use crate::weights::StateDict;
 
+pub use fault::{Fault, FaultKind};
 use frozen::Frozen;
 use options::check_targets;
 pub use options::{TrainerOptions, plan_training};

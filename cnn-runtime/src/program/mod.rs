@@ -15,6 +15,7 @@ mod network;
 mod predict;
 mod progress;
 mod report;
+mod run_report;
 mod show;
 mod text;
 mod train;
@@ -43,6 +44,7 @@ enum Command {
     Check(check::Check),
     Train(Box<train::Train>),
     Eval(eval::Eval),
+    Report(run_report::Report),
     Predict(predict::Predict),
     Bench(bench::Bench),
     Export(export::Export),
@@ -96,6 +98,7 @@ fn command(args: impl IntoIterator<Item = OsString>, output: &mut Output<'_>) ->
         Command::Check(check) => check.run(output),
         Command::Train(train) => train.run(output),
         Command::Eval(eval) => eval.run(output),
+        Command::Report(report) => report.run(output),
         Command::Predict(predict) => predict.run(output),
         Command::Bench(bench) => bench.run(output),
         Command::Export(export) => export.run(output),

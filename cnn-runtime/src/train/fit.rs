@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use cnn_lang::graph::Graph;
 
 use super::checkpoint::{Best, Progress, Sums};
+use super::diverged::OnNan;
 use super::error::TrainError;
 use super::evaluate::{Evaluation, evaluate};
 use super::folder::Run;
 use super::images::{Facts, Images};
 use super::metrics::{EpochRecord, Metrics, Record, StepRecord};
 use super::settings::Settings;
+use crate::data::Batches;
 use crate::engine::{Report, Session, SessionOptions, Targets, Trainer};
 use crate::weights::StateDict;
 
@@ -48,6 +50,19 @@ pub trait Observer {
         false
     }
 
+    /// Something that mends itself but should be known: a damaged checkpoint that was passed over.
+    fn warn(&mut self, _warning: &str) {}
+
+    /// What to do where numbers are no longer finite.
+    fn on_nan(&self) -> OnNan {
+        OnNan::Stop
+    }
+
+    /// How many checkpoints are kept, at least 1: the newest.
+    fn keep(&self) -> usize {
+        3
+    }
+
     /// The longest time between two checkpoints; there is always one at the end of an epoch.
     fn checkpoint_every(&self) -> Duration {
         Duration::from_secs(60)
@@ -77,13 +92,16 @@ pub enum Outcome {
 pub fn fit(run: &Run, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
     let _lock = run.lock()?;
     let graph = run.graph()?;
-    let mut fit = Fit::new(run, &graph)?;
+    let mut fit = Fit::new(run, &graph, observer)?;
     let Fit { progress, images, trainer, session, steps, .. } = &fit;
     let (training, evaluation, steps) = (&trainer.plan().report, &session.plan().report, *steps);
     observer.begin(&Begin { graph: &graph, facts: &images.facts, training, evaluation, steps, progress });
     while fit.progress.epochs < run.settings().epochs {
-        if fit.epoch(observer)? {
-            return Ok(Outcome::Stopped(fit.progress));
+        match fit.epoch(observer) {
+            Ok(false) => {}
+            Ok(true) => return Ok(Outcome::Stopped(fit.progress)),
+            Err(error @ TrainError::Diverged { .. }) => fit.diverged(observer, error)?,
+            Err(error) => return Err(error),
         }
     }
     match fit.progress.last {
@@ -92,22 +110,24 @@ pub fn fit(run: &Run, observer: &mut dyn Observer) -> Result<Outcome, TrainError
     }
 }
 
-struct Fit<'a> {
-    run: &'a Run,
-    settings: &'a Settings,
-    images: Arc<Images>,
-    trainer: Trainer,
-    session: Session,
-    metrics: Metrics,
-    progress: Progress,
+pub(super) struct Fit<'a> {
+    pub(super) run: &'a Run,
+    pub(super) settings: &'a Settings,
+    pub(super) images: Arc<Images>,
+    pub(super) trainer: Trainer,
+    pub(super) session: Session,
+    pub(super) metrics: Metrics,
+    pub(super) progress: Progress,
     /// Of an epoch.
-    steps: usize,
+    pub(super) steps: usize,
+    /// How many checkpoints.
+    pub(super) keep: usize,
     /// When the last checkpoint was written.
-    saved: Instant,
+    pub(super) saved: Instant,
 }
 
 impl<'a> Fit<'a> {
-    fn new(run: &'a Run, graph: &Graph) -> Result<Self, TrainError> {
+    fn new(run: &'a Run, graph: &Graph, observer: &mut dyn Observer) -> Result<Self, TrainError> {
         let settings = run.settings();
         let images = Arc::new(Images::load(settings, graph)?);
         run.keep_facts(&images.facts)?;
@@ -117,29 +137,30 @@ impl<'a> Fit<'a> {
         let options = SessionOptions { batch, precision, ..SessionOptions::default() };
         let session = Session::new(graph, &weights, options)?;
         let mut progress = Progress::default();
-        if let Some((from, state)) = run.checkpoint()? {
-            trainer.restore(&run.path("checkpoint.safetensors").display().to_string(), &state)?;
-            progress = from;
+        let metrics = run.path("metrics.jsonl");
+        if let Some(found) = run.newest(&|progress| Metrics::check(&metrics, progress))? {
+            trainer.restore(&found.path.display().to_string(), &found.state)?;
+            for (path, reason) in &found.passed {
+                let (path, older) = (path.display(), found.path.display());
+                observer.warn(&format!("{path} cannot be used ({reason}); goes on from {older}"));
+            }
+            run.set_aside(&found.passed)?;
+            progress = found.progress;
         }
-        let metrics = Metrics::open(run.path("metrics.jsonl"), progress.metrics)?;
+        let metrics = Metrics::open(metrics, progress.metrics)?;
         let steps = images.train.len().div_ceil(settings.batch);
-        let saved = Instant::now();
-        Ok(Fit { run, settings, images, trainer, session, metrics, progress, steps, saved })
+        let (keep, saved) = (observer.keep(), Instant::now());
+        Ok(Fit { run, settings, images, trainer, session, metrics, progress, steps, keep, saved })
     }
 
     /// The rest of an epoch. Whether it was stopped.
     fn epoch(&mut self, observer: &mut dyn Observer) -> Result<bool, TrainError> {
-        let Settings { batch, log_every, .. } = *self.settings;
-        let seed = self.settings.epoch_seed(self.progress.epochs);
+        let log_every = self.settings.log_every;
         let images = self.images.clone();
-        let mut batches = images.train.batches(batch, seed);
-        if self.progress.batches > 0 {
-            batches.nth(self.progress.batches - 1);
-        }
         let mut stopped = false;
-        for batch in batches {
+        for batch in self.batches(&images, &self.progress) {
             let began = Instant::now();
-            let rate = self.rate(self.progress.steps);
+            let rate = self.rate(self.progress.steps) * self.progress.rate_factor;
             let report = self.trainer.step(&batch.images, Targets::Labels(&batch.labels), rate)?;
             if !report.loss.is_finite() {
                 let step = self.progress.steps + 1;
@@ -173,8 +194,17 @@ impl<'a> Fit<'a> {
         Ok(stopped)
     }
 
+    /// What is left of an epoch.
+    pub(super) fn batches<'i>(&self, images: &'i Images, from: &Progress) -> Batches<'i> {
+        let mut batches = images.train.batches(self.settings.batch, self.settings.epoch_seed(from.epochs));
+        if from.batches > 0 {
+            batches.nth(from.batches - 1);
+        }
+        batches
+    }
+
     /// The learning rate of a step, from 0.
-    fn rate(&self, step: u64) -> f64 {
+    pub(super) fn rate(&self, step: u64) -> f64 {
         let Settings { schedule, learning_rate, epochs, .. } = *self.settings;
         schedule.rate(learning_rate, step, self.steps as u64, epochs)
     }
@@ -201,6 +231,7 @@ impl<'a> Fit<'a> {
         let evaluation = self.evaluate(&plain)?;
         let averaged = averages.as_ref().map(|averages| self.evaluate(averages)).transpose()?;
         self.progress.seconds += began.elapsed().as_secs_f64();
+        let kept = averaged.as_ref().unwrap_or(&evaluation);
         let Progress { epochs, steps, seconds, epoch, .. } = self.progress;
         let record = EpochRecord {
             epoch: epochs + 1,
@@ -211,11 +242,14 @@ impl<'a> Fit<'a> {
             eval_accuracy: evaluation.accuracy,
             average_loss: averaged.as_ref().map(|averaged| averaged.loss),
             average_accuracy: averaged.as_ref().map(|averaged| averaged.accuracy),
+            top5: kept.top5,
+            calibration_error: kept.calibration.error(),
             rate: self.last_rate(),
             images_per_second: epoch.images_per_second(),
             seconds,
         };
         self.metrics.append(&Record::Epoch(record.clone()))?;
+        self.run.keep_assessment(record.epoch, kept, &self.images.test, &self.images.facts)?;
         let weights = averages.unwrap_or(plain).to_bytes()?;
         self.run.replace("weights.safetensors", &weights)?;
         let accuracy = record.test_accuracy();
@@ -225,6 +259,7 @@ impl<'a> Fit<'a> {
         }
         #[cfg(feature = "program")]
         super::curve::draw(self.run)?;
+        self.run.report()?;
         let progress = &mut self.progress;
         progress.epochs += 1;
         progress.batches = 0;
@@ -235,7 +270,7 @@ impl<'a> Fit<'a> {
     }
 
     fn last_rate(&self) -> f64 {
-        self.rate(self.progress.steps.saturating_sub(1))
+        self.rate(self.progress.steps.saturating_sub(1)) * self.progress.rate_factor
     }
 
     fn evaluate(&mut self, weights: &StateDict<f32>) -> Result<Evaluation, TrainError> {
@@ -250,9 +285,16 @@ impl<'a> Fit<'a> {
         }
     }
 
-    fn checkpoint(&mut self) -> Result<(), TrainError> {
-        self.progress.metrics = self.metrics.sync()?;
-        self.run.keep_checkpoint(&self.trainer.checkpoint()?, &self.progress)?;
+    /// Refuses to keep weights that are not finite: a step spoilt them whose loss was.
+    pub(super) fn checkpoint(&mut self) -> Result<(), TrainError> {
+        let weights = self.trainer.weights();
+        let numbers = || weights.tensors().iter().flat_map(|tensor| &tensor.data);
+        if let Some(&got) = numbers().find(|number| !number.is_finite()) {
+            let (step, rate, got) = (self.progress.steps, self.last_rate(), f64::from(got));
+            return Err(TrainError::Diverged { loss: "weight", got, step, rate });
+        }
+        (self.progress.metrics, self.progress.metrics_checksum) = self.metrics.sync()?;
+        self.run.keep_checkpoint(&self.trainer.checkpoint()?, &self.progress, self.keep)?;
         self.saved = Instant::now();
         Ok(())
     }

@@ -20,24 +20,34 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod assessment;
 mod checkpoint;
+mod checkpoints;
+mod checksums;
 #[cfg(feature = "program")]
 mod curve;
+mod diverged;
 mod error;
 mod evaluate;
+mod events;
 mod fit;
 mod folder;
 mod images;
 mod metrics;
+mod quality;
+mod report;
 mod schedule;
 mod settings;
 
+pub use assessment::{Assessment, Example};
 pub use checkpoint::{Best, Progress, Sums};
+pub use diverged::OnNan;
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate};
 pub use fit::{Begin, Observer, Outcome, fit};
 pub use folder::Run;
 pub use images::{Facts, Images};
-pub use metrics::{EpochRecord, Record, StepRecord};
+pub use metrics::{EpochRecord, Record, RollbackRecord, StepRecord};
+pub use quality::{BINS, Bin, Calibration, ClassQuality, Confusion, WORST, Worst};
 pub use schedule::Schedule;
 pub use settings::Settings;

@@ -77,6 +77,7 @@ fn mistakes_are_one_line_and_write_nothing() {
         ("train tiny.cnn --data cifar", "no data set `cifar`"),
         ("train tiny.cnn --data mnist:nowhere", "nowhere"),
         ("train tiny.cnn --checkpoint-seconds -1", "unexpected argument"),
+        ("train tiny.cnn --keep 0", "--keep"),
         ("train tiny.cnn --input 144", "needs a feature map"),
         ("train tiny.cnn --input 1x4x4", "4"),
         ("train tiny.cnn --out run", "run is there already"),

@@ -24,6 +24,7 @@
 //! - [`engine`]: the same networks planned ahead and fused: sessions and trainers from a graph.
 //! - [`data`], [`weights`]: images in, weights in and out.
 //! - [`export`]: networks as pictures, and as ONNX files.
+//! - [`search`]: the best member of a space of architectures.
 //! - [`train`]: trainings in folders of their own, that can be stopped and resumed.
 //! - [`blocks`]: blocks that many papers share, as words for one's own networks.
 //! - [`zoo`]: the classic networks, ready to be imported.
@@ -40,6 +41,7 @@ pub mod kernels;
 pub mod layers;
 #[cfg(feature = "program")]
 pub mod program;
+pub mod search;
 pub mod train;
 pub mod weights;
 #[doc(hidden)]
@@ -129,6 +131,11 @@ mod readme {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/engine.md")]
 mod engine_doc {}
+
+/// The document about search compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/search.md")]
+mod search_doc {}
 
 /// The document about weights compiles and runs.
 #[cfg(doctest)]

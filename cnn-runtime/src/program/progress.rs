@@ -66,6 +66,9 @@ impl<'o, 'w> Progress<'o, 'w> {
             on_nan: OnNan::Stop,
             stop,
             bar,
+            said: now,
+            steps: 0,
+            began: (now, 0),
             failed: None,
         }
     }

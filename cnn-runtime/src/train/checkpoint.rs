@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::checksums;
+use super::early::Gains;
 use super::metrics::EpochRecord;
 
 /// Measured on some images.
@@ -75,6 +76,12 @@ pub struct Progress {
     pub best: Option<Best>,
     /// The last complete epoch.
     pub last: Option<EpochRecord>,
+    /// What was gained, where it may stop early.
+    #[serde(default)]
+    pub gains: Gains,
+    /// Steps that were skipped because a gradient was not finite, where that is asked for.
+    #[serde(default)]
+    pub skipped: u64,
     /// Bytes of the metrics that belong to it.
     pub metrics: u64,
     /// Their checksum.
@@ -97,6 +104,8 @@ impl Default for Progress {
             line: Sums::default(),
             best: None,
             last: None,
+            gains: Gains::default(),
+            skipped: 0,
             metrics: 0,
             metrics_checksum: String::new(),
             rate_factor: 1.0,

@@ -9,7 +9,7 @@ use super::checkpoint::{Progress, Sums};
 use super::error::TrainError;
 use super::fit::{Fit, Observer};
 use super::metrics::{Metrics, Record, RollbackRecord};
-use crate::engine::{Fault, Targets, Trainer};
+use crate::engine::{Fault, Trainer};
 
 /// What to do where the loss, a gradient or a weight is infinite or no number.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -56,7 +56,8 @@ impl Fit<'_> {
             Some(state) => Ok(self.trainer.restore("the newest checkpoint", state)?),
             None => {
                 let graph = self.trainer.graph().clone();
-                self.trainer = Trainer::new(&graph, &self.run.initial(&graph)?, self.settings.trainer_options())?;
+                self.trainer =
+                    Trainer::new(&graph, &self.run.initial(&graph)?, self.settings.trainer_options(self.steps))?;
                 Ok(())
             }
         }
@@ -65,13 +66,13 @@ impl Fit<'_> {
     /// Does the steps again that followed, up to the first that gives something not finite: which one, its learning rate, where.
     fn replay(&mut self, from: &Progress, state: Option<&[u8]>) -> Result<Option<(u64, f64, Fault)>, TrainError> {
         self.restore(state)?;
-        self.trainer.audit(true);
         let mut found = None;
         let images = self.images.clone();
         for (step, batch) in (from.steps..).zip(self.batches(&images, from)) {
-            let rate = self.rate(step) * from.rate_factor;
-            self.trainer.step(&batch.images, Targets::Labels(&batch.labels), rate)?;
-            if let Some(fault) = self.trainer.fault() {
+            // Every time: a stage that something thaws in begins with another plan.
+            self.trainer.audit(true);
+            let (report, rate) = self.step(&batch, step)?;
+            if let Some(fault) = self.trainer.fault().filter(|_| !report.skipped) {
                 found = Some((step + 1, rate, fault));
                 break;
             }

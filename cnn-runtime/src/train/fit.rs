@@ -13,8 +13,8 @@ use super::folder::Run;
 use super::images::{Facts, Images};
 use super::metrics::{EpochRecord, Metrics, Record, StepRecord};
 use super::settings::Settings;
-use crate::data::Batches;
-use crate::engine::{Report, Session, SessionOptions, Targets, Trainer};
+use crate::data::{Batch, Batches};
+use crate::engine::{Report, Session, SessionOptions, StepReport, Targets, Trainer};
 use crate::weights::StateDict;
 
 /// What a training is about to do.
@@ -96,7 +96,7 @@ pub fn fit(run: &Run, observer: &mut dyn Observer) -> Result<Outcome, TrainError
     let Fit { progress, images, trainer, session, steps, .. } = &fit;
     let (training, evaluation, steps) = (&trainer.plan().report, &session.plan().report, *steps);
     observer.begin(&Begin { graph: &graph, facts: &images.facts, training, evaluation, steps, progress });
-    while fit.progress.epochs < run.settings().epochs {
+    while fit.progress.epochs < run.settings().epochs && !fit.gave_up() {
         match fit.epoch(observer) {
             Ok(false) => {}
             Ok(true) => return Ok(Outcome::Stopped(fit.progress)),
@@ -132,9 +132,10 @@ impl<'a> Fit<'a> {
         let images = Arc::new(Images::load(settings, graph)?);
         run.keep_facts(&images.facts)?;
         let weights = run.initial(graph)?;
-        let mut trainer = Trainer::new(graph, &weights, settings.trainer_options())?;
-        let Settings { batch, precision, .. } = *settings;
-        let options = SessionOptions { batch, precision, ..SessionOptions::default() };
+        let steps = images.train.len().div_ceil(settings.batch);
+        let mut trainer = Trainer::new(graph, &weights, settings.trainer_options(steps))?;
+        let Settings { batch, accumulate, precision, .. } = *settings;
+        let options = SessionOptions { batch: batch.div_ceil(accumulate), precision, ..SessionOptions::default() };
         let session = Session::new(graph, &weights, options)?;
         let mut progress = Progress::default();
         let metrics = run.path("metrics.jsonl");
@@ -148,7 +149,6 @@ impl<'a> Fit<'a> {
             progress = found.progress;
         }
         let metrics = Metrics::open(metrics, progress.metrics)?;
-        let steps = images.train.len().div_ceil(settings.batch);
         let (keep, saved) = (observer.keep(), Instant::now());
         Ok(Fit { run, settings, images, trainer, session, metrics, progress, steps, keep, saved })
     }
@@ -160,9 +160,8 @@ impl<'a> Fit<'a> {
         let mut stopped = false;
         for batch in self.batches(&images, &self.progress) {
             let began = Instant::now();
-            let rate = self.rate(self.progress.steps) * self.progress.rate_factor;
-            let report = self.trainer.step(&batch.images, Targets::Labels(&batch.labels), rate)?;
-            if !report.loss.is_finite() {
+            let (report, rate) = self.step(&batch, self.progress.steps)?;
+            if !report.loss.is_finite() && !report.skipped {
                 let step = self.progress.steps + 1;
                 return Err(TrainError::Diverged { loss: "loss", got: report.loss, step, rate });
             }
@@ -171,7 +170,8 @@ impl<'a> Fit<'a> {
             progress.steps += 1;
             let seconds = began.elapsed().as_secs_f64();
             progress.seconds += seconds;
-            for sums in [&mut progress.epoch, &mut progress.line] {
+            progress.skipped += u64::from(report.skipped);
+            for sums in [&mut progress.epoch, &mut progress.line].into_iter().filter(|_| !report.skipped) {
                 sums.add(report.samples, report.loss, report.correct, seconds);
             }
             if progress.steps.is_multiple_of(log_every as u64) {
@@ -189,7 +189,7 @@ impl<'a> Fit<'a> {
         if !stopped {
             let record = self.end_of_epoch()?;
             observer.epoch(&record);
-            stopped = observer.stop() && self.progress.epochs < self.settings.epochs;
+            stopped = observer.stop() && self.progress.epochs < self.settings.epochs && !self.gave_up();
         }
         Ok(stopped)
     }
@@ -203,10 +203,24 @@ impl<'a> Fit<'a> {
         batches
     }
 
+    /// A step of the training, which is the same whenever it is done: what it measured, and its learning rate.
+    pub(super) fn step(&mut self, batch: &Batch, at: u64) -> Result<(StepReport, f64), TrainError> {
+        let rate = self.rate(at) * self.progress.rate_factor;
+        if let Some(ramp) = &self.settings.dropout {
+            self.trainer.set_dropout(ramp.share(at, self.steps as u64))?;
+        }
+        Ok((self.trainer.step(&batch.images, Targets::Labels(&batch.labels), rate)?, rate))
+    }
+
+    /// Whether nothing was gained for long enough.
+    fn gave_up(&self) -> bool {
+        self.settings.early_stop.is_some_and(|early| self.progress.gains.since >= early.patience)
+    }
+
     /// The learning rate of a step, from 0.
-    pub(super) fn rate(&self, step: u64) -> f64 {
-        let Settings { schedule, learning_rate, epochs, .. } = *self.settings;
-        schedule.rate(learning_rate, step, self.steps as u64, epochs)
+    fn rate(&self, step: u64) -> f64 {
+        let Settings { schedule, learning_rate, epochs, .. } = self.settings;
+        schedule.rate(*learning_rate, step, self.steps as u64, *epochs)
     }
 
     fn line(&mut self, rate: f64) -> Result<(), TrainError> {
@@ -225,6 +239,11 @@ impl<'a> Fit<'a> {
 
     /// Evaluation, metrics, weights, and the checkpoint last: killed before, all this comes again to the same.
     fn end_of_epoch(&mut self) -> Result<EpochRecord, TrainError> {
+        if self.progress.epoch.images == 0 {
+            // Every step was skipped.
+            let (step, rate) = (self.progress.steps, self.last_rate());
+            return Err(TrainError::Diverged { loss: "loss", got: f64::NAN, step, rate });
+        }
         let began = Instant::now();
         let plain = self.trainer.weights();
         let averages = self.trainer.averages();
@@ -261,6 +280,9 @@ impl<'a> Fit<'a> {
         super::curve::draw(self.run)?;
         self.run.report()?;
         let progress = &mut self.progress;
+        if let Some(early) = &self.settings.early_stop {
+            progress.gains = early.after(progress.gains, &record);
+        }
         progress.epochs += 1;
         progress.batches = 0;
         (progress.epoch, progress.line) = (Sums::default(), Sums::default());

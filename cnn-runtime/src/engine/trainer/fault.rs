@@ -60,11 +60,11 @@ impl<E: Number> Trainer<E> {
     /// Looks from now on whether all that each step of the plan writes is finite, or stops it. It costs as much as reading
     /// every tensor once more.
     pub fn audit(&mut self, on: bool) {
-        self.executor.audit(on);
+        self.stage.executor.audit(on);
     }
 
     /// What was not finite first in the last step, while it is looked at: in forward order, then in backward order.
     pub fn fault(&self) -> Option<Fault> {
-        Fault::of(self.plan(), self.executor.fault()?)
+        Fault::of(self.plan(), self.stage.executor.fault()?)
     }
 }

@@ -9,12 +9,12 @@ use serde::Serialize;
 use super::Output;
 use super::failure::Failure;
 use super::network::{Network, Wanted};
-use super::text::json;
+use super::text::{json, table};
 use super::train::counts;
 use super::weights::Names;
 use crate::data::Source;
 use crate::engine::{Precision, Session, SessionOptions};
-use crate::train::{ImageSettings, Images, Normalize, Run, Settings, TrainError, evaluate};
+use crate::train::{ClassQuality, ImageSettings, Images, Normalize, Run, Settings, TrainError, evaluate};
 
 /// Evaluates weights on test images: mean cross-entropy, top-1 accuracy, top-5 beyond five classes
 #[derive(Args)]
@@ -51,6 +51,9 @@ pub(super) struct Eval {
     /// Images that run at a time
     #[arg(long, default_value_t = 64)]
     batch: usize,
+    /// Precision and recall of each class too
+    #[arg(long)]
+    classes: bool,
     /// Write JSON
     #[arg(long)]
     json: bool,
@@ -66,6 +69,9 @@ struct Evaluated {
     loss: f64,
     accuracy: f64,
     top5: Option<f64>,
+    calibration_error: f64,
+    classes: Vec<ClassQuality>,
+    confusion: Vec<[usize; 3]>,
 }
 
 impl Eval {
@@ -117,16 +123,28 @@ impl Eval {
             loss: evaluation.loss,
             accuracy: evaluation.accuracy,
             top5: evaluation.top5,
+            calibration_error: evaluation.calibration.error(),
+            classes: evaluation.confusion.classes(),
+            confusion: evaluation.confusion.cells,
         };
         if self.json {
             return json(output.out, &evaluated);
         }
-        let Evaluated { images, loss, accuracy, top5, .. } = evaluated;
+        let Evaluated { images, loss, accuracy, top5, calibration_error, classes, .. } = evaluated;
         writeln!(output.out, "images: {images}")?;
         writeln!(output.out, "loss: {loss:.4}")?;
         writeln!(output.out, "accuracy: {:.2} %", 100.0 * accuracy)?;
         if let Some(top5) = top5 {
             writeln!(output.out, "top-5 accuracy: {:.2} %", 100.0 * top5)?;
+        }
+        writeln!(output.out, "calibration error: {:.2} %", 100.0 * calibration_error)?;
+        if self.classes {
+            let percent = |share: Option<f64>| share.map_or("-".into(), |share| format!("{:.1} %", 100.0 * share));
+            let row = |c: &ClassQuality| {
+                [c.class.to_string(), c.images.to_string(), percent(c.precision), percent(c.recall), percent(c.f1())]
+            };
+            let rows: Vec<_> = classes.iter().map(row).collect();
+            write!(output.out, "{}", table(["class", "images", "precision", "recall", "F1"], &rows, 1))?;
         }
         Ok(())
     }

@@ -3,11 +3,9 @@
 mod images;
 mod lr_find;
 mod recipe;
+mod running;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use cnn_lang::graph::{Graph, Shape};
@@ -21,9 +19,10 @@ use super::text::json;
 use super::weights::Names;
 use crate::data::Source;
 use crate::engine::{Clip, Optimizer, Precision};
-use crate::train::{Images, Outcome, Run, Schedule, Settings, fit};
+use crate::train::{Images, Outcome, Run, Schedule, Settings, TrainError, fit};
 use crate::weights::{LoadOptions, StateDict};
 use images::ImageChoices;
+use running::{Running, interrupts};
 
 pub(super) use lr_find::LrFind;
 use recipe::Recipes;
@@ -40,9 +39,8 @@ pub(super) struct Train {
     /// Goes on with the run in this folder, with its settings
     #[arg(long, value_name = "DIR", conflicts_with_all = ["Choices", "ImageChoices", "Recipes", "Names"])]
     resume: Option<PathBuf>,
-    /// The longest time between two checkpoints
-    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
-    checkpoint_seconds: f64,
+    #[command(flatten)]
+    running: Running,
     /// Write JSON instead of lines
     #[arg(long)]
     json: bool,
@@ -153,7 +151,7 @@ impl Train {
         };
         let mut progress = Progress::new(run.settings(), output, interrupts()?);
         progress.quiet = self.json;
-        progress.checkpoint_every = Duration::from_secs_f64(self.checkpoint_seconds);
+        self.running.apply(&mut progress);
         let ended = fit(&run, &mut progress);
         progress.end()?;
         let ended = match (ended, run.checkpoint()) {
@@ -162,6 +160,7 @@ impl Train {
                 let _ = std::fs::remove_dir_all(run.dir());
                 return Err(error.into());
             }
+            (Err(error), Ok(Some(_))) => return Err(went_wrong(error, &run)),
             (ended, _) => ended?,
         };
         let stopped = matches!(ended, Outcome::Stopped(_));
@@ -172,6 +171,16 @@ impl Train {
         }
         output.out.flush()?;
         if stopped { Err(Failure::Interrupted) } else { Ok(()) }
+    }
+}
+
+/// What stopped a run that has come somewhere: what is kept is intact, and waits for the machine to be mended.
+fn went_wrong(error: TrainError, run: &Run) -> Failure {
+    let mended = matches!(error, TrainError::Io { .. } | TrainError::Data(_) | TrainError::Weights(_));
+    let failure = Failure::from(error);
+    match mended {
+        true => failure.help(format!("when that is mended, go on with: cnn train --resume {}", shown(run.dir()))),
+        false => failure,
     }
 }
 
@@ -222,19 +231,6 @@ fn trained(run: &Run, stopped: bool) -> Result<Trained, Failure> {
         seconds: progress.seconds,
         weights: run.weights().display().to_string(),
     })
-}
-
-/// Set by Ctrl-C; a second one ends the process at once.
-fn interrupts() -> Result<Arc<AtomicBool>, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let seen = stop.clone();
-    let handler = move || {
-        if seen.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    };
-    ctrlc::set_handler(handler).map_err(|error| Failure::Failed(format!("cannot listen to Ctrl-C: {error}")))?;
-    Ok(stop)
 }
 
 /// A training that was asked for, before anything is written.
@@ -348,10 +344,4 @@ fn image(input: Option<Shape>) -> Result<Option<[usize; 3]>, Failure> {
 pub(super) fn counts(text: &str) -> Result<[usize; 2], String> {
     let pair = text.split_once(':').and_then(|(train, test)| Some([train.parse().ok()?, test.parse().ok()?]));
     pair.ok_or_else(|| "expected two numbers as in 10000:2000".to_owned())
-}
-
-/// At most a year, which no duration overflows.
-fn seconds(text: &str) -> Result<f64, String> {
-    let seconds = text.parse().ok().filter(|seconds| (0.0..=3.2e7).contains(seconds));
-    seconds.ok_or_else(|| "expected a number of seconds, at least 0".to_owned())
 }

@@ -1,6 +1,7 @@
 //! How well a network does on labelled images.
 
 use super::error::TrainError;
+use super::quality::{Calibration, Confusion, Tally, Worst};
 use crate::data::Batched;
 use crate::engine::Session;
 
@@ -15,6 +16,12 @@ pub struct Evaluation {
     pub top5: Option<f64>,
     /// How many images there were.
     pub images: usize,
+    /// Which classes were taken for which.
+    pub confusion: Confusion,
+    /// How sure the network is where it is right.
+    pub calibration: Calibration,
+    /// The images of the highest losses, the highest first.
+    pub worst: Vec<Worst>,
 }
 
 /// Runs all images of a [`Part`](crate::data::Part), or of a data set, which must be normalised as in training. Of equal logits the first counts as larger.
@@ -28,6 +35,7 @@ pub fn evaluate(session: &mut Session, data: &dyn Batched) -> Result<Evaluation,
         let got = outputs.to_string();
         return Err(TrainError::Setting { name: "number of logits", expected: "the number of classes or more", got });
     }
+    let mut tally = Tally::new(outputs);
     let batch = session.plan().batch;
     let mut images = 0;
     for batch in data.in_order(batch) {
@@ -35,14 +43,16 @@ pub fn evaluate(session: &mut Session, data: &dyn Batched) -> Result<Evaluation,
         images += batch.len();
         let logits = session.run(&batch.images)?;
         for (row, &label) in logits.chunks_exact(outputs.max(1)).zip(&batch.labels) {
-            let rank = rank(row, label);
-            sums =
-                (sums.0 + cross_entropy(row, label), sums.1 + usize::from(rank == 0), sums.2 + usize::from(rank < 5));
+            let (rank, loss) = (rank(row, label), cross_entropy(row, label));
+            sums = (sums.0 + loss, sums.1 + usize::from(rank == 0), sums.2 + usize::from(rank < 5));
+            tally.add(row, label, loss);
         }
     }
     let share = |sum: f64| sum / images.max(1) as f64;
     let top5 = (data.classes() > 5).then(|| share(sums.2 as f64));
-    Ok(Evaluation { loss: share(sums.0), accuracy: share(sums.1 as f64), top5, images })
+    let (confusion, calibration, worst) = tally.finish();
+    let (loss, accuracy) = (share(sums.0), share(sums.1 as f64));
+    Ok(Evaluation { loss, accuracy, top5, images, confusion, calibration, worst })
 }
 
 /// How many logits come before that of the label. One that is no number comes last.

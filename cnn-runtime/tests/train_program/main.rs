@@ -1,6 +1,7 @@
 //! `cnn train`, `eval`, `predict` and `bench` as their users meet them.
 
 mod killed;
+mod machine;
 mod mistakes;
 mod predict;
 mod pretrained;

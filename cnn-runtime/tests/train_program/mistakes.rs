@@ -90,6 +90,7 @@ fn mistakes_are_one_line_and_write_nothing() {
         ("train tiny.cnn --workers 1000", "number of workers must be"),
         ("train --resume run --augment cifar", "cannot be used with"),
         ("train tiny.cnn --checkpoint-seconds -1", "unexpected argument"),
+        ("train tiny.cnn --keep 0", "--keep"),
         ("train tiny.cnn --input 144", "needs a feature map"),
         ("train tiny.cnn --input 1x4x4", "4"),
         ("train tiny.cnn --out run", "run is there already"),

@@ -16,6 +16,7 @@ mod predict;
 mod progress;
 mod report;
 mod show;
+mod spaces;
 mod text;
 mod train;
 mod weights;

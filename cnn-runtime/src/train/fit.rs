@@ -186,6 +186,11 @@ impl<'a> Fit<'a> {
         Ok(stopped)
     }
 
+    /// Whether nothing was gained for long enough.
+    fn gave_up(&self) -> bool {
+        self.settings.early_stop.is_some_and(|early| self.progress.gains.since >= early.patience)
+    }
+
     /// Damaged images of which the observer does not know yet.
     fn tell_skipped(&mut self, observer: &mut dyn Observer) {
         let parts = [Some(&self.images.train), self.images.validation.as_ref(), Some(&self.images.test)];
@@ -195,11 +200,6 @@ impl<'a> Fit<'a> {
                 observer.skipped(&image);
             }
         }
-    }
-
-    /// Whether nothing was gained for long enough.
-    fn gave_up(&self) -> bool {
-        self.settings.early_stop.is_some_and(|early| self.progress.gains.since >= early.patience)
     }
 
     /// The learning rate of a step, from 0.

@@ -78,12 +78,12 @@ pub fn lr_find(
     let mut trainer = Trainer::new(graph, weights, settings.trainer_options(steps))?;
     let mut points: Vec<Point> = Vec::new();
     let (mut mean, mut lowest, mut diverged) = (0.0, f64::INFINITY, false);
-    let threads = settings.images.workers.unwrap_or(images.train.threads());
+    let train = &images.train;
+    let threads = settings.images.workers.unwrap_or(train.threads());
     let batches =
-        (0..).flat_map(|epoch| Loader::training(&images.train, settings.batch, settings.epoch_seed(epoch), 0, threads));
+        (0..).flat_map(|epoch| Loader::training(train, settings.batch, settings.epoch_seed(epoch), 0, threads));
     for (step, batch) in batches.take(sweep.steps).enumerate() {
-        let rate = sweep.rate(step);
-        let batch = batch?;
+        let (batch, rate) = (batch?, sweep.rate(step));
         let loss = trainer.step(&batch.images, targets(&batch.labels), rate)?.loss;
         mean = STAYS * mean + (1.0 - STAYS) * loss;
         let smoothed = mean / (1.0 - libm::pow(STAYS, (step + 1) as f64));

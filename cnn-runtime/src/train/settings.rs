@@ -182,6 +182,7 @@ impl Settings {
         if !(1..=self.batch).contains(&self.accumulate) {
             return fault("number of parts of a step", "from 1 to its images", self.accumulate.to_string());
         }
+        self.images.check()?;
         let faults =
             self.dropout.and_then(|ramp| ramp.fault()).or_else(|| self.early_stop.and_then(|stop| stop.fault()));
         if let Some((name, expected, got)) = self.schedule.fault().or(faults) {

@@ -52,7 +52,7 @@ pub(super) struct Train {
 #[derive(Args)]
 struct Choices {
     /// A network as in `cnn show`
-    #[arg(value_name = "NET", required_unless_present_any = ["resume", "recipe"])]
+    #[arg(value_name = "NET")]
     net: Option<String>,
     /// Another input than the definition's: channels, height, width
     #[arg(long, value_name = "CxHxW")]
@@ -177,9 +177,16 @@ impl Train {
 
 fn lines(run: &Run, stopped: bool, output: &mut Output<'_>) -> Result<(), Failure> {
     let dir = shown(run.dir());
-    let Trained { steps, test_accuracy, best_epoch, best_accuracy, .. } = trained(run, stopped)?;
+    let Trained { epochs, steps, test_accuracy, best_epoch, best_accuracy, .. } = trained(run, stopped)?;
     if stopped {
         return Ok(writeln!(output.out, "stopped after {steps} steps; go on with: cnn train --resume {dir}")?);
+    }
+    if let Some(early) = run.settings().early_stop.filter(|_| epochs < run.settings().epochs) {
+        writeln!(output.out, "ended after {epochs} epochs: the last {} gained nothing", early.patience)?;
+    }
+    let skipped = run.checkpoint()?.map_or(0, |(progress, _)| progress.skipped);
+    if skipped > 0 {
+        writeln!(output.out, "skipped {skipped} of {steps} steps: a gradient was not finite")?;
     }
     let percent = |share: Option<f64>| format!("{:.2} %", 100.0 * share.unwrap_or_default());
     let best = match (best_epoch, best_accuracy) {
@@ -262,7 +269,9 @@ impl Choices {
 
     /// The network, the settings, and the weights if they are a file's.
     fn asked(&self, recipes: &Recipes, names: &Names) -> Result<Asked, Failure> {
-        let net = self.net.as_deref().ok_or_else(|| Failure::mistake("no network is named"))?;
+        let net = self.net.as_deref().ok_or_else(|| {
+            Failure::mistake("a network is required").help("`cnn train NET`; `cnn list` names the networks")
+        })?;
         let Network { name, graph, recipe, .. } = Wanted { net, input: self.input }.load()?;
         let usual = recipes.usual(Settings::suggested(net, &graph), |usual| {
             let settings = self.settings(usual, &recipe)?;

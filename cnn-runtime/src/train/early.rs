@@ -112,8 +112,8 @@ mod tests {
             average_accuracy: None,
             rate: 0.1,
             images_per_second: 1.0,
-            seconds: 1.0,
             data_seconds: 0.0,
+            seconds: 1.0,
         }
     }
 

@@ -149,14 +149,6 @@ impl ImageSettings {
     }
 }
 
-/// As the engine takes them.
-pub(super) fn targets(labels: &Labels) -> Targets<'_, f32> {
-    match labels {
-        Labels::Classes(classes) => Targets::Labels(classes),
-        Labels::Soft(rows) => Targets::Soft(rows),
-    }
-}
-
 fn classes(network: &str, graph: &Graph, data: &str, classes: usize) -> Result<(), TrainError> {
     match graph.output_shape() {
         Shape::Vector(outputs) if outputs != classes => {
@@ -164,5 +156,13 @@ fn classes(network: &str, graph: &Graph, data: &str, classes: usize) -> Result<(
         }
         // The engine says that cross-entropy needs a vector.
         Shape::Vector(_) | Shape::Map { .. } => Ok(()),
+    }
+}
+
+/// What a step compares logits with.
+pub(super) fn targets(labels: &Labels) -> Targets<'_, f32> {
+    match labels {
+        Labels::Classes(classes) => Targets::Labels(classes),
+        Labels::Soft(rows) => Targets::Soft(rows),
     }
 }

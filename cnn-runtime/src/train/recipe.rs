@@ -16,7 +16,7 @@ use super::settings::Settings;
 /// let settings = Recipe::ResNetCifar.settings(Settings::new("resnet20_cifar"), 45_000);
 /// assert_eq!((settings.batch, settings.epochs, settings.learning_rate), (128, 182, 0.1));
 /// assert!(settings.schedule.to_string().starts_with("multistep:90.9"));
-/// assert_eq!(Recipe::ResNetCifar.augmentation(), Some("crop:4,flip"));
+/// assert_eq!(Recipe::ResNetCifar.augmentation(45_000), Some("crop:4,flip"));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recipe {
@@ -72,9 +72,12 @@ impl Recipe {
         self.row().deviations
     }
 
-    /// What is done to training images, where anything is.
-    pub fn augmentation(self) -> Option<&'static str> {
-        self.row().augmentation
+    /// What is done to training images, where anything is: words of `--augment`. Mixup only where there are many.
+    pub fn augmentation(self, images: usize) -> Option<&'static str> {
+        match self {
+            Recipe::BitHyperRule if images >= table::MANY => Some("flip,mixup:0.1"),
+            _ => self.row().augmentation,
+        }
     }
 
     /// The recipe for so many training images; from `usual` come network, data, seed, and whatever else no recipe says.
@@ -89,7 +92,7 @@ impl Recipe {
             recipe: Some(row.name.to_owned()),
             images: ImageSettings {
                 // Every row's words are read in a test.
-                augment: row.augmentation.and_then(|words| words.parse().ok()).unwrap_or_default(),
+                augment: self.augmentation(images).and_then(|words| words.parse().ok()).unwrap_or_default(),
                 ..usual.images
             },
             batch: row.batch,
@@ -151,10 +154,10 @@ mod tests {
         for recipe in Recipe::ALL {
             assert_eq!(recipe.name().parse(), Ok(recipe));
             assert!(recipe.paper().rsplit(' ').next().is_some_and(|year| year.parse::<u32>().is_ok()), "{recipe}");
-            let augment = recipe.augmentation().map_or(Ok(Default::default()), str::parse);
-            assert_eq!(of(recipe, 500).images.augment, augment.unwrap(), "{recipe}");
             for images in [1, 500, 45_000, 1_281_167] {
                 let settings = of(recipe, images);
+                let augment = recipe.augmentation(images).map_or(Ok(Default::default()), str::parse);
+                assert_eq!(settings.images.augment, augment.unwrap(), "{recipe}");
                 settings.check().unwrap_or_else(|error| panic!("{recipe} on {images}: {error}"));
                 assert_eq!((settings.seed, settings.network.as_str()), (7, "x"));
                 let steps = images.div_ceil(settings.batch) as u64;
@@ -187,6 +190,8 @@ mod tests {
             let total = settings.epochs * per_epoch;
             assert!((steps..steps + per_epoch).contains(&total));
             assert_eq!((settings.learning_rate, settings.weight_decay), (0.003, 0.0));
+            let mixed = Recipe::BitHyperRule.augmentation(images).is_some_and(|words| words.contains("mixup:0.1"));
+            assert_eq!(mixed, images >= 20_000);
         }
     }
 

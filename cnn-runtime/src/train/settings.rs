@@ -178,7 +178,6 @@ impl Settings {
         if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
             return fault("weight decay", "at least 0 and finite", self.weight_decay.to_string());
         }
-        self.images.check()?;
         if !(1..=self.batch).contains(&self.accumulate) {
             return fault("number of parts of a step", "from 1 to its images", self.accumulate.to_string());
         }

@@ -70,7 +70,7 @@ fn mistakes_are_one_line_and_write_nothing() {
         ("train tiny.cnn --label-smoothing 2", "label smoothing must be"),
         ("train tiny.cnn --clip-norm 0", "clipping must be"),
         ("train tiny.cnn --schedule linear", "step:EVERY:FACTOR"),
-        ("train tiny.cnn --schedule step:0", "at least 1"),
+        ("train tiny.cnn --schedule step:0", "above 0"),
         ("train tiny.cnn --optimizer lion", "lion"),
         ("train tiny.cnn --digits 10", "10000:2000"),
         ("train tiny.cnn --digits 0:5", "number of training digits"),

@@ -312,7 +312,7 @@ impl Choices {
             arguments: recipe.arguments.clone(),
             input: image(recipe.input)?,
             data,
-            images: self.images.settings(),
+            images: self.images.settings(&usual.images),
             digits: self.digits.unwrap_or(usual.digits),
             epochs: self.epochs.unwrap_or(usual.epochs),
             batch: self.batch.unwrap_or(usual.batch),

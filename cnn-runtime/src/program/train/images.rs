@@ -43,9 +43,10 @@ enum Corrupt {
 }
 
 impl ImageChoices {
-    pub(super) fn settings(&self) -> ImageSettings {
+    /// What was chosen; `usual` augments where nothing was.
+    pub(super) fn settings(&self, usual: &ImageSettings) -> ImageSettings {
         ImageSettings {
-            augment: self.augment.clone().unwrap_or_default(),
+            augment: self.augment.clone().unwrap_or_else(|| usual.augment.clone()),
             normalize: self.normalize.clone().unwrap_or_default(),
             resize: self.resize,
             validation: self.validation.unwrap_or_default(),

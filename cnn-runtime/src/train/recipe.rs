@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use super::image_settings::ImageSettings;
 use super::settings::Settings;
+use crate::data::Augment;
 
 /// A paper's way to train: batch, optimizer, learning rate and its schedule, weight decay, epochs, what is done to images.
 ///
@@ -108,8 +109,14 @@ impl Recipe {
                 table::Length::Steps(steps) => (epochs(steps(images)).ceil() as usize).max(1),
             },
             schedule: (row.schedule)(&epochs, images),
+            images: ImageSettings { augment: self.augment(images), ..usual.images },
             ..usual
         }
+    }
+
+    /// The words as steps; a test shows that they are some.
+    fn augment(self, images: usize) -> Augment {
+        self.augmentation(images).and_then(|words| words.parse().ok()).unwrap_or_default()
     }
 
     /// Whether it depends on the number of training images.
@@ -160,6 +167,8 @@ mod tests {
                 assert_eq!(settings.images.augment, augment.unwrap(), "{recipe}");
                 settings.check().unwrap_or_else(|error| panic!("{recipe} on {images}: {error}"));
                 assert_eq!((settings.seed, settings.network.as_str()), (7, "x"));
+                let none = settings.images.augment == Augment::default();
+                assert_eq!(none, recipe.augmentation(images).is_none(), "{recipe}");
                 let steps = images.div_ceil(settings.batch) as u64;
                 let last = settings.schedule.rate(1.0, steps * settings.epochs as u64 - 1, steps, settings.epochs);
                 assert!(last > 0.0 && (last < 0.5 || images == 1), "{recipe} on {images} ends at {last}");

@@ -14,7 +14,7 @@ use super::train::counts;
 use super::weights::Names;
 use crate::data::Source;
 use crate::engine::{Precision, Session, SessionOptions};
-use crate::train::{ClassQuality, Images, Run, Settings, evaluate};
+use crate::train::{ClassQuality, ImageSettings, Images, Normalize, Run, Settings, TrainError, evaluate};
 
 /// Evaluates weights on test images: mean cross-entropy, top-1 accuracy, top-5 beyond five classes
 #[derive(Args)]
@@ -30,12 +30,21 @@ pub(super) struct Eval {
     weights: Option<PathBuf>,
     #[command(flatten)]
     names: Names,
-    /// Images: digits, mnist:DIR or fashion-mnist:DIR [default: the run's, or digits]
+    /// Images as in `cnn train` [default: the run's, or digits]
     #[arg(long, value_name = "DATA")]
     data: Option<Source>,
     /// How many digits are drawn, to normalise by and to test on [default: the run's, or as in `cnn train`]
     #[arg(long, value_name = "TRAIN:TEST", value_parser = counts)]
     digits: Option<[usize; 2]>,
+    /// Mean and deviation as in `cnn train` [default: the run's, or those of the training images]
+    #[arg(long, value_name = "NUMBERS")]
+    normalize: Option<Normalize>,
+    /// Resizes images to the network's input; those of a folder always are
+    #[arg(long)]
+    resize: bool,
+    /// Resizes images to this part more and cuts out the centre: 0.875 [default: the run's, or 1]
+    #[arg(long, value_name = "SHARE")]
+    center: Option<f64>,
     /// How convolutions and fully connected layers multiply: f32 or bf16 [default: the run's, or f32]
     #[arg(long)]
     precision: Option<Precision>,
@@ -93,8 +102,17 @@ impl Eval {
         let mut session = Session::new(&graph, stored, options)?;
         settings.data = self.data.clone().unwrap_or(settings.data);
         settings.digits = self.digits.unwrap_or(settings.digits);
+        let ImageSettings { normalize, resize, augment, .. } = &mut settings.images;
+        *resize |= self.resize;
+        if let Some(share) = self.center {
+            *augment = augment.centred(share).map_err(TrainError::from)?;
+        }
         // A run's images are normalised as those that it was trained on, whatever they are.
-        let facts = run.as_ref().map(Run::facts).transpose()?.flatten();
+        let mut facts = run.as_ref().map(Run::facts).transpose()?.flatten();
+        if let Some(known) = &self.normalize {
+            normalize.clone_from(known);
+            facts = None;
+        }
         let images = Images::load_as(&settings, &graph, facts.as_ref())?;
         let evaluation = evaluate(&mut session, &images.test)?;
         let evaluated = Evaluated {

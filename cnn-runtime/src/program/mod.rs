@@ -17,6 +17,7 @@ mod progress;
 mod report;
 mod run_report;
 mod show;
+mod spaces;
 mod text;
 mod train;
 mod weights;

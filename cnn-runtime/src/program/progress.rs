@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Output;
 use super::failure::Failure;
+use crate::data::Skipped;
 use crate::train::{self, Begin, EpochRecord, Observer, OnNan, Settings};
 
 /// Between two lines where there is no bar.
@@ -148,6 +149,11 @@ impl Observer for Progress<'_, '_> {
             100.0 * accuracy
         ));
         self.begin_epoch(*epoch);
+    }
+
+    fn skipped(&mut self, image: &Skipped) {
+        let Skipped { path, reason } = image;
+        self.bar.suspend(|| eprintln!("left out: {} ({reason})", path.display()));
     }
 
     fn stop(&mut self) -> bool {

@@ -1,5 +1,6 @@
 //! `cnn train NET`: a run from its beginning, or from where it stands.
 
+mod images;
 mod lr_find;
 mod recipe;
 mod running;
@@ -20,6 +21,7 @@ use crate::data::Source;
 use crate::engine::{Clip, Optimizer, Precision};
 use crate::train::{Images, Outcome, Run, Schedule, Settings, TrainError, fit};
 use crate::weights::{LoadOptions, StateDict};
+use images::ImageChoices;
 use running::{Running, interrupts};
 
 pub(super) use lr_find::LrFind;
@@ -35,7 +37,7 @@ pub(super) struct Train {
     #[command(flatten)]
     names: Names,
     /// Goes on with the run in this folder, with its settings
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["Choices", "Recipes", "Names"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["Choices", "ImageChoices", "Recipes", "Names"])]
     resume: Option<PathBuf>,
     #[command(flatten)]
     running: Running,
@@ -53,9 +55,12 @@ struct Choices {
     /// Another input than the definition's: channels, height, width
     #[arg(long, value_name = "CxHxW")]
     input: Option<Shape>,
-    /// Images: digits (drawn at the network's size), mnist:DIR or fashion-mnist:DIR [default: digits]
+    /// Images: digits (drawn at the network's size), mnist:DIR, fashion-mnist:DIR, cifar10:DIR,
+    /// cifar100:DIR or folder:DIR (a folder for each class) [default: digits]
     #[arg(long, value_name = "DATA")]
     data: Option<Source>,
+    #[command(flatten)]
+    images: ImageChoices,
     /// How many digits are drawn, to train on and to test on [default: 10000:2000, fewer if large]
     #[arg(long, value_name = "TRAIN:TEST", value_parser = counts)]
     digits: Option<[usize; 2]>,
@@ -288,16 +293,13 @@ impl Choices {
             Some(OptimizerArg::Rmsprop) => (Optimizer::RMSPROP, 1e-3, 5e-4),
         };
         // The run goes on from any folder.
-        let data = match self.data.clone().unwrap_or(usual.data.clone()) {
-            Source::Digits => Source::Digits,
-            Source::Mnist(dir) => Source::Mnist(std::path::absolute(dir)?),
-            Source::FashionMnist(dir) => Source::FashionMnist(std::path::absolute(dir)?),
-        };
+        let data = self.data.clone().unwrap_or(usual.data.clone()).absolute()?;
         Ok(Settings {
             definition: recipe.definition.clone(),
             arguments: recipe.arguments.clone(),
             input: image(recipe.input)?,
             data,
+            images: self.images.settings(),
             digits: self.digits.unwrap_or(usual.digits),
             epochs: self.epochs.unwrap_or(usual.epochs),
             batch: self.batch.unwrap_or(usual.batch),

@@ -9,7 +9,7 @@ use super::evaluate::Evaluation;
 use super::folder::{Run, read};
 use super::images::Facts;
 use super::quality::{Calibration, ClassQuality, Confusion, Worst};
-use crate::data::Dataset;
+use crate::data::Part;
 
 /// The longest side of a picture of an image.
 const SIDE: usize = 96;
@@ -56,7 +56,7 @@ impl Run {
         &self,
         epoch: usize,
         evaluation: &Evaluation,
-        test: &Dataset,
+        test: &Part,
         facts: &Facts,
     ) -> Result<(), TrainError> {
         let worst = evaluation.worst.iter();
@@ -91,10 +91,16 @@ impl Run {
     }
 }
 
-/// An image as it was before it was normalised, halved until it is small enough: grey, or in colours where there are three.
-fn picture(data: &Dataset, facts: &Facts, index: usize) -> Option<Vec<u8>> {
-    let [channels, height, width] = data.shape;
-    let image = data.image(index);
+/// An image of a part as a PNG file.
+fn picture(part: &Part, facts: &Facts, index: usize) -> Option<Vec<u8>> {
+    let mut image = vec![0.0; part.image_len()];
+    part.image(index, &mut image).ok()?;
+    png_of(&image, facts)
+}
+
+/// An image as it was before it was normalised, made smaller where it is large: grey, or in colours where there are three.
+fn png_of(image: &[f32], facts: &Facts) -> Option<Vec<u8>> {
+    let [channels, height, width] = facts.shape;
     let shrink = height.max(width).div_ceil(SIDE);
     let [rows, columns] = [height / shrink, width / shrink];
     let shown = if channels == 3 { 3 } else { 1 };
@@ -117,6 +123,7 @@ fn picture(data: &Dataset, facts: &Facts, index: usize) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Dataset;
 
     #[test]
     fn pictures_are_the_images_before_they_were_normalised() {
@@ -124,8 +131,9 @@ mod tests {
         let mut data = Dataset::new(values.clone(), vec![0], [3, 4, 200], 1).unwrap();
         let (mean, std) = (vec![0.4, 0.5, 0.6], vec![0.2, 0.3, 0.4]);
         data.normalize(&mean, &std).unwrap();
-        let facts = Facts { shape: data.shape, classes: 1, train: 1, test: 1, mean, std };
-        let bytes = picture(&data, &facts, 0).unwrap();
+        let (shape, names) = (data.shape, Vec::new());
+        let facts = Facts { shape, classes: 1, names, train: 1, validation: 0, test: 1, mean, std };
+        let bytes = png_of(data.image(0), &facts).unwrap();
         let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut pixels).unwrap();

@@ -21,14 +21,18 @@ pub struct Sums {
     pub correct: usize,
     /// Seconds that it took.
     pub seconds: f64,
+    /// Seconds of them that were spent waiting for data.
+    #[serde(default)]
+    pub data_seconds: f64,
 }
 
 impl Sums {
-    pub(super) fn add(&mut self, images: usize, mean_loss: f64, correct: usize, seconds: f64) {
+    pub(super) fn add(&mut self, images: usize, mean_loss: f64, correct: usize, [seconds, data_seconds]: [f64; 2]) {
         self.images += images;
         self.loss += mean_loss * images as f64;
         self.correct += correct;
         self.seconds += seconds;
+        self.data_seconds += data_seconds;
     }
 
     /// Mean loss.
@@ -206,7 +210,7 @@ mod tests {
     #[test]
     fn the_file_holds_the_state_and_the_position_to_the_bit() {
         let (tensors, state) = state();
-        let epoch = Sums { images: 3, loss: 0.1 + 0.2, correct: 2, seconds: 1e-7 / 3.0 };
+        let epoch = Sums { images: 3, loss: 0.1 + 0.2, correct: 2, seconds: 1e-7 / 3.0, data_seconds: 0.1 / 3.0 };
         let best = Some(Best { epoch: 1, accuracy: 1.0 / 3.0 });
         let progress =
             Progress { epochs: 1, batches: 2, steps: 1 << 60, epoch, best, metrics: 99, ..Progress::default() };

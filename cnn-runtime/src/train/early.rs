@@ -114,6 +114,7 @@ mod tests {
             calibration_error: 0.0,
             rate: 0.1,
             images_per_second: 1.0,
+            data_seconds: 0.0,
             seconds: 1.0,
         }
     }

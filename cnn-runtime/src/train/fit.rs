@@ -10,11 +10,11 @@ use super::diverged::OnNan;
 use super::error::TrainError;
 use super::evaluate::{Evaluation, evaluate};
 use super::folder::Run;
-use super::images::{Facts, Images};
+use super::images::{Facts, Images, targets};
 use super::metrics::{EpochRecord, Metrics, Record, StepRecord};
 use super::settings::Settings;
-use crate::data::{Batch, Batches};
-use crate::engine::{Report, Session, SessionOptions, StepReport, Targets, Trainer};
+use crate::data::{Loader, Prepared, Skipped};
+use crate::engine::{Report, Session, SessionOptions, StepReport, Trainer};
 use crate::weights::StateDict;
 
 /// What a training is about to do.
@@ -44,6 +44,9 @@ pub trait Observer {
 
     /// After every epoch, when its files are written.
     fn epoch(&mut self, _record: &EpochRecord) {}
+
+    /// A damaged image was left out.
+    fn skipped(&mut self, _image: &Skipped) {}
 
     /// Whether to stop after this step, with a checkpoint.
     fn stop(&mut self) -> bool {
@@ -120,6 +123,8 @@ pub(super) struct Fit<'a> {
     pub(super) progress: Progress,
     /// Of an epoch.
     pub(super) steps: usize,
+    /// Damaged images that the observer knows, of training, validation and test images.
+    told: [usize; 3],
     /// How many checkpoints.
     pub(super) keep: usize,
     /// When the last checkpoint was written.
@@ -150,16 +155,20 @@ impl<'a> Fit<'a> {
         }
         let metrics = Metrics::open(metrics, progress.metrics)?;
         let (keep, saved) = (observer.keep(), Instant::now());
-        Ok(Fit { run, settings, images, trainer, session, metrics, progress, steps, keep, saved })
+        Ok(Fit { run, settings, images, trainer, session, metrics, progress, steps, told: [0; 3], keep, saved })
     }
 
     /// The rest of an epoch. Whether it was stopped.
     fn epoch(&mut self, observer: &mut dyn Observer) -> Result<bool, TrainError> {
         let log_every = self.settings.log_every;
-        let images = self.images.clone();
+        let mut batches = self.batches(&self.progress);
         let mut stopped = false;
-        for batch in self.batches(&images, &self.progress) {
-            let began = Instant::now();
+        loop {
+            let (began, waited) = (Instant::now(), batches.waited());
+            let Some(batch) = batches.next() else { break };
+            self.tell_skipped(observer);
+            let batch = batch?;
+            let data_seconds = (batches.waited() - waited).as_secs_f64();
             let (report, rate) = self.step(&batch, self.progress.steps)?;
             if !report.loss.is_finite() && !report.skipped {
                 let step = self.progress.steps + 1;
@@ -172,7 +181,7 @@ impl<'a> Fit<'a> {
             progress.seconds += seconds;
             progress.skipped += u64::from(report.skipped);
             for sums in [&mut progress.epoch, &mut progress.line].into_iter().filter(|_| !report.skipped) {
-                sums.add(report.samples, report.loss, report.correct, seconds);
+                sums.add(report.samples, report.loss, report.correct, [seconds, data_seconds]);
             }
             if progress.steps.is_multiple_of(log_every as u64) {
                 self.line(rate)?;
@@ -188,6 +197,7 @@ impl<'a> Fit<'a> {
         }
         if !stopped {
             let record = self.end_of_epoch()?;
+            self.tell_skipped(observer);
             observer.epoch(&record);
             stopped = observer.stop() && self.progress.epochs < self.settings.epochs && !self.gave_up();
         }
@@ -195,26 +205,35 @@ impl<'a> Fit<'a> {
     }
 
     /// What is left of an epoch.
-    pub(super) fn batches<'i>(&self, images: &'i Images, from: &Progress) -> Batches<'i> {
-        let mut batches = images.train.batches(self.settings.batch, self.settings.epoch_seed(from.epochs));
-        if from.batches > 0 {
-            batches.nth(from.batches - 1);
-        }
-        batches
+    pub(super) fn batches(&self, from: &Progress) -> Loader {
+        let train = &self.images.train;
+        let threads = self.settings.images.workers.unwrap_or(train.threads());
+        Loader::training(train, self.settings.batch, self.settings.epoch_seed(from.epochs), from.batches, threads)
     }
 
     /// A step of the training, which is the same whenever it is done: what it measured, and its learning rate.
-    pub(super) fn step(&mut self, batch: &Batch, at: u64) -> Result<(StepReport, f64), TrainError> {
+    pub(super) fn step(&mut self, batch: &Prepared, at: u64) -> Result<(StepReport, f64), TrainError> {
         let rate = self.rate(at) * self.progress.rate_factor;
         if let Some(ramp) = &self.settings.dropout {
             self.trainer.set_dropout(ramp.share(at, self.steps as u64))?;
         }
-        Ok((self.trainer.step(&batch.images, Targets::Labels(&batch.labels), rate)?, rate))
+        Ok((self.trainer.step(&batch.images, targets(&batch.labels), rate)?, rate))
     }
 
     /// Whether nothing was gained for long enough.
     fn gave_up(&self) -> bool {
         self.settings.early_stop.is_some_and(|early| self.progress.gains.since >= early.patience)
+    }
+
+    /// Damaged images of which the observer does not know yet.
+    fn tell_skipped(&mut self, observer: &mut dyn Observer) {
+        let parts = [Some(&self.images.train), self.images.validation.as_ref(), Some(&self.images.test)];
+        for (part, told) in parts.into_iter().zip(&mut self.told) {
+            for image in part.map(|part| part.skipped(*told)).unwrap_or_default() {
+                *told += 1;
+                observer.skipped(&image);
+            }
+        }
     }
 
     /// The learning rate of a step, from 0.
@@ -234,6 +253,7 @@ impl<'a> Fit<'a> {
             rate,
             images_per_second: line.images_per_second(),
             seconds,
+            data_seconds: line.data_seconds,
         }))
     }
 
@@ -266,9 +286,10 @@ impl<'a> Fit<'a> {
             rate: self.last_rate(),
             images_per_second: epoch.images_per_second(),
             seconds,
+            data_seconds: epoch.data_seconds,
         };
         self.metrics.append(&Record::Epoch(record.clone()))?;
-        self.run.keep_assessment(record.epoch, kept, &self.images.test, &self.images.facts)?;
+        self.run.keep_assessment(record.epoch, kept, self.images.judged(), &self.images.facts)?;
         let weights = averages.unwrap_or(plain).to_bytes()?;
         self.run.replace("weights.safetensors", &weights)?;
         let accuracy = record.test_accuracy();
@@ -297,7 +318,7 @@ impl<'a> Fit<'a> {
 
     fn evaluate(&mut self, weights: &StateDict<f32>) -> Result<Evaluation, TrainError> {
         self.session.set_weights(weights)?;
-        let evaluation = evaluate(&mut self.session, &self.images.test)?;
+        let evaluation = evaluate(&mut self.session, self.images.judged())?;
         match evaluation.loss.is_finite() {
             true => Ok(evaluation),
             false => {

@@ -262,9 +262,15 @@ impl Run {
 
     /// Notes what the data are, or compares them with what they were.
     pub(super) fn keep_facts(&self, facts: &Facts) -> Result<(), TrainError> {
-        let Some(known) = self.facts()? else { return self.replace(DATA, &pretty(facts)) };
+        let Some(mut known) = self.facts()? else { return self.replace(DATA, &pretty(facts)) };
+        if known.names.is_empty() {
+            // As versions wrote it that knew no names.
+            known.names.clone_from(&facts.names);
+        }
         let differences = [
+            ("classes", known.names.join(" "), facts.names.join(" ")),
             ("training images", format!("{}", known.train), format!("{}", facts.train)),
+            ("validation images", format!("{}", known.validation), format!("{}", facts.validation)),
             ("test images", format!("{}", known.test), format!("{}", facts.test)),
             ("mean", format!("{:?}", known.mean), format!("{:?}", facts.mean)),
             ("deviation", format!("{:?}", known.std), format!("{:?}", facts.std)),

@@ -58,6 +58,9 @@ pub struct StepRecord {
     pub images_per_second: f64,
     /// Seconds of training so far, over all resumptions.
     pub seconds: f64,
+    /// Seconds that these steps waited for data.
+    #[serde(default)]
+    pub data_seconds: f64,
 }
 
 /// An epoch.
@@ -90,6 +93,9 @@ pub struct EpochRecord {
     pub images_per_second: f64,
     /// Seconds of training so far, over all resumptions.
     pub seconds: f64,
+    /// Seconds that these steps waited for data.
+    #[serde(default)]
+    pub data_seconds: f64,
 }
 
 impl EpochRecord {

@@ -1,7 +1,9 @@
 //! Trainings in folders: stopped anywhere and resumed they give the bits of one that was not, and what is wrong is refused.
 
 mod damage;
+mod data;
 mod diverged;
+mod recipes;
 mod refusals;
 
 use std::fs;
@@ -60,8 +62,8 @@ fn copy_folder(from: &Path, to: &Path) {
 fn timeless(dir: &Path) -> Vec<Record> {
     let timeless = |mut record| {
         match &mut record {
-            Record::Step(step) => (step.seconds, step.images_per_second) = (0.0, 0.0),
-            Record::Epoch(epoch) => (epoch.seconds, epoch.images_per_second) = (0.0, 0.0),
+            Record::Step(step) => (step.seconds, step.images_per_second, step.data_seconds) = (0.0, 0.0, 0.0),
+            Record::Epoch(epoch) => (epoch.seconds, epoch.images_per_second, epoch.data_seconds) = (0.0, 0.0, 0.0),
             Record::Rollback(rollback) => rollback.seconds = 0.0,
         }
         record

@@ -67,11 +67,11 @@ impl Fit<'_> {
     fn replay(&mut self, from: &Progress, state: Option<&[u8]>) -> Result<Option<(u64, f64, Fault)>, TrainError> {
         self.restore(state)?;
         let mut found = None;
-        let images = self.images.clone();
-        for (step, batch) in (from.steps..).zip(self.batches(&images, from)) {
+        for (step, batch) in (from.steps..).zip(self.batches(from)) {
+            let batch = batch?;
             // Every time: a stage that something thaws in begins with another plan.
             self.trainer.audit(true);
-            let (report, rate) = self.step(&batch?, step)?;
+            let (report, rate) = self.step(&batch, step)?;
             if let Some(fault) = self.trainer.fault().filter(|_| !report.skipped) {
                 found = Some((step + 1, rate, fault));
                 break;

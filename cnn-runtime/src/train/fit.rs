@@ -123,10 +123,10 @@ pub(super) struct Fit<'a> {
     pub(super) progress: Progress,
     /// Of an epoch.
     pub(super) steps: usize,
-    /// How many checkpoints.
-    pub(super) keep: usize,
     /// Damaged images that the observer knows, of training, validation and test images.
     told: [usize; 3],
+    /// How many checkpoints.
+    pub(super) keep: usize,
     /// When the last checkpoint was written.
     pub(super) saved: Instant,
 }
@@ -155,14 +155,13 @@ impl<'a> Fit<'a> {
         }
         let metrics = Metrics::open(metrics, progress.metrics)?;
         let (keep, saved) = (observer.keep(), Instant::now());
-        Ok(Fit { run, settings, images, trainer, session, metrics, progress, steps, keep, told: [0; 3], saved })
+        Ok(Fit { run, settings, images, trainer, session, metrics, progress, steps, told: [0; 3], keep, saved })
     }
 
     /// The rest of an epoch. Whether it was stopped.
     fn epoch(&mut self, observer: &mut dyn Observer) -> Result<bool, TrainError> {
         let log_every = self.settings.log_every;
-        let images = self.images.clone();
-        let mut batches = self.batches(&images, &self.progress);
+        let mut batches = self.batches(&self.progress);
         let mut stopped = false;
         loop {
             let (began, waited) = (Instant::now(), batches.waited());
@@ -206,10 +205,10 @@ impl<'a> Fit<'a> {
     }
 
     /// What is left of an epoch.
-    pub(super) fn batches(&self, images: &Images, from: &Progress) -> Loader {
-        let Settings { batch, images: ref settings, .. } = *self.settings;
-        let threads = settings.workers.unwrap_or(images.train.threads());
-        Loader::training(&images.train, batch, self.settings.epoch_seed(from.epochs), from.batches, threads)
+    pub(super) fn batches(&self, from: &Progress) -> Loader {
+        let train = &self.images.train;
+        let threads = self.settings.images.workers.unwrap_or(train.threads());
+        Loader::training(train, self.settings.batch, self.settings.epoch_seed(from.epochs), from.batches, threads)
     }
 
     /// A step of the training, which is the same whenever it is done: what it measured, and its learning rate.

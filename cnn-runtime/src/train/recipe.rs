@@ -91,11 +91,6 @@ impl Recipe {
         let epochs = |steps: usize| steps as f64 / per_epoch;
         Settings {
             recipe: Some(row.name.to_owned()),
-            images: ImageSettings {
-                // Every row's words are read in a test.
-                augment: self.augmentation(images).and_then(|words| words.parse().ok()).unwrap_or_default(),
-                ..usual.images
-            },
             batch: row.batch,
             optimizer: row.optimizer,
             learning_rate: row.rate,

@@ -35,6 +35,7 @@ mod metrics;
 mod ramp;
 mod recipe;
 mod schedule;
+pub mod schemes;
 mod settings;
 
 pub use checkpoint::{Best, Progress, Sums};

@@ -1,5 +1,9 @@
 //! What the examples share: their command line, the progress bar, the measure of accuracy.
 
+pub mod few;
+pub mod figure;
+pub mod supervised;
+
 use std::error::Error;
 use std::io::IsTerminal;
 use std::path::PathBuf;

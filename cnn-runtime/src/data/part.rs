@@ -75,6 +75,21 @@ impl Part {
         self
     }
 
+    /// Some of the images, in this order and as often as they are named; shuffled, even if these were drawn by weight. Panics
+    /// like a slice if there is no such image.
+    #[must_use]
+    pub fn selected(&self, indices: &[usize]) -> Part {
+        let items: Vec<usize> = indices.iter().map(|&index| self.items[index]).collect();
+        Part { items: items.into(), sampling: None, ..self.clone() }
+    }
+
+    /// The same images, otherwise augmented.
+    #[must_use]
+    pub fn augmented_by(&self, augment: Augment) -> Part {
+        let preparation = Preparation { augment, ..(*self.preparation).clone() };
+        Part { preparation: Arc::new(preparation), ..self.clone() }
+    }
+
     /// How many images there are.
     pub fn len(&self) -> usize {
         self.items.len()

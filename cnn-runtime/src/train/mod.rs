@@ -42,6 +42,7 @@ mod ramp;
 mod recipe;
 mod report;
 mod schedule;
+pub mod schemes;
 mod settings;
 
 pub use assessment::{Assessment, Example};

@@ -16,7 +16,7 @@ const NET: &str = "Net(classes = 10): 1x12x12 -> classes;
     stem conv(8, 3, stride = 2, pad = 1) -> relu; body conv(16, 3, stride = 2, pad = 1) -> relu; head flatten -> linear(classes);";
 /// One with both.
 const NOISY: &str = "Noisy(classes = 10): 1x12x12 -> classes;
-    stem conv(12, 3, pad = 1) -> bn -> relu -> maxpool(2, stride = 2); body add { { conv(12, 3, pad = 1) -> bn -> drop_path(0.1) }; { }; } -> relu;
+    stem conv(12, 3, pad = 1) -> bn -> relu -> maxpool(2, stride = 2); body add { { conv(12, 3, pad = 1) -> bn -> drop_path(0.1) }; identity; } -> relu;
     head gap -> dropout(0.1) -> linear(classes);";
 
 fn graph(source: &str) -> Graph {
@@ -144,7 +144,8 @@ fn the_teacher_follows_the_students_feedback() {
         learner.options.optimizer = sgd;
         Learner { learning_rate: rate, ..learner }
     };
-    let (rate, factor) = (1e-3, 1e3);
+    // Small, for what is of second order in it; large enough for f32.
+    let (rate, factor) = (3e-5, 1e5);
     let (teacher, student) = (of(32, 1, 0.1), of(24, 2, rate));
     let scheme = MetaPseudoLabels { feedback: factor, baseline: None, draw: false, uda: None, fine_tune: None };
     let mut feedback = Vec::new();
@@ -178,11 +179,11 @@ fn the_teacher_follows_the_students_feedback() {
         .map(|(&a, &b)| f64::from(a) * f64::from(b))
         .sum();
     println!("feedback {feedback:.6e}, rate times product of gradients {:.6e}", rate * dot);
-    assert!((feedback / (rate * dot) - 1.0).abs() < 0.03);
+    assert!((feedback / (rate * dot) - 1.0).abs() < 0.05);
 
     // The teacher's step: labelled images, and its own labels times the feedback.
     let [own, told] = [gradients(&teacher, &known, &truth), gradients(&teacher, &unknown, &drawn)];
-    let mut worst = 0.0f64;
+    let (mut worst, mut largest) = (0.0f64, 0.0f64);
     for (name, own) in &own {
         let told = &told.iter().find(|(other, _)| other == name).unwrap().1;
         let (begin, end) = (teacher.weights.get(name).unwrap(), meta.teacher.weights.get(name).unwrap());
@@ -190,10 +191,11 @@ fn the_teacher_follows_the_students_feedback() {
             let step = f64::from(end.data[i]) - f64::from(begin.data[i]);
             let expected = -0.1 * (f64::from(*own) + factor * feedback * f64::from(told[i]));
             worst = worst.max((step - expected).abs());
+            largest = largest.max(expected.abs());
         }
     }
-    println!("the teacher's step differs by at most {worst:.1e}");
-    assert!(worst < 2e-6);
+    println!("the teacher's step, up to {largest:.1e}, differs by at most {worst:.1e}");
+    assert!(worst < 3e-5 * largest);
     assert_eq!(bits(&meta.student), bits(&meta.pupil));
 }
 

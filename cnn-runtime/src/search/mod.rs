@@ -18,11 +18,13 @@
 
 pub mod domain;
 mod error;
+pub mod evaluate;
 pub mod front;
 mod history;
 mod named;
 mod objective;
 pub mod pruners;
+pub mod report;
 mod run;
 pub mod samplers;
 mod spec;

@@ -2,20 +2,24 @@
 //!
 //! A mistake is reported once; the tensor behind it is unknown, and what only follows from it is silent.
 
-mod arguments;
+pub(crate) mod arguments;
 mod blocks;
+pub(crate) mod choices;
 mod custom;
-mod definitions;
+pub(crate) mod definitions;
 mod eval;
 mod headers;
 mod joins;
-mod limits;
+pub(crate) mod limits;
+pub(crate) mod members;
+pub(crate) mod mentions;
 mod report;
 mod scopes;
+pub(crate) mod space;
 mod steps;
 mod taps;
 mod uses;
-mod value;
+pub(crate) mod value;
 mod variant;
 
 use std::cell::Cell;
@@ -25,14 +29,16 @@ pub use definitions::closure;
 pub(crate) use definitions::{Definitions, RoomId};
 pub use scopes::field_name;
 pub use uses::custom_paths;
-use value::Value;
+pub(crate) use value::Value;
 pub(crate) use variant::variant;
 
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::graph::{Auxiliary, Call, Graph, Node, NodeId, Op, ScopeId, Shape};
 use crate::syntax::ast::{Expr, Header, Ident, Instance, Limit, Network, SectionKind};
+use choices::Choices;
 use eval::{MOST_WORK, Surroundings, eval};
 use scopes::{Naming, Scopes};
+use space::Of;
 
 /// A tensor on the way; `None` where a mistake has hidden its size.
 type Tensor = Option<NodeId>;
@@ -67,43 +73,22 @@ pub struct Elaborated {
 
 /// Elaborates a network by its definition: with default arguments, its own input, every `@` and `where` checked.
 pub(crate) fn network(network: &Network, definitions: &Definitions<'_>, errors: &mut Diagnostics) -> Elaborated {
-    let mut elaborator = Elaborator::new(definitions, errors);
-    let frame = Frame::of(&network.name, RoomId::FILE, network.name.span, true);
-    elaborator.frames.push(frame);
-    elaborator.parameters(network, &[]);
-    let (input, output) = elaborator.header_sizes(network, None);
-    if !network.incomplete {
-        elaborator.sections(network, input, output);
-    }
-    elaborator.finish(&network.name, &network.header, input, output, &network.limits)
+    whole(Of::Network(network), None, definitions, errors)
 }
 
 /// Elaborates `Name = path(args): size`.
 pub(crate) fn instance(instance: &Instance, definitions: &Definitions<'_>, errors: &mut Diagnostics) -> Elaborated {
+    whole(Of::Instance(instance), instance.input.as_ref(), definitions, errors)
+}
+
+fn whole(of: Of<'_>, size: Option<&Expr>, definitions: &Definitions<'_>, errors: &mut Diagnostics) -> Elaborated {
     let mut elaborator = Elaborator::new(definitions, errors);
-    elaborator.frames.push(Frame::of(&instance.name, RoomId::FILE, instance.name.span, true));
-    let resolved = if instance.incomplete { None } else { elaborator.follow(instance, RoomId::FILE, &mut Vec::new()) };
-    let Some(target) = resolved else {
+    let Some(begun) = elaborator.begin(of) else {
         elaborator.incomplete = true;
-        let input = instance.input.as_ref().and_then(|size| elaborator.size(size));
-        return elaborator.finish(&instance.name, &instance.header, input, None, &[]);
+        let input = size.and_then(|size| elaborator.size(size));
+        return elaborator.finish(of.name(), of.header(), input, None, &[]);
     };
-    let mut frame = Frame::of(&target.network.name, target.room, instance.of.span(), false);
-    frame.call = Some(instance.of.to_string());
-    // The definition holds by itself: what does not hold here follows from what the instance changes.
-    frame.shown_at = Some(match (&instance.input, instance.args.as_slice()) {
-        (Some(size), []) => size.span,
-        (None, [only]) => only.value.span,
-        _ => instance.of.span(),
-    });
-    elaborator.frames.push(frame);
-    elaborator.parameters(target.network, &target.args);
-    let (input, output) = elaborator.header_sizes(target.network, target.input);
-    if !target.network.incomplete {
-        elaborator.sections(target.network, input, output);
-    }
-    elaborator.frames.pop();
-    elaborator.finish(&instance.name, &instance.header, input, output, &instance.limits)
+    elaborator.go(of, &begun, of.limits()).0
 }
 
 /// One network or block being elaborated.
@@ -111,7 +96,7 @@ struct Frame<'a> {
     /// What it is called in messages.
     name: &'a str,
     room: RoomId,
-    variables: Vec<(String, Value)>,
+    variables: Vec<(&'a str, Value)>,
     taps: BTreeMap<(String, Option<i64>), Tensor>,
     /// Something that may hold taps was left out for an unknown value.
     taps_uncertain: bool,
@@ -157,6 +142,7 @@ struct Elaborator<'a, 'e> {
     output: Tensor,
     steps: usize,
     work: Cell<usize>,
+    choices: Choices,
     depth: usize,
     /// A limit was reached: nothing more is elaborated.
     stopped: bool,
@@ -164,6 +150,8 @@ struct Elaborator<'a, 'e> {
     failed: bool,
     /// A definition is still to be brought here, so there can be no graph.
     incomplete: bool,
+    /// Which member of a space this is, for messages.
+    note: Option<String>,
 }
 
 impl<'a, 'e> Elaborator<'a, 'e> {
@@ -184,10 +172,12 @@ impl<'a, 'e> Elaborator<'a, 'e> {
             output: None,
             steps: 0,
             work: Cell::new(0),
+            choices: Choices::None("a network"),
             depth: 0,
             stopped: false,
             failed: false,
             incomplete: false,
+            note: None,
         }
     }
 
@@ -206,7 +196,8 @@ impl<'a, 'e> Elaborator<'a, 'e> {
 
     fn eval_at(&mut self, expr: &Expr, arriving: Result<Option<Shape>, &'static str>) -> Value {
         let mut found = Vec::new();
-        let around = Surroundings { variables: &self.frame().variables, arriving, work: &self.work };
+        let around =
+            Surroundings { variables: &self.frame().variables, arriving, work: &self.work, choices: &self.choices };
         let value = eval(expr, &around, &mut |diagnostic| found.push(diagnostic));
         found.into_iter().for_each(|diagnostic| self.report(diagnostic));
         if self.work.get() > MOST_WORK {

@@ -6,4 +6,4 @@ mod parse;
 mod print;
 
 pub use parse::{MAX_DEPTH, parse, parse_str};
-pub use print::print;
+pub use print::{expression, print, steps};

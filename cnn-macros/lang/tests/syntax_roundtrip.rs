@@ -49,6 +49,7 @@ head a -> tap s -> from s[0] -> tap t[i + 1] -> b;
      concat { a; if n { b; } else if m { c; } else { for i in 1..=n { d; e; }; }; type: f; };
      stem: body: head;
      aux { let m = if a { 1 } else if b { 2 } else { 3 }; let (p, q) = (a - (b - c), (a - b) - c); gap } -> add(1);
+     choose { a -> b; choose { c; { let k = choose(3, choose(5, n) + 1); d }; } * choose(1, 2); } -> choose(1);
      custom a::B(1, k = 0.1) -> custom C -> \"in\": mul { identity; };
 ",
 ];
@@ -106,7 +107,7 @@ fn name() -> impl Strategy<Value = Ident> {
 
 /// The name of a block that is called: no keyword, since those are only names where no step can stand.
 fn called() -> impl Strategy<Value = Ident> {
-    prop::sample::select(vec!["conv", "relu", "add", "block", "tensor", "match"])
+    prop::sample::select(vec!["conv", "relu", "add", "block", "tensor", "match", "choose"])
         .prop_map(|name| Ident { name: name.to_owned(), span: here() })
 }
 
@@ -156,6 +157,7 @@ fn expr() -> impl Strategy<Value = Expr> + Clone {
                 then,
                 otherwise
             }),
+            vec(inner.clone(), 1..4).prop_map(ExprKind::Choose),
             (name(), vec(inner, 0..3)).prop_map(|(function, args)| ExprKind::Call { function, args }),
         ]
         .prop_map(|kind| Expr { kind, span: here() })
@@ -251,6 +253,7 @@ fn chain() -> impl Strategy<Value = Chain> {
     steps(primary.boxed()).prop_recursive(3, 16, 3, move |inner| {
         let braces = body(inner.clone()).boxed();
         let kind = prop::sample::select(vec![JoinKind::Add, JoinKind::Concat, JoinKind::Mul]);
+        let options = vec(inner.clone(), 1..4).prop_map(|options| Primary::Choose(Choose { keyword: here(), options }));
         let join = (kind, branches(inner)).prop_map(|(kind, branches)| Join { kind, keyword: here(), branches });
         steps(
             prop_oneof![
@@ -259,6 +262,7 @@ fn chain() -> impl Strategy<Value = Chain> {
                 choice(braces.clone()).prop_map(Primary::If),
                 repeat(braces.clone()).prop_map(Primary::For),
                 braces.prop_map(|body| Primary::Aux(here(), body)),
+                options,
             ]
             .boxed(),
         )

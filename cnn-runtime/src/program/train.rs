@@ -66,7 +66,9 @@ struct Choices {
     /// on 0.001; sgd 0.05; rmsprop 0.001]
     #[arg(long, value_name = "RATE")]
     lr: Option<f64>,
-    /// constant, step:EPOCHS:FACTOR or cosine:WARM_UP:FLOOR [default: cosine:0.5:0]
+    /// constant, step:EVERY:FACTOR, multistep:E1,E2:FACTOR, exponential:EVERY:FACTOR,
+    /// cosine:WARM_UP:FLOOR, polynomial:POWER:FLOOR or onecycle:RISE:DIVISOR:LAST, with
+    /// warmup:EPOCHS:FROM+ in front or not [default: cosine:0.5:0]
     #[arg(long)]
     schedule: Option<Schedule>,
     /// Weight decay of weights, not of norms and biases [default: adamw 0.01, otherwise 0.0005]
@@ -260,7 +262,7 @@ impl Choices {
             batch: self.batch.unwrap_or(usual.batch),
             optimizer,
             learning_rate: self.lr.unwrap_or(rate),
-            schedule: self.schedule.unwrap_or(usual.schedule),
+            schedule: self.schedule.clone().unwrap_or(usual.schedule),
             weight_decay: self.weight_decay.unwrap_or(decay),
             label_smoothing: self.label_smoothing.unwrap_or(usual.label_smoothing),
             clip: self.clip_norm.map(Clip::Norm),

@@ -175,8 +175,8 @@ impl<'a> Fit<'a> {
 
     /// The learning rate of a step, from 0.
     fn rate(&self, step: u64) -> f64 {
-        let Settings { schedule, learning_rate, epochs, .. } = *self.settings;
-        schedule.rate(learning_rate, step, self.steps as u64, epochs)
+        let Settings { schedule, learning_rate, epochs, .. } = self.settings;
+        schedule.rate(*learning_rate, step, self.steps as u64, *epochs)
     }
 
     fn line(&mut self, rate: f64) -> Result<(), TrainError> {

@@ -39,5 +39,5 @@ pub use fit::{Begin, Observer, Outcome, fit};
 pub use folder::Run;
 pub use images::{Facts, Images};
 pub use metrics::{EpochRecord, Record, StepRecord};
-pub use schedule::Schedule;
+pub use schedule::{Schedule, ScheduleError};
 pub use settings::Settings;

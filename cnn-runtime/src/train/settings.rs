@@ -179,7 +179,7 @@ mod tests {
         let settings = Settings {
             data: Source::Mnist("a b/c".into()),
             optimizer: Optimizer::RMSPROP,
-            schedule: Schedule::Step { every: 3, factor: 0.1 },
+            schedule: Schedule::Step { every: 2.4, factor: 0.1 },
             clip: Some(Clip::Norm(0.1 + 0.2)),
             average: Some(0.999),
             input: Some([3, 32, 32]),
@@ -215,8 +215,8 @@ mod tests {
             (|s| s.average = Some(1.5), "decay of the average must be at least 0 and below 1, got 1.5"),
             (|s| s.clip = Some(Clip::Value(0.0)), "clipping must be positive and finite, got 0"),
             (
-                |s| s.schedule = Schedule::Step { every: 0, factor: 0.1 },
-                "schedule's epochs between steps must be at least 1, got 0",
+                |s| s.schedule = Schedule::Step { every: 0.0, factor: 0.1 },
+                "schedule's epochs between steps must be above 0, got 0",
             ),
             (
                 |s| s.schedule = Schedule::Cosine { warm_up: 0.0, floor: 2.0 },

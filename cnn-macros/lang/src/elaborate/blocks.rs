@@ -61,13 +61,13 @@ impl<'a> Elaborator<'a, '_> {
     ) -> Tensor {
         let scope = self.scope_of(label, naming, call.name.span);
         let variables = if call.args.is_empty() { &[] } else { self.frame().variables.as_slice() };
-        let variables: Vec<String> = variables.iter().map(|(name, _)| name.clone()).collect();
+        let variables: Vec<&str> = variables.iter().map(|(name, _)| *name).collect();
         let mut found = Vec::new();
         let arguments = layer_arguments(
             layer,
             call,
             &mut |expr| self.eval(expr, tensor),
-            &|name| variables.iter().any(|known| known == name),
+            &|name| variables.contains(&name),
             &mut |diagnostic| found.push(diagnostic),
         );
         found.into_iter().for_each(|diagnostic| self.report(diagnostic));
@@ -202,12 +202,12 @@ impl<'a> Elaborator<'a, '_> {
         let (name, index) = match &expr.kind {
             ExprKind::Name(name) => (name, None),
             ExprKind::Index(list, index) => match &list.kind {
-                ExprKind::Name(name) => (name, Some(index.as_ref().clone())),
+                ExprKind::Name(name) => (name, Some(index.as_ref())),
                 _ => return self.no_tap(expr.span, block, param),
             },
             _ => return self.no_tap(expr.span, block, param),
         };
-        let index = match index.map(|index| self.eval(&index, tensor)) {
+        let index = match index.map(|index| self.eval(index, tensor)) {
             None => None,
             Some(Value::Int(n)) => Some(n),
             Some(Value::Unknown) => return None,

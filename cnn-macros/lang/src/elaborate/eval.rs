@@ -5,6 +5,7 @@ mod operators;
 
 use std::cell::Cell;
 
+use super::choices::Choices;
 use super::value::Value;
 use crate::diag::{Diagnostic, Span};
 use crate::graph::Shape;
@@ -17,11 +18,13 @@ const LONGEST_LIST: i64 = 100_000;
 /// What an expression sees.
 pub struct Surroundings<'a> {
     /// Parameters, `let`s and loop variables, the outermost first.
-    pub variables: &'a [(String, Value)],
+    pub variables: &'a [(&'a str, Value)],
     /// The tensor that arrives; `Err` where there is none by the nature of the place.
     pub arriving: Result<Option<Shape>, &'static str>,
     /// Values computed or copied so far, in the whole network.
     pub work: &'a Cell<usize>,
+    /// What a `choose` comes to.
+    pub choices: &'a Choices,
 }
 
 /// Values that one network may compute; whoever exceeds it gets unknown values.
@@ -77,8 +80,21 @@ impl Evaluator<'_> {
                     None,
                 ),
             },
+            ExprKind::Choose(options) => self.choose(expr, options),
             ExprKind::Call { function, args } => self.call(function, args, expr.span),
         }
+    }
+
+    fn choose(&mut self, expr: &Expr, options: &[Expr]) -> Value {
+        let option = match self.around.choices {
+            Choices::None(place) => {
+                let help = "a `choose` belongs into `search_space!`; here write one of its options".to_owned();
+                return self.fail(expr.span, format!("`choose` in {place}"), Some(help));
+            }
+            Choices::Follow(member) => member.choose(expr, options.len()),
+            Choices::Ask(state) => state.choose(expr),
+        };
+        option.and_then(|option| options.get(option)).map_or(Value::Unknown, |option| self.value(option))
     }
 
     fn variable(&mut self, ident: &Ident) -> Value {
@@ -86,7 +102,7 @@ impl Evaluator<'_> {
         if let Some((_, value)) = variables.iter().rev().find(|(name, _)| *name == ident.name) {
             return if self.worked(value.size()) { value.clone() } else { Value::Unknown };
         }
-        let known = || variables.iter().map(|(name, _)| name.as_str());
+        let known = || variables.iter().map(|(name, _)| *name);
         let help = match ident.name.as_str() {
             "channels" | "height" | "width" => Some(format!("the arriving tensor's is `in.{}`", ident.name)),
             name => did_you_mean(name, known()).or_else(|| Some(unknown_name(name, &known().collect::<Vec<_>>()))),

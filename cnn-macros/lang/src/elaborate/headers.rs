@@ -42,7 +42,7 @@ impl<'a> Elaborator<'a, '_> {
     }
 
     /// Makes a name known in the current frame.
-    pub(super) fn bind(&mut self, name: &Ident, value: Value) {
+    pub(super) fn bind(&mut self, name: &'a Ident, value: Value) {
         if name.name == "_" {
             return;
         }
@@ -52,7 +52,7 @@ impl<'a> Elaborator<'a, '_> {
                     .help("shadowing is not allowed: choose another name"),
             );
         }
-        self.frame_mut().variables.push((name.name.clone(), value));
+        self.frame_mut().variables.push((&name.name, value));
     }
 
     /// Sizes that the header states, with the parameters bound.

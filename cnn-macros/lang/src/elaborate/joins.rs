@@ -1,5 +1,6 @@
 //! Branches that join, and the conditions and loops that make branches or steps.
 
+use super::choices::Event;
 use super::scopes::Naming;
 use super::steps::chain_span;
 use super::{Elaborator, Tensor, Value};
@@ -10,7 +11,11 @@ use crate::syntax::ast::{Branch, Else, For, If, Join, JoinKind};
 impl<'a> Elaborator<'a, '_> {
     /// The body of the `if` that holds: `None` if that is unknown.
     pub(super) fn arm<T>(&mut self, one: &'a If<T>, tensor: Tensor) -> Option<Option<&'a T>> {
-        match self.eval(&one.condition, tensor) {
+        let holds = self.eval(&one.condition, tensor);
+        if let Value::Bool(holds) = holds {
+            self.choices.log(one, || Event::Arm(holds));
+        }
+        match holds {
             Value::Bool(true) => Some(Some(&one.then)),
             Value::Bool(false) => match one.otherwise.as_deref() {
                 None => Some(None),
@@ -30,7 +35,10 @@ impl<'a> Elaborator<'a, '_> {
 
     pub(super) fn elements<T>(&mut self, one: &'a For<T>, tensor: Tensor) -> Option<Vec<Value>> {
         match self.eval(&one.list, tensor) {
-            Value::List(values) | Value::Tuple(values) => Some(values),
+            Value::List(values) | Value::Tuple(values) => {
+                self.choices.log(one, || Event::Passes(values.clone()));
+                Some(values)
+            }
             other => {
                 if !other.is_unknown() {
                     let message = format!("a loop goes over a list or a range, this is {} ({other})", other.kind());
@@ -76,6 +84,7 @@ impl<'a> Elaborator<'a, '_> {
     fn branches(&mut self, list: &'a [Branch], tensor: Tensor, naming: Naming, ends: &mut Vec<(Tensor, Span)>) -> bool {
         let mut known = true;
         for branch in list {
+            self.choices.log(branch, || Event::Begin);
             match branch {
                 Branch::Chain(chain) => {
                     let end = self.chain(chain, tensor, naming);
@@ -103,6 +112,7 @@ impl<'a> Elaborator<'a, '_> {
                     None => known = false,
                 },
             }
+            self.choices.log(branch, || Event::End);
         }
         known
     }

@@ -1,8 +1,9 @@
 //! `where params <= 12M, macs <= 2G`.
 
-use super::{Elaborator, Value};
+use super::Elaborator;
+use super::space::grouped_float;
 use crate::diag::Diagnostic;
-use crate::graph::{Graph, Node, grouped};
+use crate::graph::{Costs, Graph, Node, grouped};
 use crate::nearest::did_you_mean;
 use crate::syntax::ast::{BinaryOp, Limit};
 
@@ -17,40 +18,14 @@ impl Elaborator<'_, '_> {
     }
 
     fn limit(&mut self, limit: &Limit, graph: Option<&Graph>) {
-        let costs = graph.map(Graph::costs).unwrap_or_default();
-        let name = limit.quantity.name.as_str();
-        let found = match name {
-            "params" => costs.params,
-            "buffers" => costs.buffers,
-            "macs" => costs.macs,
-            "aux_macs" => costs.aux_macs,
-            "activations" => costs.activations,
-            _ => {
-                let help =
-                    did_you_mean(name, QUANTITIES).unwrap_or_else(|| format!("there are {}", QUANTITIES.join(", ")));
-                self.report(Diagnostic::new(limit.quantity.span, format!("no quantity `{name}`")).help(help));
-                return;
-            }
-        };
-        let bound = match self.eval_at(&limit.bound, Err("a limit")) {
-            Value::Unknown => return,
-            Value::Int(bound) => bound as f64,
-            Value::Float(bound) => bound,
-            other => {
-                self.error(limit.bound.span, format!("a limit is a number, this is {} ({other})", other.kind()));
-                return;
-            }
-        };
+        if !self.is_quantity(limit) {
+            return;
+        }
+        let Some(bound) = self.limit_number(&limit.bound) else { return };
         let Some(graph) = graph else { return };
-        let value = found as f64;
-        let holds = match limit.op {
-            BinaryOp::Le => value <= bound,
-            BinaryOp::Lt => value < bound,
-            BinaryOp::Ge => value >= bound,
-            BinaryOp::Gt => value > bound,
-            _ => value == bound,
-        };
-        if !holds {
+        let name = limit.quantity.name.as_str();
+        let found = quantity(&graph.costs(), name);
+        if !holds(limit.op, found, bound) {
             let message =
                 format!("{name} = {}, which is not {} {}", grouped(found), limit.op.symbol(), grouped_float(bound));
             let top = biggest(graph, name);
@@ -61,6 +36,42 @@ impl Elaborator<'_, '_> {
             };
             self.report(Diagnostic::new(limit.bound.span, message).help(help));
         }
+    }
+}
+
+impl Elaborator<'_, '_> {
+    /// Whether a limit speaks of something that there is.
+    pub(super) fn is_quantity(&mut self, limit: &Limit) -> bool {
+        let name = limit.quantity.name.as_str();
+        let known = QUANTITIES.contains(&name);
+        if !known {
+            let help = did_you_mean(name, QUANTITIES).unwrap_or_else(|| format!("there are {}", QUANTITIES.join(", ")));
+            self.report(Diagnostic::new(limit.quantity.span, format!("no quantity `{name}`")).help(help));
+        }
+        known
+    }
+}
+
+/// One of the quantities by its name.
+pub(crate) fn quantity(costs: &Costs, name: &str) -> u64 {
+    match name {
+        "params" => costs.params,
+        "buffers" => costs.buffers,
+        "macs" => costs.macs,
+        "aux_macs" => costs.aux_macs,
+        _ => costs.activations,
+    }
+}
+
+/// Whether a quantity is within a limit.
+pub(crate) fn holds(op: BinaryOp, found: u64, bound: f64) -> bool {
+    let value = found as f64;
+    match op {
+        BinaryOp::Le => value <= bound,
+        BinaryOp::Lt => value < bound,
+        BinaryOp::Ge => value >= bound,
+        BinaryOp::Gt => value > bound,
+        _ => value == bound,
     }
 }
 
@@ -83,8 +94,4 @@ fn biggest(graph: &Graph, quantity: &str) -> String {
     let list: Vec<String> =
         parts.iter().take(3).map(|(amount, name)| format!("{} ({})", name.trim(), grouped(*amount))).collect();
     list.join(", ")
-}
-
-fn grouped_float(x: f64) -> String {
-    if x >= 0.0 && x.fract() == 0.0 && x < 1e18 { grouped(x as u64) } else { x.to_string() }
 }

@@ -26,6 +26,7 @@ impl Elaborator<'_, '_> {
             1 => diagnostic.notes.push(format!("in {}", calls[CALLS_SHOWN])),
             more => diagnostic.notes.push(format!("in {more} more calls")),
         }
+        diagnostic.notes.extend(self.note.clone());
         match self.frames.iter().find_map(|frame| frame.shown_at) {
             // The definition is wrong by itself, which was said there.
             Some(_) if self.errors.knows(innermost) => {}

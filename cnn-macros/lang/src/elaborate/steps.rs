@@ -1,6 +1,7 @@
 //! Chains and their steps.
 
 use super::arguments::ints;
+use super::choices::{Choices, Event};
 use super::headers::shape_of;
 use super::scopes::Naming;
 use super::{DEEPEST, Elaborator, MOST_NODES, MOST_STEPS, Tensor, Value};
@@ -21,6 +22,7 @@ pub fn primary_span(primary: &Primary) -> Span {
         Primary::Tap(tap) | Primary::From(tap) => tap.keyword,
         Primary::Aux(keyword, _) => *keyword,
         Primary::Custom(custom) => custom.keyword,
+        Primary::Choose(choose) => choose.keyword,
     }
 }
 
@@ -52,7 +54,7 @@ impl<'a> Elaborator<'a, '_> {
         }
     }
 
-    pub(super) fn bind_pattern(&mut self, pattern: &Pattern, value: Value) {
+    pub(super) fn bind_pattern(&mut self, pattern: &'a Pattern, value: Value) {
         match (pattern, value) {
             (Pattern::Name(name), value) => self.bind(name, value),
             (Pattern::Tuple(parts, _), Value::List(values) | Value::Tuple(values)) if parts.len() == values.len() => {
@@ -89,8 +91,10 @@ impl<'a> Elaborator<'a, '_> {
             return None;
         }
         self.depth += 1;
+        self.choices.log(step, || Event::Begin);
         let label = step.label.as_ref().map(|label| self.label(label, naming, tensor));
         let tensor = self.postfixed(step, &step.postfix, label, tensor, naming);
+        self.choices.log(step, || Event::End);
         self.depth -= 1;
         tensor
     }
@@ -147,7 +151,10 @@ impl<'a> Elaborator<'a, '_> {
                 self.error(count.span, format!("a step repeats at most {MOST_NODES} times, this is {n}"));
                 None
             }
-            Value::Int(n) if n >= 0 => Some(n),
+            Value::Int(n) if n >= 0 => {
+                self.choices.log(count, || Event::Copies(n));
+                Some(n)
+            }
             Value::Unknown => {
                 self.frame_mut().taps_uncertain = true;
                 None
@@ -235,6 +242,18 @@ impl<'a> Elaborator<'a, '_> {
                 tensor
             }
             Primary::Custom(custom) => self.custom(custom, None, label, tensor, naming),
+            Primary::Choose(choose) => {
+                let option = match &self.choices {
+                    Choices::Follow(member) => member.choose(choose, choose.options.len()),
+                    Choices::None(_) | Choices::Ask(_) => {
+                        self.report(Diagnostic::new(choose.keyword, "`choose` in a network").help(
+                            "a `choose` belongs into `search_space!`; here write the steps of one of its options",
+                        ));
+                        None
+                    }
+                };
+                self.chain(choose.options.get(option?)?, tensor, inside)
+            }
         }
     }
 

@@ -27,6 +27,7 @@ fn chain(chain: &Chain, found: &mut dyn FnMut(&str, Span)) {
             Primary::Join(join) => branches(&join.branches, found),
             Primary::If(one) => arms(one, found, &|b, found| body(b, found)),
             Primary::For(For { body: inner, .. }) => body(inner, found),
+            Primary::Choose(choose) => choose.options.iter().for_each(|option| self::chain(option, found)),
             Primary::Tap(_) | Primary::From(_) | Primary::Custom(_) => {}
         }
     }
@@ -74,6 +75,7 @@ fn chain_paths(chain: &mut Chain, rewrite: &mut dyn FnMut(&mut Path)) {
             Primary::Join(join) => branch_paths(&mut join.branches, rewrite),
             Primary::If(one) => arm_paths(one, rewrite, &|body, rewrite| chain_paths(&mut body.chain, rewrite)),
             Primary::For(one) => chain_paths(&mut one.body.chain, rewrite),
+            Primary::Choose(choose) => choose.options.iter_mut().for_each(|option| chain_paths(option, rewrite)),
             Primary::Call(_) | Primary::Tap(_) | Primary::From(_) => {}
         }
     }

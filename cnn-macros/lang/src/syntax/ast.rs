@@ -305,6 +305,8 @@ pub enum Primary {
     Aux(Span, Body),
     /// `custom path`
     Custom(Custom),
+    /// `choose { chain; chain; }`
+    Choose(Choose),
 }
 
 /// `conv(64, 7, stride = 2)`; `relu` is a call without arguments.
@@ -358,6 +360,15 @@ pub struct Join {
     pub keyword: Span,
     /// At least one, unless it was lost.
     pub branches: Vec<Branch>,
+}
+
+/// `choose { chain; chain; }`: one of these, in a space.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choose {
+    /// `choose`
+    pub keyword: Span,
+    /// At least one, unless it was lost.
+    pub options: Vec<Chain>,
 }
 
 /// Directly inside a join, `if` and `for` generate branches; everywhere else they generate steps.
@@ -487,6 +498,8 @@ pub enum ExprKind {
         /// By position.
         args: Vec<Expr>,
     },
+    /// `choose(a, b, c)`: one of these, in a space. At least one.
+    Choose(Vec<Expr>),
 }
 
 /// Operators before a value.

@@ -11,6 +11,7 @@ mod item;
 mod section;
 
 mod chain;
+mod choose;
 mod join;
 mod label;
 

@@ -6,7 +6,7 @@ mod expr;
 mod item;
 mod tokens;
 
-use super::ast::File;
+use super::ast::{Chain, Expr, File};
 use doc::{concat, hard};
 
 /// The source of `file`, with a line end after the last definition.
@@ -23,4 +23,15 @@ pub fn print(file: &File) -> String {
         text.push('\n');
     }
     text
+}
+
+/// An expression on one line.
+pub fn expression(value: &Expr) -> String {
+    expr::expr(value)
+}
+
+/// Steps on one line.
+pub fn steps(steps: &Chain) -> String {
+    let text = chain::chain(steps).render();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

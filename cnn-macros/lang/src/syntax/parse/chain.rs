@@ -125,6 +125,7 @@ impl Parser<'_> {
                 let keyword = self.keyword(input);
                 self.body(input).map(|body| Primary::Aux(keyword, body))
             }
+            "choose" if braced => self.choose(input).map(Primary::Choose),
             word => match join_kind(word).filter(|_| braced) {
                 Some(kind) => self.join(input, kind).map(Primary::Join),
                 None => self.flat_primary(input, &keyword, after),

@@ -4,6 +4,7 @@ use proc_macro2::Delimiter;
 use syn::buffer::Cursor;
 use syn::parse::ParseStream;
 
+use super::choose::MOST_OPTIONS;
 use super::is_name;
 use super::number::number;
 use super::parser::{Parsed, Parser, RESERVED};
@@ -250,6 +251,13 @@ impl Parser<'_> {
         }
         let ((args, height), parentheses) = self.inside(input, Delimiter::Parenthesis, Self::values)?;
         let span = name.span.to(parentheses);
+        if name.name == "choose" {
+            if args.is_empty() || args.len() > MOST_OPTIONS {
+                let message = format!("choose takes from 1 to {MOST_OPTIONS} options, {} given", args.len());
+                return Err(self.error(Diagnostic::new(span, message).help("write `choose(3, 5, 7)`")));
+            }
+            return self.node(ExprKind::Choose(args), span, height);
+        }
         self.node(ExprKind::Call { function: name, args }, span, height)
     }
 

@@ -63,6 +63,13 @@ fn primary(primary: &Primary) -> Doc {
         Primary::Tap(tap) => text(format!("tap {}", tap_ref(tap))),
         Primary::From(tap) => text(format!("from {}", tap_ref(tap))),
         Primary::Aux(_, inner) => group(concat(vec![text("aux "), body(inner)])),
+        Primary::Choose(choose) => {
+            let mut parts = Vec::new();
+            for option in &choose.options {
+                parts.extend([space(), chain(option), text(";")]);
+            }
+            group(concat(vec![text("choose "), braces(parts)]))
+        }
         Primary::Custom(custom) => text(format!("custom {}{}", path(&custom.path), args(&custom.args))),
     }
 }

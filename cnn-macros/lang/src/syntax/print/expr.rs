@@ -79,6 +79,7 @@ fn bare(kind: &ExprKind) -> (String, u8) {
                 _ => format!("{head}{{ {} }}", expr(otherwise)),
             })
         }
+        ExprKind::Choose(options) => atom(format!("choose({})", list(options))),
         ExprKind::Call { function, args } => atom(format!("{}({})", function.name, list(args))),
     }
 }

@@ -18,6 +18,8 @@ pub(in crate::engine::cpu) enum Form {
     Rounded,
     /// Two channels in bf16, the first in the lower half.
     Pair,
+    /// Pairs in whole blocks, zeros behind the last: for the matrix unit.
+    Matrix,
 }
 
 impl Form {
@@ -25,6 +27,7 @@ impl Form {
     pub fn of(precision: Precision, isa: Isa) -> Form {
         match precision {
             Precision::Full => Form::Number,
+            Precision::Bf16 if isa == Isa::Avx512 && has_matrix_unit() => Form::Matrix,
             Precision::Bf16 if isa == Isa::Avx512 && has_pairs() => Form::Pair,
             Precision::Bf16 => Form::Rounded,
         }
@@ -35,6 +38,7 @@ impl Form {
         match self {
             Form::Number | Form::Rounded => channels,
             Form::Pair => channels.div_ceil(2),
+            Form::Matrix => channels.div_ceil(2).next_multiple_of(BLOCK),
         }
     }
 }
@@ -45,6 +49,11 @@ fn has_pairs() -> bool {
     return is_x86_feature_detected!("avx512bf16");
     #[cfg(not(target_arch = "x86_64"))]
     false
+}
+
+/// Whether there is a unit for whole tiles of pairs.
+fn has_matrix_unit() -> bool {
+    super::amx::is_here()
 }
 
 /// The nearest bf16's bits.
@@ -234,12 +243,13 @@ mod x86 {
         }
     }
 
-    /// Copies pixels, `step` apart, to blocks of pairs of channels, `block` words apart. A last pair of one has a zero.
+    /// Copies pixels, `step` apart, to blocks of pairs of channels, `block` words apart. A last pair of one has a zero; so have,
+    /// if all are to be `WHOLE`, words behind it in its block.
     ///
     /// # Safety
     /// There are so many pixels of so many channels, and as much room for their words; the processor has AVX512-BF16.
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512bf16,avx2,fma")]
-    pub(in crate::engine::cpu::conv) unsafe fn copy_pairs(
+    pub(in crate::engine::cpu::conv) unsafe fn copy_pairs<const WHOLE: bool>(
         from: *const f32,
         step: usize,
         pixels: usize,
@@ -249,7 +259,8 @@ mod x86 {
     ) {
         let rest = channels % (2 * BLOCK);
         let mask = |first: usize| ((1u32 << rest.saturating_sub(first).min(16)) - 1) as __mmask16;
-        let (low, high, words) = (mask(0), mask(16), ((1u32 << rest.div_ceil(2)) - 1) as __mmask16);
+        let words = if WHOLE { 0xFFFF } else { ((1u32 << rest.div_ceil(2)) - 1) as __mmask16 };
+        let (low, high) = (mask(0), mask(16));
         for pixel in 0..pixels {
             // SAFETY: the caller's; masked loads and stores touch what their masks say.
             unsafe {
@@ -298,6 +309,6 @@ pub(super) unsafe fn copy_samples(
 /// # Safety
 /// None.
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) unsafe fn copy_pairs(_: *const f32, _: usize, _: usize, _: usize, _: *mut f32, _: usize) {
+pub(super) unsafe fn copy_pairs<const WHOLE: bool>(_: *const f32, _: usize, _: usize, _: usize, _: *mut f32, _: usize) {
     unreachable!("pairs are of x86-64")
 }

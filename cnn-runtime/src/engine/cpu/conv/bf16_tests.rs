@@ -1,7 +1,7 @@
 use super::bf16::{Form, join, round};
 use super::tests::{Case, Map, cases, elements, forward, random};
 use super::way::{Conv, Onto};
-use super::weight_gradient::WeightGradient;
+use super::weight_way::ConvWeight;
 use crate::engine::cpu::simd::Isa;
 use crate::engine::cpu::team::Team;
 use crate::engine::precision::Precision;
@@ -45,10 +45,14 @@ fn rounds_to_nearest_ties_to_even() {
 /// Every way of this processor.
 fn ways() -> Vec<(Isa, Form)> {
     let mut ways: Vec<_> = Isa::all().iter().map(|&isa| (isa, Form::Rounded)).collect();
-    let best = (Isa::best(), Form::of(Precision::Bf16, Isa::best()));
-    if best.1 == Form::Pair {
-        ways.push(best);
-    }
+    let best = Form::of(Precision::Bf16, Isa::best());
+    // Who has matrices has pairs.
+    let others: &[Form] = match best {
+        Form::Number | Form::Rounded => &[],
+        Form::Pair => &[Form::Pair],
+        Form::Matrix => &[Form::Pair, Form::Matrix],
+    };
+    ways.extend(others.iter().map(|&form| (Isa::best(), form)));
     ways
 }
 
@@ -159,7 +163,7 @@ fn weight_gradients_are_those_of_rounded_factors() {
                 let (x, dy) = (x.grid(), dy.grid());
                 let mut dweight = vec![f32::NAN; len];
                 Team::run(lanes, isa, |team| {
-                    let kernel = WeightGradient::new(isa, form, &shape, batch);
+                    let kernel = ConvWeight::new(isa, form, &shape, batch);
                     let mut scratch = vec![f32::NAN; kernel.scratch(lanes)];
                     unsafe { kernel.run(team, x, dy, &mut dweight, false, scratch.as_mut_ptr()) };
                 });

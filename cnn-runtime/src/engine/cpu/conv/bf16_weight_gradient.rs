@@ -19,7 +19,7 @@ impl Form {
     pub(super) fn samples(self) -> usize {
         match self {
             Form::Number | Form::Rounded => 1,
-            Form::Pair => 2,
+            Form::Pair | Form::Matrix => 2,
         }
     }
 }
@@ -94,7 +94,7 @@ pub(super) unsafe fn pack(
                 let to = to.add((word * height + row) * row_len);
                 match form {
                     Form::Number | Form::Rounded => bf16::copy_pixels(first, from_step, width, grid.channels, to, step),
-                    Form::Pair => {
+                    Form::Pair | Form::Matrix => {
                         let second = samples.contains(&(sample + 1)).then(|| grid.at(sample + 1, pixel).cast_const());
                         bf16::copy_samples(first, second, from_step, width, grid.channels, to, step);
                     }

@@ -4,6 +4,7 @@ mod parts;
 
 use std::ops::Range;
 
+use super::amx;
 use super::bf16::{self, Form};
 use super::filters::{Packing, Weight};
 use super::line::Line;
@@ -76,7 +77,7 @@ impl Direct {
             filters,
             taps: taps.len(),
             lanes: isa.lanes(),
-            vectors: best_vectors(isa, pixels.max(1), filters),
+            vectors: best_vectors(isa, form, pixels.max(1), filters),
             form,
         };
         Direct {
@@ -101,6 +102,7 @@ impl Direct {
         match self.packing.form {
             Form::Number | Form::Rounded => tiles(self.isa, vectors),
             Form::Pair => bf16::tiles(vectors),
+            Form::Matrix => amx::tiles(vectors),
         }
     }
 
@@ -133,7 +135,12 @@ impl Direct {
     /// Numbers of scratch that a thread wants.
     pub fn scratch(&self) -> usize {
         let (rows, cols) = self.most();
-        self.packed(rows, cols)
+        self.packed(rows, cols) + self.slack()
+    }
+
+    /// Words that tiles read behind the last.
+    fn slack(&self) -> usize {
+        if self.packing.form == Form::Matrix { amx::SLACK } else { 0 }
     }
 
     /// Numbers of packed inputs under so many rows and columns of outputs.
@@ -279,6 +286,8 @@ impl Direct {
         let (last, later) = Last::of(activation);
         // SAFETY: within the packed filters.
         let group_filters = unsafe { shared.filters.add(area.group * self.packing.group()) };
+        // SAFETY: this form is chosen where there is the unit.
+        let _unit = (self.packing.form == Form::Matrix).then(|| unsafe { amx::Unit::begin() });
         for chunk in area.chunks {
             let (range, first) = self.packing.part(chunk);
             let vectors = range.len().div_ceil(self.packing.lanes);

@@ -138,7 +138,7 @@ impl Packing {
                             numbers(word, tap, row);
                             bf16::round(row);
                         }
-                        Form::Pair => {
+                        Form::Pair | Form::Matrix => {
                             let mut high = [0.0; MOST_VECTORS * 16];
                             let high = &mut high[..row.len()];
                             numbers(2 * word, tap, row);

@@ -6,12 +6,18 @@
 //! are filters, and does away with borders, strides and odd numbers of channels.
 //!
 //! In [`Precision::Bf16`](crate::engine::Precision) packing rounds, and packs pairs of channels where the processor multiplies
-//! such (`bf16`). Weight gradients, which copy nothing else, pack pairs of samples then (`bf16_weight_gradient`).
+//! such (`bf16`). Weight gradients, which copy nothing else, pack pairs of samples then (`bf16_weight_gradient`). Where there is a
+//! matrix unit, it multiplies both (`amx`, `matrix_weight_gradient`).
 //!
 //! The gradient of the input is the same computation with other taps (`line`), once for each phase of the stride; that of
 //! the weights has a tile of its own (`weight_gradient`, `weight_gradient_tile`). One filter for each channel is `depthwise`
 //! and `depthwise_weight_gradient`.
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(not(target_arch = "x86_64"))]
+#[path = "amx/none.rs"]
+mod amx;
 pub(super) mod bf16;
 mod bf16_weight_gradient;
 pub(super) mod depthwise;
@@ -20,6 +26,7 @@ mod direct;
 pub(super) mod dot;
 mod filters;
 mod line;
+mod matrix_weight_gradient;
 pub(super) mod outer;
 mod pack;
 mod planar;

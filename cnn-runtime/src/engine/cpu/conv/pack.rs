@@ -122,7 +122,8 @@ pub(super) unsafe fn pack(
     let copy = match form {
         Form::Number => copy,
         Form::Rounded => bf16::copy_rounded,
-        Form::Pair => bf16::copy_pairs,
+        Form::Pair => bf16::copy_pairs::<false>,
+        Form::Matrix => bf16::copy_pairs::<true>,
     };
     for (plane, &start) in along.starts.iter().enumerate() {
         let (Range { start: left, end: right }, column) = along.inside(start, &cols);

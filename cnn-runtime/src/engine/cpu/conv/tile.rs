@@ -1,5 +1,6 @@
 //! The heart of a convolution: a run of pixels times a few vectors of filters, summed up in registers.
 
+use super::bf16::Form;
 use crate::engine::cpu::curve;
 use crate::engine::cpu::rows::Rows;
 use crate::engine::cpu::simd::{Isa, Simd, compiled};
@@ -139,7 +140,7 @@ pub(super) unsafe fn body<S: Simd, T: Terms<S>, const P: usize, const V: usize>(
                 break;
             }
         }
-        finish::<S, P, V>(t, kept.assume_init_ref());
+        finish::<S, V>(t, kept.assume_init_ref());
     }
 }
 
@@ -168,10 +169,12 @@ unsafe fn step<S: Simd, T: Terms<S>, const P: usize, const V: usize>(
     }
 }
 
+/// Stores the sums of pixels, and what follows them.
+///
 /// # Safety
-/// As of [`tile`].
+/// As of [`tile`], for so many pixels.
 #[inline(always)]
-unsafe fn finish<S: Simd, const P: usize, const V: usize>(t: &Tile<'_>, sums: &[[S::V; V]; P]) {
+pub(super) unsafe fn finish<S: Simd, const V: usize>(t: &Tile<'_>, sums: &[[S::V; V]]) {
     // SAFETY: the caller's.
     unsafe {
         for v in 0..V {
@@ -257,7 +260,10 @@ impl Cut {
 
 /// How many vectors of filters a tile has best, for rows of so many pixels: the least of multiply-adds, loads, and waiting
 /// for sums, in cycles of a processor with two units for each.
-pub(super) fn best_vectors(isa: Isa, pixels: usize, filters: usize) -> usize {
+pub(super) fn best_vectors(isa: Isa, form: Form, pixels: usize, filters: usize) -> usize {
+    if form == Form::Matrix {
+        return if filters > isa.lanes() { 2 } else { 1 };
+    }
     let all = filters.div_ceil(isa.lanes());
     let cycles = |vectors: usize| {
         let cut = Cut::of(pixels, tiles(isa, vectors).len());

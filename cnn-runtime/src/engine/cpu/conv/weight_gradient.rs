@@ -47,7 +47,11 @@ impl WeightGradient {
     pub fn new(isa: Isa, form: Form, shape: &ConvShape, batch: usize) -> WeightGradient {
         let lines = [Line::forward(&shape.rows), Line::forward(&shape.cols)];
         // One sample makes no pairs.
-        let form = if batch == 1 && form == Form::Pair { Form::Rounded } else { form };
+        let form = match form {
+            Form::Pair | Form::Matrix if batch == 1 => Form::Rounded,
+            Form::Matrix => Form::Pair,
+            form => form,
+        };
         WeightGradient::of(isa, form, shape, lines, batch)
     }
 
@@ -131,7 +135,7 @@ impl WeightGradient {
     fn tile(&self, channels: usize, vectors: usize) -> Run {
         match self.form {
             Form::Number | Form::Rounded => tile(self.isa, channels, vectors),
-            Form::Pair => bf16::patch(channels, vectors),
+            Form::Pair | Form::Matrix => bf16::patch(channels, vectors),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Which kernel computes the gradient of a convolution's weights.
 
 use super::bf16::Form;
+use super::matrix_weight_gradient::MatrixGradient;
 use super::outer::FewWeights;
 use super::weight_gradient::WeightGradient;
 use super::window_weight_gradient::WindowGradient;
@@ -16,6 +17,8 @@ pub(in crate::engine::cpu) enum ConvWeight {
     Channels(WeightGradient),
     /// Numbers under a window times vectors of filters, where channels are few.
     Window(WindowGradient),
+    /// Squares of a matrix unit.
+    Matrix(MatrixGradient),
     /// Of a fully connected layer on few samples.
     Few(FewWeights),
 }
@@ -26,6 +29,7 @@ impl ConvWeight {
         match WindowGradient::new(isa, shape, batch) {
             // Its factors are f32.
             Some(window) if form == Form::Number => ConvWeight::Window(window),
+            _ if form == Form::Matrix => ConvWeight::Matrix(MatrixGradient::new(shape, batch)),
             _ => ConvWeight::Channels(WeightGradient::new(isa, form, shape, batch)),
         }
     }
@@ -43,6 +47,7 @@ impl ConvWeight {
         match self {
             ConvWeight::Channels(gradient) => gradient.scratch(lanes),
             ConvWeight::Window(gradient) => gradient.scratch(lanes),
+            ConvWeight::Matrix(gradient) => gradient.scratch(lanes),
             ConvWeight::Few(_) => 0,
         }
     }
@@ -57,6 +62,7 @@ impl ConvWeight {
             match self {
                 ConvWeight::Channels(gradient) => gradient.run(team, x, dy, dweight, onto, scratch),
                 ConvWeight::Window(gradient) => gradient.run(team, x, dy, dweight, onto, scratch),
+                ConvWeight::Matrix(gradient) => gradient.run(team, x, dy, dweight, onto, scratch),
                 ConvWeight::Few(gradient) => gradient.run(team, x, dy, dweight, onto),
             }
         }

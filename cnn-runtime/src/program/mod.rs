@@ -15,7 +15,10 @@ mod network;
 mod predict;
 mod progress;
 mod report;
+mod search;
 mod show;
+mod space;
+mod study;
 mod text;
 mod train;
 mod weights;
@@ -46,6 +49,8 @@ enum Command {
     Predict(predict::Predict),
     Bench(bench::Bench),
     Export(export::Export),
+    Search(Box<search::Search>),
+    Study(study::StudyCommand),
 }
 
 /// Where a command writes.
@@ -99,5 +104,7 @@ fn command(args: impl IntoIterator<Item = OsString>, output: &mut Output<'_>) ->
         Command::Predict(predict) => predict.run(output),
         Command::Bench(bench) => bench.run(output),
         Command::Export(export) => export.run(output),
+        Command::Search(search) => search.run(output),
+        Command::Study(study) => study.run(output),
     }
 }

@@ -177,7 +177,7 @@ fn lines(run: &Run, stopped: bool, output: &mut Output<'_>) -> Result<(), Failur
 }
 
 /// As a shell takes it.
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/_-.:=+,@%".contains(c);
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
@@ -202,7 +202,7 @@ fn trained(run: &Run, stopped: bool) -> Result<Trained, Failure> {
 }
 
 /// Set by Ctrl-C; a second one ends the process at once.
-fn interrupts() -> Result<Arc<AtomicBool>, Failure> {
+pub(super) fn interrupts() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let seen = stop.clone();
     let handler = move || {

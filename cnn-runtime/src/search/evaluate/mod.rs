@@ -23,9 +23,9 @@ use super::trial::{Outcome, Trial};
 use crate::train::Settings;
 
 pub use latency::{Latency, latency};
-pub use lookup::{Lookup, LookupError};
+pub use lookup::{Lookup, LookupError, kendall_tau};
 pub use quantity::Quantity;
-pub use short::{Short, Split, train_short};
+pub use short::{Ended, Short, Split, train_short};
 
 /// How the trials of a study are evaluated: a study's [`Spec::evaluation`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub struct Evaluation {
     pub training: Settings,
     /// Training images that are held out to be judged by. The test images are left for the end.
     pub held_out: usize,
+    /// The source of the space, which stands alone.
+    pub definition: String,
 }
 
 /// Evaluates members. Workers on threads share one, each with a pool of threads of its own.
@@ -66,6 +68,14 @@ impl Evaluator {
             false => None,
         };
         Ok(Evaluator { members, evaluation, quantities, split, lookup: Mutex::default(), weights })
+    }
+
+    /// Refuses objectives that nobody knows.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn check(spec: &Spec) -> Result<(), SearchError> {
+        spec.objectives.iter().try_for_each(|objective| Quantity::of(objective).map(|_| ()))
     }
 
     /// The images that it trains and judges on.
@@ -100,9 +110,9 @@ impl Evaluator {
                     None => Ok(super::study::Verdict::Continue),
                 };
                 match train_short(&graph, &self.evaluation.training, split, stop, &mut epoch) {
-                    Ok(short::Ended::Done(short)) => Some(short),
-                    Ok(short::Ended::Pruned) => return Ok(Evaluated::Told(Outcome::Pruned)),
-                    Ok(short::Ended::Stopped) => return Ok(Evaluated::Stopped),
+                    Ok(Ended::Done(short)) => Some(short),
+                    Ok(Ended::Pruned) => return Ok(Evaluated::Told(Outcome::Pruned)),
+                    Ok(Ended::Stopped) => return Ok(Evaluated::Stopped),
                     Err(SearchError::Train(error)) => return failed(error.to_string()),
                     Err(error) => return Err(error),
                 }
@@ -123,7 +133,13 @@ impl Evaluator {
         Ok(Evaluated::Told(Outcome::Values(values)))
     }
 
-    fn value(&self, quantity: Quantity, graph: &Graph, trial: &Trial, trained: Option<&Short>) -> Result<f64, SearchError> {
+    fn value(
+        &self,
+        quantity: Quantity,
+        graph: &Graph,
+        trial: &Trial,
+        trained: Option<&Short>,
+    ) -> Result<f64, SearchError> {
         let engine = |error| SearchError::Train(crate::train::TrainError::Engine(error));
         Ok(match quantity {
             Quantity::Accuracy | Quantity::Loss => trained.map_or(f64::NAN, |short| quantity.of_training(short)),

@@ -45,10 +45,13 @@ impl Quantity {
             Some((quantity, _, direction)) if direction == objective.direction => Ok(quantity),
             Some((_, name, direction)) => {
                 let right = Objective { name: name.to_owned(), direction };
-                Err(SearchError::Objectives { message: format!("the objective {objective} goes the wrong way; write {right}") })
+                Err(SearchError::Objectives {
+                    message: format!("the objective {objective} goes the wrong way; write {right}"),
+                })
             }
             None => {
-                let names = Quantity::ALL.map(|(_, name, direction)| Objective { name: name.to_owned(), direction }.to_string());
+                let names = Quantity::ALL
+                    .map(|(_, name, direction)| Objective { name: name.to_owned(), direction }.to_string());
                 let message = format!("no objective {}; there are {}", objective.name, names.join(", "));
                 Err(SearchError::Objectives { message })
             }

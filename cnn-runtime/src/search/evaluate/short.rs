@@ -103,7 +103,9 @@ pub fn train_short(
         let evaluation = evaluate(&mut session, &split.held_out)?;
         if !evaluation.loss.is_finite() {
             let (step, rate) = (trainer.steps(), settings.learning_rate);
-            return Err(TrainError::Diverged { loss: "loss of held-out images", got: evaluation.loss, step, rate }.into());
+            return Err(
+                TrainError::Diverged { loss: "loss of held-out images", got: evaluation.loss, step, rate }.into()
+            );
         }
         let short = Short { accuracy: evaluation.accuracy, loss: evaluation.loss, weights };
         let verdict = epoch(number as u64 + 1, &short)?;

@@ -21,7 +21,9 @@ pub struct Importance {
 /// objective, larger being better.
 pub fn importance(study: &Study) -> Vec<Importance> {
     let spec = study.spec();
-    let of = |trial: &Trial| crate::search::score(trial, &spec.objectives, spec.reward.as_ref()).map(|score: Score| score.value);
+    let of = |trial: &Trial| {
+        crate::search::score(trial, &spec.objectives, spec.reward.as_ref()).map(|score: Score| score.value)
+    };
     let scored: Vec<(&Trial, f64)> = study.history().complete().filter_map(|trial| Some((trial, of(trial)?))).collect();
     let mut all: Vec<Importance> = (0..study.domain().genes().len()).map(|gene| of_gene(gene, &scored)).collect();
     all.sort_by(|a, b| b.share.total_cmp(&a.share));
@@ -41,7 +43,8 @@ fn of_gene(gene: usize, scored: &[(&Trial, f64)]) -> Importance {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
     let all: Vec<f64> = scored.iter().map(|(_, value)| *value).collect();
     let grand = mean(&all);
-    let squares = |values: &[f64], around: f64| values.iter().map(|value| (value - around) * (value - around)).sum::<f64>();
+    let squares =
+        |values: &[f64], around: f64| values.iter().map(|value| (value - around) * (value - around)).sum::<f64>();
     let total = squares(&all, grand);
     let within: f64 = groups.iter().map(|(_, values)| squares(values, mean(values))).sum();
     let (between, free) = ((groups.len() as f64 - 1.0).max(0.0), (all.len() as f64 - groups.len() as f64).max(0.0));
@@ -59,7 +62,9 @@ pub fn lineage<'h>(history: &'h History, trial: &'h Trial) -> (Vec<&'h Trial>, V
     let mut line = vec![trial];
     let mut at = trial;
     // Parents come before their children, so this ends.
-    while let Some(parent) = at.parents.first().and_then(|&parent| history.get(parent)).filter(|parent| parent.number < at.number) {
+    while let Some(parent) =
+        at.parents.first().and_then(|&parent| history.get(parent)).filter(|parent| parent.number < at.number)
+    {
         line.push(parent);
         at = parent;
     }

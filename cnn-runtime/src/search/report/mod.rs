@@ -26,10 +26,16 @@ pub fn report(study: &Study) -> String {
     page.push_str(&summary(study));
     let mut section = |heading: &str, note: &str, body: String| {
         if !body.is_empty() {
-            page.push_str(&format!("<section>\n<h2>{heading}</h2>\n<p class=\"note\">{note}</p>\n{body}\n</section>\n"));
+            page.push_str(&format!(
+                "<section>\n<h2>{heading}</h2>\n<p class=\"note\">{note}</p>\n{body}\n</section>\n"
+            ));
         }
     };
-    section("History", "Each dot a trial; the line is the best so far. Hollow: pruned, at its last report. Crosses: failed.", views::history(study));
+    section(
+        "History",
+        "Each dot a trial; the line is the best so far. Hollow: pruned, at its last report. Crosses: failed.",
+        views::history(study),
+    );
     let pairs: String = (1..spec.objectives.len()).map(|other| views::pareto(study, 0, other)).collect();
     section("Pareto front", "Trials that none is better than in every way are filled and joined.", pairs);
     section(
@@ -38,7 +44,11 @@ pub fn report(study: &Study) -> String {
          mean result of each option, with the number of trials. What a sampler tried is no fair sample: read it as a hint.",
         views::importance(study),
     );
-    section("Parallel coordinates", "A line for each complete trial through its options; the better, the stronger. The best is red.", parallel::parallel(study));
+    section(
+        "Parallel coordinates",
+        "A line for each complete trial through its options; the better, the stronger. The best is red.",
+        parallel::parallel(study),
+    );
     section("Lineage of the best", "From whom it descends, and which genes changed on the way.", views::lineage(study));
     section("Trials", "", trials(study));
     page.push_str("</body>\n</html>\n");
@@ -57,12 +67,16 @@ fn summary(study: &Study) -> String {
     ];
     if let Some(best) = study.best() {
         let values = spec.objectives.iter().zip(&best.values);
-        tiles.extend(values.map(|(objective, &value)| (number(value), format!("best trial's {}", escape(&objective.name)))));
+        tiles.extend(
+            values.map(|(objective, &value)| (number(value), format!("best trial's {}", escape(&objective.name)))),
+        );
     }
     let seconds: f64 = history.told().filter_map(Trial::seconds).sum();
     tiles.push((duration(seconds), "spent on trials".to_owned()));
-    let tiles: String =
-        tiles.iter().map(|(value, name)| format!("<div class=\"tile\"><b>{value}</b><span>{name}</span></div>")).collect();
+    let tiles: String = tiles
+        .iter()
+        .map(|(value, name)| format!("<div class=\"tile\"><b>{value}</b><span>{name}</span></div>"))
+        .collect();
     let reward = spec.reward.as_ref().map(|reward| format!("; reward <code>{}</code>", escape(&reward.to_string())));
     format!(
         "<p class=\"note\">Objectives <code>{}</code>; sampler <code>{}</code>; pruner <code>{}</code>; seed {}{}</p>\n\
@@ -83,13 +97,19 @@ fn winner(study: &Study) -> String {
         let option = gene.options.get(usize::from((*option)?))?;
         Some(format!("<span class=\"gene\"><i>{}</i> {}</span>", escape(&gene.name), escape(option)))
     });
-    format!("<p>Best: trial {} <code>{}</code></p>\n<div class=\"genes\">{}</div>\n", best.number, best.genome, options.collect::<String>())
+    format!(
+        "<p>Best: trial {} <code>{}</code></p>\n<div class=\"genes\">{}</div>\n",
+        best.number,
+        best.genome,
+        options.collect::<String>()
+    )
 }
 
 fn trials(study: &Study) -> String {
     let spec = study.spec();
     let front: Vec<u64> = study.front().iter().map(|trial| trial.number).collect();
-    let names: String = spec.objectives.iter().map(|objective| format!("<th>{}</th>", escape(&objective.name))).collect();
+    let names: String =
+        spec.objectives.iter().map(|objective| format!("<th>{}</th>", escape(&objective.name))).collect();
     let mut all: Vec<&Trial> = study.history().trials().iter().collect();
     all.sort_by(|a, b| {
         let of = |trial| score(trial, &spec.objectives, spec.reward.as_ref());
@@ -102,7 +122,10 @@ fn trials(study: &Study) -> String {
         let values: String = match trial.state {
             State::Complete => trial.values.iter().map(|&value| format!("<td>{}</td>", number(value))).collect(),
             _ => {
-                let last = trial.reports.last().map_or(String::new(), |&(step, value)| format!("{} at step {step}", number(value)));
+                let last = trial
+                    .reports
+                    .last()
+                    .map_or(String::new(), |&(step, value)| format!("{} at step {step}", number(value)));
                 let why = trial.note.as_deref().unwrap_or(&last);
                 format!("<td colspan=\"{}\">{}</td>", spec.objectives.len(), escape(why))
             }

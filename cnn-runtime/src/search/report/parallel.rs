@@ -47,7 +47,13 @@ pub(super) fn parallel(study: &Study) -> String {
         for (axis, &gene) in axes.iter().enumerate() {
             // Lines through one option do not hide each other. Writing to a text does not fail.
             let aside = 7.0 * (rank as f64 / shown.len() as f64 - 0.5);
-            let _ = write!(path, "{}{:.1} {:.1}", if axis == 0 { "M" } else { "L" }, x(axis), y(gene, trial.genome.get(gene)) + aside);
+            let _ = write!(
+                path,
+                "{}{:.1} {:.1}",
+                if axis == 0 { "M" } else { "L" },
+                x(axis),
+                y(gene, trial.genome.get(gene)) + aside
+            );
         }
         let _ = write!(path, "L{end:.1} {:.1}", values.at(*value));
         let best = rank + 1 == shown.len();
@@ -85,11 +91,18 @@ pub(super) fn parallel(study: &Study) -> String {
         }
     }
     for tick in values.ticks(6) {
-        let _ = writeln!(svg, "<text x=\"{:.1}\" y=\"{:.1}\">{}</text>", end + 8.0, values.at(tick) + 4.0, number(tick));
+        let _ =
+            writeln!(svg, "<text x=\"{:.1}\" y=\"{:.1}\">{}</text>", end + 8.0, values.at(tick) + 4.0, number(tick));
     }
     let _ = writeln!(svg, "<line class=\"grid\" x1=\"{end:.1}\" x2=\"{end:.1}\" y1=\"{top}\" y2=\"{bottom}\"/>");
-    let result = if spec.reward.is_some() { "reward" } else { spec.objectives.first().map_or("", |objective| &objective.name) };
-    let _ = writeln!(svg, "<text class=\"name\" transform=\"translate({end:.1} {}) rotate(-24)\">{}</text>", top - 14.0, escape(result));
+    let result =
+        if spec.reward.is_some() { "reward" } else { spec.objectives.first().map_or("", |objective| &objective.name) };
+    let _ = writeln!(
+        svg,
+        "<text class=\"name\" transform=\"translate({end:.1} {}) rotate(-24)\">{}</text>",
+        top - 14.0,
+        escape(result)
+    );
     svg.push_str("</svg>\n");
     let mut notes = Vec::new();
     if genes.len() > axes.len() {

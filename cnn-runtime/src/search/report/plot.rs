@@ -48,9 +48,9 @@ pub(super) struct Scale {
 impl Scale {
     /// From the least to the largest value, with some air.
     pub(super) fn over(values: impl Iterator<Item = f64>, from: f64, to: f64) -> Scale {
-        let (low, high) = values.filter(|value| value.is_finite()).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-            (low.min(value), high.max(value))
-        });
+        let (low, high) = values
+            .filter(|value| value.is_finite())
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
         let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
         let air = if high > low { 0.04 * (high - low) } else { low.abs().max(1e-9) * 0.1 };
         Scale { low: low - air, high: high + air, from, to }
@@ -65,7 +65,8 @@ impl Scale {
     pub(super) fn ticks(&self, about: usize) -> Vec<f64> {
         let rough = (self.high - self.low) / about.max(1) as f64;
         let power = 10f64.powf(rough.log10().floor());
-        let Some(step) = [1.0, 2.0, 5.0, 10.0].into_iter().map(|times| times * power).find(|&step| step >= rough) else {
+        let Some(step) = [1.0, 2.0, 5.0, 10.0].into_iter().map(|times| times * power).find(|&step| step >= rough)
+        else {
             return Vec::new();
         };
         let first = (self.low / step).ceil() as i64;
@@ -94,7 +95,11 @@ impl Chart {
     ) -> Chart {
         let x = Scale::over(xs, LEFT, WIDTH - 14.0);
         let y = Scale::over(ys, height - BOTTOM, 14.0);
-        let mut svg = format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{} by {}\">\n", escape(y_name), escape(x_name));
+        let mut svg = format!(
+            "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{} by {}\">\n",
+            escape(y_name),
+            escape(x_name)
+        );
         // Writing to a text does not fail.
         for tick in x.ticks(10) {
             let at = x.at(tick);

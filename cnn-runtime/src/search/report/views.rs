@@ -9,9 +9,15 @@ use crate::search::study::Study;
 use crate::search::trial::{State, Trial};
 
 fn title(trial: &Trial, objectives: &[Objective]) -> String {
-    let values = objectives.iter().zip(&trial.values).map(|(objective, &value)| format!("{} {}", objective.name, number(value)));
+    let values =
+        objectives.iter().zip(&trial.values).map(|(objective, &value)| format!("{} {}", objective.name, number(value)));
     let values: Vec<String> = values.collect();
-    format!("trial {}: {} {}", trial.number, if values.is_empty() { trial.state.word().to_owned() } else { values.join(", ") }, trial.genome)
+    format!(
+        "trial {}: {} {}",
+        trial.number,
+        if values.is_empty() { trial.state.word().to_owned() } else { values.join(", ") },
+        trial.genome
+    )
 }
 
 /// The first objective by trial.
@@ -80,7 +86,13 @@ pub(super) fn pareto(study: &Study, first: usize, second: usize) -> String {
             () if on => "dot",
             () => "faint",
         };
-        chart.dot(class, of(trial, second), of(trial, first), if on { 5.0 } else { 3.5 }, &title(trial, &spec.objectives));
+        chart.dot(
+            class,
+            of(trial, second),
+            of(trial, first),
+            if on { 5.0 } else { 3.5 },
+            &title(trial, &spec.objectives),
+        );
     }
     chart.end()
 }
@@ -93,7 +105,8 @@ pub(super) fn importance(study: &Study) -> String {
     if all.is_empty() || study.history().count(State::Complete) < 3 {
         return String::new();
     }
-    let minimised = study.spec().reward.is_none() && study.spec().objectives.first().is_some_and(|objective| objective.loss(1.0) > 0.0);
+    let minimised = study.spec().reward.is_none()
+        && study.spec().objectives.first().is_some_and(|objective| objective.loss(1.0) > 0.0);
     let mut rows = String::new();
     for importance in all.iter().take(MOST) {
         let gene = &genes[importance.gene];
@@ -116,7 +129,8 @@ pub(super) fn importance(study: &Study) -> String {
         );
     }
     let more = all.len().saturating_sub(MOST);
-    let more = if more > 0 { format!("<p class=\"note\">{more} more genes are less important.</p>") } else { String::new() };
+    let more =
+        if more > 0 { format!("<p class=\"note\">{more} more genes are less important.</p>") } else { String::new() };
     format!("<table><tr><th>gene</th><th>share</th><th></th><th>options</th></tr>\n{rows}</table>{more}")
 }
 
@@ -128,7 +142,9 @@ pub(super) fn lineage(study: &Study) -> String {
     if line.len() < 2 {
         return format!("<p>Trial {} has no ancestors: it was drawn ({}).</p>", best.number, escape(&best.origin));
     }
-    let value = |trial: &Trial| score(trial, &spec.objectives, spec.reward.as_ref()).map(|_| trial.values.first().copied()).unwrap_or_default();
+    let value = |trial: &Trial| {
+        score(trial, &spec.objectives, spec.reward.as_ref()).map(|_| trial.values.first().copied()).unwrap_or_default()
+    };
     let known = || line.iter().chain(&others).filter(|trial| value(trial).is_some());
     let objective = spec.objectives.first().map_or("", |objective| objective.name.as_str());
     let mut chart = Chart::new(
@@ -155,7 +171,9 @@ pub(super) fn lineage(study: &Study) -> String {
     }
     let genes = study.domain().genes();
     let name = |gene: usize, option: Option<u16>| {
-        option.and_then(|option| genes[gene].options.get(usize::from(option))).map_or("–".to_owned(), |name| escape(name))
+        option
+            .and_then(|option| genes[gene].options.get(usize::from(option)))
+            .map_or("–".to_owned(), |name| escape(name))
     };
     let mut rows = String::new();
     for (index, trial) in line.iter().enumerate() {
@@ -171,7 +189,16 @@ pub(super) fn lineage(study: &Study) -> String {
             }
         };
         let shown = value(trial).map_or(String::new(), number);
-        let _ = writeln!(rows, "<tr><td>{}</td><td>{shown}</td><td>{}</td><td>{changed}</td></tr>", trial.number, escape(&trial.origin));
+        let _ = writeln!(
+            rows,
+            "<tr><td>{}</td><td>{shown}</td><td>{}</td><td>{changed}</td></tr>",
+            trial.number,
+            escape(&trial.origin)
+        );
     }
-    format!("{}<table><tr><th>trial</th><th>{}</th><th>origin</th><th>changed</th></tr>\n{rows}</table>", chart.end(), escape(objective))
+    format!(
+        "{}<table><tr><th>trial</th><th>{}</th><th>origin</th><th>changed</th></tr>\n{rows}</table>",
+        chart.end(),
+        escape(objective)
+    )
 }

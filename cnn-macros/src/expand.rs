@@ -7,13 +7,15 @@ mod forward;
 mod module;
 pub mod names;
 mod ops;
+mod space;
 mod structs;
 mod words;
 
 use cnn_lang::diag::{Diagnostic, Diagnostics};
+use cnn_lang::space::Spaces;
 use cnn_lang::syntax::ast::File;
 use cnn_lang::syntax::parse;
-use cnn_lang::{Program, compile_file, imports};
+use cnn_lang::{Choosing, Program, compile_file, imports};
 use names::settle;
 use proc_macro2::{Group, Punct, Spacing, TokenStream, TokenTree};
 use quote::quote;
@@ -27,7 +29,7 @@ pub fn network(tokens: TokenStream) -> TokenStream {
         Ok(read) => read,
         Err(fetch) => return fetch,
     };
-    let program = compile_file(file, errors);
+    let program = compile_file(file, errors, Choosing::Refused);
     let mut out = definitions(&program);
     let mut errors = compile_errors(&program.errors);
     let mut emitted = Vec::new();
@@ -50,6 +52,29 @@ pub fn network(tokens: TokenStream) -> TokenStream {
     errors
 }
 
+/// `search_space!`: spaces and definitions.
+pub fn search_space(tokens: TokenStream) -> TokenStream {
+    let input = Input::split(tokens);
+    let (file, errors) = match read(&input, "search_space") {
+        Ok(read) => read,
+        Err(fetch) => return fetch,
+    };
+    let Spaces { file, spaces, errors } = cnn_lang::space::compile(file, errors);
+    let mut out = compile_errors(&errors);
+    out.extend(export::carriers(&file, !errors.is_empty()));
+    let mut emitted: Vec<&str> = Vec::new();
+    for definition in &spaces {
+        // A name that is defined twice was reported.
+        if !emitted.contains(&definition.name.name.as_str()) {
+            emitted.push(&definition.name.name);
+            out.extend(names::rooted(space::expand(definition, &file), &input.runtime));
+        }
+    }
+    let program = Program { file, networks: Vec::new(), spaces: Vec::new(), errors };
+    out.extend(editors(&program, &input));
+    out
+}
+
 /// `define!`: definitions only.
 pub fn define(tokens: TokenStream) -> TokenStream {
     let input = Input::split(tokens);
@@ -57,7 +82,7 @@ pub fn define(tokens: TokenStream) -> TokenStream {
         Ok(read) => read,
         Err(fetch) => return fetch,
     };
-    let program = compile_file(file, errors);
+    let program = compile_file(file, errors, Choosing::Defined);
     let mut out = compile_errors(&program.errors);
     out.extend(definitions(&program));
     out.extend(export::source_constants(&program.file));

@@ -21,6 +21,7 @@
 //!
 //! - [`network!`] emits a module for every network, [`define!`] definitions for other macros to import.
 //! - [`layers`] is the eager path that modules call; [`kernels`] its arithmetic.
+//! - [`search_space!`] proves spaces of architectures; [`space`] is what they can do.
 //! - [`engine`]: the same networks planned ahead and fused: sessions and trainers from a graph.
 //! - [`data`], [`weights`]: images in, weights in and out.
 //! - [`export`]: networks as pictures, and as ONNX files.
@@ -42,6 +43,7 @@ pub mod layers;
 #[cfg(feature = "program")]
 pub mod program;
 pub mod search;
+pub mod space;
 pub mod train;
 pub mod weights;
 #[doc(hidden)]
@@ -68,6 +70,7 @@ pub use eager::{Eager, Map, Vector};
 pub mod prelude {
     pub use crate::Architecture;
     pub use crate::eager::{Eager, Map, Vector};
+    pub use crate::space::SearchSpace;
     pub use crate::weights::Pretrained;
     pub use dfdx::optim::{Adam, AdamConfig, RMSprop, RMSpropConfig, Sgd, SgdConfig};
     pub use dfdx::prelude::*;
@@ -83,6 +86,37 @@ macro_rules! network {
     ($($tokens:tt)*) => { $crate::__private::network! { [$crate] $($tokens)* } };
 }
 
+/// Spaces of architectures in the language of `docs/language.md`: networks with `choose`, whose members are all proven to be
+/// valid while the program compiles.
+///
+/// Each `Name(arguments): input -> output; …` becomes a struct `Name` with [`SearchSpace`](crate::space::SearchSpace): its
+/// number of members, its genes, and what searches them. A member that is wrong is a compile error on the word that is
+/// wrong, with the choices that lead there.
+///
+/// ```
+/// use cnn_runtime::search_space;
+/// use cnn_runtime::space::SearchSpace;
+///
+/// search_space! {
+///     /// Two convolutions.
+///     pub Tiny: 3x8x8 -> 10;
+///     body first: conv(choose(8, 16), choose(1, 3), pad = same) -> relu;
+///          second: choose { conv(16, 3); identity; };
+///     head gap -> linear(10);
+///     where params <= 2K;
+/// }
+///
+/// assert_eq!(Tiny::SIZE, 8);
+/// let names: Vec<&str> = Tiny::genes().iter().map(|gene| gene.name.as_str()).collect();
+/// assert_eq!(names, ["first.out", "first.kernel", "second"]);
+/// let genome = Tiny::sample(&mut rand::thread_rng()).unwrap();
+/// assert!(Tiny::space().costs(&genome).unwrap().params <= 2000);
+/// ```
+#[macro_export]
+macro_rules! search_space {
+    ($($tokens:tt)*) => { $crate::__private::search_space! { [$crate] $($tokens)* } };
+}
+
 /// Blocks and networks for other macros to import, without types.
 ///
 /// A public network also becomes a constant of its name: its source, standing alone. The same text is what the name of
@@ -94,7 +128,7 @@ macro_rules! define {
 
 #[doc(hidden)]
 pub mod __private {
-    pub use cnn_macros::{define, network};
+    pub use cnn_macros::{define, network, search_space};
     pub use dfdx::shapes::Shape;
 
     use dfdx::dtypes::Dtype;

@@ -23,6 +23,11 @@ pub const block: () = ();
 /// The steps between stem and head. `features()` ends with them.
 pub const body: () = ();
 
+/// `choose { chain; chain; }`
+///
+/// In a space: one of these. In an expression `choose(a, b)`: one of these values.
+pub const choose: () = ();
+
 /// `concat { a; b; c; }`
 ///
 /// Its branches joined along the channels; height and width are equal.

@@ -148,10 +148,10 @@ fn mistakes_are_one_line_and_leave_nothing() {
     let quick = |more: &[&'static str]| [&["search"], more, &QUICK[..]].concat();
     let cases: [(Vec<&str>, &str); 15] = [
         (vec!["search"], "--study"),
-        (quick(&["nowhere"]), "no space `nowhere`"),
+        (quick(&["nowhere"]), "no space `nowhere` is predefined, and no such file; there are cifar-small"),
         (quick(&["nowhere.cnn"]), "cannot read `nowhere.cnn`"),
         (quick(&["wrong.cnn"]), "no layer or block `convv`"),
-        (quick(&["small.cnn:Other"]), "no space `Other`"),
+        (quick(&["small.cnn:Other"]), "no space `Other` in `small.cnn`; it has Small"),
         (
             quick(&["small.cnn", "--sampler", "annealing"]),
             "one of random, grid, evolution, nsga2, tpe, reinforce, local",

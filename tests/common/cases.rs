@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders, in the order in which the compiler finds their mistakes, with what they hold.
-pub const PHASES: [(&str, &str); 8] = [
+pub const PHASES: [(&str, &str); 9] = [
     ("syntax", "Grammar"),
     ("imports", "Imports and instances"),
     ("names", "Names"),
@@ -12,6 +12,7 @@ pub const PHASES: [(&str, &str); 8] = [
     ("expressions", "Expressions"),
     ("sizes", "Sizes"),
     ("limits", "Limits"),
+    ("spaces", "Spaces"),
     ("uses", "Tensors that do not fit"),
 ];
 

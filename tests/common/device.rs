@@ -93,7 +93,7 @@ impl Device {
         weights: &StateDict<E>,
         options: TrainerOptions,
     ) -> Result<Trainer<E>, EngineError> {
-        Trainer::on(&*E::on(self), graph, weights, options)
+        Trainer::on(E::on(self).into(), graph, weights, options)
     }
 
     /// The plan of a session there.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::compile::{Program, elaborate};
+use crate::compile::{Choosing, Program, elaborate};
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::elaborate::{Definitions, RoomId};
 use crate::syntax::ast::{File, Ident, Item, Path, Use};
@@ -30,7 +30,7 @@ pub fn imports(file: &File) -> Vec<Path> {
     paths
 }
 
-/// Compiles text outside of rustc, which would have fetched what the text imports.
+/// Compiles text outside of rustc, which would have fetched what the text imports. What holds a `choose` is a space.
 ///
 /// `find` is asked once for each path of [`imports`]: `Ok(Some(source))` is the definition with everything it uses, itself
 /// last; `Ok(None)` that there is none, which is reported as an unknown name; an error is what to report
@@ -70,7 +70,7 @@ pub fn compile_importing(source: &str, mut find: impl FnMut(&Path) -> Result<Opt
     // What an instance names by its path alone stands in front.
     let unnamed = by_path.into_iter().map(|(path, items)| Item::Use(known_by_path(&path, items)));
     file.items.splice(0..0, unnamed.collect::<Vec<_>>());
-    elaborate(file, errors)
+    elaborate(file, errors, Choosing::Proven)
 }
 
 /// The import of an instance's path, which gives no name to the file: that one belongs to its author.

@@ -15,7 +15,7 @@ mod variant;
 pub mod elaborate;
 pub mod graph;
 
-pub use compile::{Program, compile, compile_str, elaborate as compile_file};
+pub use compile::{Choosing, Program, compile, compile_str, elaborate as compile_file};
 pub use imports::{compile_importing, imports};
 pub use nearest::nearest;
 pub use variant::{arguments, load, load_at};

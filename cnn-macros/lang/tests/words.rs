@@ -14,11 +14,16 @@ const HEAD: &str = "\
 ";
 
 /// Words that are no layers.
-const KEYWORDS: [(&str, &str, &str); 10] = [
+const KEYWORDS: [(&str, &str, &str); 11] = [
     ("add", "add { a; b; }", "The sum of its branches, whose sizes are equal. Each begins at the tensor that arrives."),
     ("aux", "aux { chain }", "An extra output: its steps begin here, and the tensor here passes on."),
     ("block", "block name(out, stride = 1) { chain }", "Steps with parameters, called like a layer."),
     ("body", "body chain; …", "The steps between stem and head. `features()` ends with them."),
+    (
+        "choose",
+        "choose { chain; chain; }",
+        "In a space: one of these. In an expression `choose(a, b)`: one of these values.",
+    ),
     ("concat", "concat { a; b; c; }", "Its branches joined along the channels; height and width are equal."),
     ("from", "from name", "Replaces the tensor here by the one that `tap name` named."),
     ("head", "head chain; …", "The last steps: from features to what the network delivers."),

@@ -79,7 +79,7 @@ fn named(item: &Item) -> Option<(&Header, &Ident)> {
     }
 }
 
-fn source(name: &Ident, file: &File) -> String {
+pub fn source(name: &Ident, file: &File) -> String {
     let mut closed = closure(file, &name.name);
     closed.items.iter_mut().for_each(home::leave);
     print(&closed)

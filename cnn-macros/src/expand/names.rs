@@ -34,6 +34,11 @@ pub fn settle(tokens: TokenStream, network: &str, runtime: &TokenStream) -> Toke
     replace(tokens, difficult.as_ref().map(|(name, stand_in)| (*name, stand_in.as_str())), runtime)
 }
 
+/// Puts the path of the run-time crate where generated code says `cnn_runtime::`.
+pub fn rooted(tokens: TokenStream, runtime: &TokenStream) -> TokenStream {
+    replace(tokens, None, runtime)
+}
+
 fn replace(tokens: TokenStream, network: Option<(&str, &str)>, runtime: &TokenStream) -> TokenStream {
     let mut out = TokenStream::new();
     let mut tokens = tokens.into_iter().peekable();

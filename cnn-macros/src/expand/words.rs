@@ -13,7 +13,8 @@ use quote::quote;
 use super::names::ident;
 
 /// Words that are no layers, with what they mean. Rust's own keywords (`if`, `for`, `let`, …) have no items.
-pub const KEYWORDS: [&str; 10] = ["add", "aux", "block", "body", "concat", "from", "head", "mul", "stem", "tap"];
+pub const KEYWORDS: [&str; 11] =
+    ["add", "aux", "block", "body", "choose", "concat", "from", "head", "mul", "stem", "tap"];
 
 /// The list; `unfinished`: words that mean nothing yet are in it too, so that an editor completes them.
 pub fn expand(tokens: &TokenStream, file: &File, unfinished: bool, runtime: &TokenStream) -> TokenStream {

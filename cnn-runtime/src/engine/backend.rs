@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::constant_reader::ConstantReader;
 use super::error::EngineError;
 use super::operation::Operation;
-use super::optimizer::Rule;
-use super::plan::Plan;
+use super::optimizer::{Pace, Rule};
+use super::plan::{Plan, Step};
 use super::precision::Precision;
 use super::program::Extent;
 use super::reference::Number;
@@ -63,10 +63,44 @@ pub struct Feed<'a, E> {
     pub samples: usize,
     /// In training, what they are.
     pub targets: Targets<'a, E>,
-    /// In training, how the optimizer steps.
+    /// In training, how the optimizer steps; nothing in a part of a step that others follow.
     pub update: Option<Rule>,
+    /// Of each of the network's tensors, how its steps differ from the others'; as [`Pace::default`] behind the end.
+    pub paces: &'a [Pace],
+    /// Of a step that goes through in parts, which one.
+    pub part: Part,
     /// Names the masks of dropout.
     pub seed: u64,
+    /// The rates of dropout and drop path are so many times what the network says, from 0 to 1.
+    pub dropout: f64,
+}
+
+impl<E> Feed<'_, E> {
+    /// The rule by which parameters and averages move now, if they do.
+    pub(super) fn moves(&self, norm: Option<f64>) -> Option<&Rule> {
+        self.update.as_ref().filter(|rule| !rule.skip_non_finite || norm.is_none_or(f64::is_finite))
+    }
+
+    /// The pace of the parameter that a step updates: the network's tensors are the first states, in their order.
+    pub(super) fn pace(&self, step: &Step) -> Pace {
+        step.changes.first().and_then(|&tensor| self.paces.get(tensor)).copied().unwrap_or_default()
+    }
+}
+
+/// A part of a step: gradients of its parts are summed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Part {
+    /// Whether the sum begins with it.
+    pub first: bool,
+    /// Whether it ends with it.
+    pub last: bool,
+    /// Its share of the step's samples.
+    pub share: f64,
+}
+
+impl Part {
+    /// All of a step.
+    pub const WHOLE: Part = Part { first: true, last: true, share: 1.0 };
 }
 
 /// What samples are.

@@ -97,14 +97,16 @@ pub enum EngineError {
         /// What it is.
         got: f64,
     },
-    /// A pattern of what is to be frozen means no tensor.
-    #[error("no tensor of {network} is named by the pattern {pattern:?} of what is frozen{}",
+    /// A pattern means no tensor.
+    #[error("no tensor of {network} is named by the pattern {pattern:?} of {what}{}",
         nearest.as_ref().map(|name| format!("; did you mean {name:?}?")).unwrap_or_default())]
     Pattern {
         /// The network.
         network: String,
         /// The pattern.
         pattern: String,
+        /// What it is to name.
+        what: &'static str,
         /// The most similar scope or name.
         nearest: Option<String>,
     },

@@ -24,6 +24,8 @@ pub struct Objective {
     pub decay_matrices_only: bool,
     /// Whether moving averages are kept.
     pub averages: bool,
+    /// Whether a step goes through in parts, whose gradients are summed.
+    pub accumulate: bool,
     /// Whether updates need the norm of all gradients.
     pub gradient_norm: bool,
     /// Whether gradients can be read after the step.
@@ -151,12 +153,23 @@ impl<'a> Reverse<'a> {
             let Origin::State(tensor) = self.program.values[id.0].origin else { continue };
             // A batch norm gives all its gradients, wanted or not.
             let Some(gradient) = self.gradients[id.0].filter(|_| self.wanted[id.0]) else { continue };
+            let gradient = if self.objective.accumulate { self.accumulate(tensor, gradient) } else { gradient };
             if self.objective.gradient_norm || self.objective.keep_gradients {
                 self.waiting.push((tensor, gradient));
             } else {
                 self.update(tensor, gradient, None);
             }
         }
+    }
+
+    /// The gradient of a step whose parts have been summed.
+    fn accumulate(&mut self, tensor: usize, gradient: ValueId) -> ValueId {
+        let sum = self.state(Content::Gradient(tensor), self.program.states[tensor].elements);
+        let value = self.gradient(gradient);
+        let (outputs, place) = (vec![Output { value, onto: None }], self.names[tensor].clone());
+        let (operation, inputs, changes) = (Operation::Accumulate, vec![gradient], vec![sum]);
+        self.program.instructions.push(Instruction { operation, inputs, outputs, changes, place });
+        value
     }
 
     fn update(&mut self, tensor: usize, gradient: ValueId, norm: Option<ValueId>) {

@@ -198,6 +198,8 @@ pub enum Operation {
         /// Label smoothing. Szegedy et al. 2016.
         smoothing: f64,
     },
+    /// `[gradient] -> [gradient]`: the sum over the parts of a step, which a state keeps from part to part.
+    Accumulate,
     /// `[gradient…] -> [norm]`: Euclidean, of all of them as one vector.
     GradientNorm,
     /// `[gradient, norm?] -> []`: a step of the optimizer changes the parameter and the states behind it.
@@ -228,7 +230,11 @@ impl Operation {
     /// The input that the first output may be written over, if nobody reads it afterwards.
     pub fn overwrites(&self) -> Option<usize> {
         match self {
-            Operation::Activate(_) | Operation::Affine { .. } | Operation::Gate | Operation::Dropout { .. } => Some(0),
+            Operation::Activate(_)
+            | Operation::Affine { .. }
+            | Operation::Gate
+            | Operation::Dropout { .. }
+            | Operation::Accumulate => Some(0),
             Operation::ActivateGradient(_) => Some(1),
             Operation::BatchNormGradient(norm) => Some(if norm.affine { 5 } else { 3 }),
             Operation::Conv { .. }
@@ -302,6 +308,7 @@ impl Operation {
             Operation::Weight(_) => "weight form",
             Operation::WeightGradient(_) => "weight form gradient",
             Operation::CrossEntropy { .. } => "cross-entropy",
+            Operation::Accumulate => "accumulate",
             Operation::GradientNorm => "gradient norm",
             Operation::Update { .. } => "update",
             Operation::Average => "average",

@@ -110,4 +110,23 @@ pub struct Rule {
     pub average_decay: f64,
     /// Number of the step, from 1.
     pub number: u64,
+    /// Whether nothing moves where the norm of the gradients is not finite.
+    pub skip_non_finite: bool,
+}
+
+/// How the steps of a tensor differ from the others'.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// Its learning rate is so many times the step's.
+    pub rate: f64,
+    /// Its weight decay is so many times the step's.
+    pub weight_decay: f64,
+    /// Steps that were over when it began to move: its optimizer counts from there.
+    pub since: u64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Pace { rate: 1.0, weight_decay: 1.0, since: 0 }
+    }
 }

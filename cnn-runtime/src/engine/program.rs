@@ -96,7 +96,7 @@ pub struct State {
 }
 
 /// What a state holds; indices are into the network's tensors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Content {
     /// An entry of the network's state dict: a parameter or buffer.
     Entry(usize),
@@ -104,6 +104,8 @@ pub enum Content {
     Optimizer(usize, usize),
     /// The moving average of a parameter or buffer.
     Average(usize),
+    /// The gradient of a parameter, summed over the parts of a step; nothing between two steps.
+    Gradient(usize),
 }
 
 /// Something that can be read after a run.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cnn_lang::graph::{Graph, Shape};
 
-use super::backend::{Backend, Executor, Feed, Targets};
+use super::backend::{Backend, Executor, Feed, Part, Targets};
 use super::constant_reader::ConstantReader;
 use super::error::EngineError;
 use super::fuse::fuse;
@@ -107,7 +107,8 @@ impl<E: Number> Session<E> {
     /// If `images` is no whole number of samples or too many.
     pub fn run(&mut self, images: &[E]) -> Result<&[E], EngineError> {
         let samples = samples(images.len(), self.input, self.plan.batch)?;
-        let feed = Feed { images, samples, targets: Targets::Labels(&[]), update: None, seed: 0 };
+        let (targets, part) = (Targets::Labels(&[]), Part::WHOLE);
+        let feed = Feed { images, samples, targets, update: None, paces: &[], part, seed: 0, dropout: 0.0 };
         self.executor.run(feed, &mut []);
         for (index, (values, (_, operand))) in self.results.iter_mut().zip(&self.plan.outputs).enumerate() {
             self.executor.read(index, samples, &mut values[..elements(operand.extent) * samples]);

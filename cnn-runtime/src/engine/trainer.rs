@@ -3,41 +3,28 @@
 mod checkpoint;
 mod frozen;
 mod options;
+mod pace;
+mod stage;
+mod step;
 
 use std::sync::Arc;
 
 use cnn_lang::graph::{Graph, Role};
 
-use super::backend::{Backend, Executor, Feed, Measure, Targets};
+use super::backend::{Backend, Executor, Measure, Targets};
 use super::constant_reader::ConstantReader;
 use super::error::EngineError;
-use super::optimizer::Rule;
+use super::optimizer::Pace;
 use super::plan::Plan;
-use super::program::Content;
+use super::program::{Content, State};
 use super::reference::Number;
-use super::session::{elements, fits, samples};
+use super::session::{elements, fits};
 use crate::weights::StateDict;
 
-use frozen::Frozen;
-use options::check_targets;
 pub use options::{TrainerOptions, plan_training};
-
-/// What a step measured, before it moved the parameters.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct StepReport {
-    /// What was minimised: the logits' mean cross-entropy, and the auxiliary ones times their shares.
-    pub loss: f64,
-    /// Mean cross-entropy of the logits.
-    pub main_loss: f64,
-    /// Mean cross-entropies of the auxiliary outputs.
-    pub auxiliary_losses: Vec<f64>,
-    /// Samples whose largest logit is at their label.
-    pub correct: usize,
-    /// Samples of the step.
-    pub samples: usize,
-    /// Norm of all gradients before they were clipped, where they are clipped by it.
-    pub gradient_norm: Option<f64>,
-}
+pub use pace::{Group, Thaw};
+use stage::Stage;
+pub use step::StepReport;
 
 /// A network in training: forward, backward and update are one plan.
 ///
@@ -56,19 +43,24 @@ pub struct StepReport {
 pub struct Trainer<E: Number = f32> {
     graph: Graph,
     options: TrainerOptions,
-    plan: Arc<Plan>,
-    executor: Box<dyn Executor<E>>,
+    backend: Arc<dyn Backend<E>>,
+    stage: Stage<E>,
+    /// Of the network's tensors, where they are not alike.
+    paces: Vec<Pace>,
+    /// What rates of dropout are multiplied with.
+    dropout: f64,
     /// Of the loss: the logits' share, then the auxiliary ones'.
     shares: Vec<f64>,
+    /// Of a part of a step.
     measures: Vec<Measure>,
+    /// Of a step.
+    sums: Vec<Measure>,
     /// Names and sizes of the tensors, and the counters of batches as they were given; all else is in the executor.
     template: StateDict<E>,
     /// Steps since the beginning.
     steps: u64,
-    /// Steps that the template's counters do not know of.
+    /// Forward passes that the template's counters do not know of.
     uncounted: u64,
-    /// For each tensor whether it stays as it is; a counter's batch norm is as in inference then.
-    frozen: Vec<bool>,
 }
 
 impl<E: Number> Trainer<E> {
@@ -78,79 +70,56 @@ impl<E: Number> Trainer<E> {
     /// If a layer has no kernel, an output is no vector, the weights are of another network, a setting is out of its range,
     /// everything is frozen, or memory is not to be had.
     pub fn new(graph: &Graph, weights: &StateDict<E>, options: TrainerOptions) -> Result<Self, EngineError> {
-        Self::on(&*E::backend_in(options.precision), graph, weights, options)
+        Self::on(E::backend_in(options.precision).into(), graph, weights, options)
     }
 
-    /// Plans a training on a back end.
+    /// Plans a training on a back end, which plans again when something [thaws](TrainerOptions::thaw).
     ///
     /// # Errors
     /// As [`Trainer::new`].
     pub fn on(
-        backend: &dyn Backend<E>,
+        backend: Arc<dyn Backend<E>>,
         graph: &Graph,
         weights: &StateDict<E>,
         options: TrainerOptions,
     ) -> Result<Self, EngineError> {
         fits(graph, weights)?;
-        let (plan, shares) = plan_training(backend, graph, &options)?;
-        let plan = Arc::new(plan);
-        let executor = backend.prepare(plan.clone(), &mut ConstantReader::new(&plan, &mut &*weights)?)?;
+        let paces = options.paces(graph)?;
+        let (plan, shares) = plan_training(&*backend, graph, &options.at(0))?;
+        let stage = Stage::new(&*backend, graph, &options, 0, plan, weights)?;
         let measures = vec![Measure::default(); shares.len()];
-        let frozen = Frozen::of(graph, &options)?.tensors;
-        let (graph, template) = (graph.clone(), weights.counters());
-        let mut trainer =
-            Trainer { graph, options, plan, executor, shares, measures, template, steps: 0, uncounted: 0, frozen };
+        let mut trainer = Trainer {
+            graph: graph.clone(),
+            options,
+            backend,
+            stage,
+            paces,
+            dropout: 1.0,
+            sums: measures.clone(),
+            measures,
+            shares,
+            template: weights.counters(),
+            steps: 0,
+            uncounted: 0,
+        };
         trainer.set_states(weights);
         Ok(trainer)
     }
 
     /// Parameters as given; optimizer and averages at their beginning.
     fn set_states(&mut self, weights: &StateDict<E>) {
-        for (index, state) in self.plan.states.iter().enumerate() {
+        for (index, state) in self.stage.plan.states.iter().enumerate() {
             match state.content {
                 Content::Entry(tensor) | Content::Average(tensor) => {
-                    self.executor.set_state(index, &weights.tensors()[tensor].data);
+                    self.stage.executor.set_state(index, &weights.tensors()[tensor].data);
                 }
                 Content::Optimizer(_, k) => {
                     let values = vec![E::of(self.options.optimizer.initial_state(k)); state.elements];
-                    self.executor.set_state(index, &values);
+                    self.stage.executor.set_state(index, &values);
                 }
+                Content::Gradient(_) => {}
             }
         }
-    }
-
-    /// One step: forward, backward, update with this learning rate. `images` holds 1 to [`TrainerOptions::batch`] samples.
-    ///
-    /// # Errors
-    /// If images and targets do not fit each other or the network; nothing is changed then.
-    pub fn step(&mut self, images: &[E], targets: Targets<'_, E>, rate: f64) -> Result<StepReport, EngineError> {
-        let samples = samples(images.len(), self.graph.input_shape(), self.plan.batch)?;
-        check_targets(targets, samples, &self.graph)?;
-        if !rate.is_finite() {
-            return Err(EngineError::Setting { name: "learning rate", expected: "finite", got: rate });
-        }
-        let update = Rule {
-            optimizer: self.options.optimizer,
-            rate,
-            weight_decay: self.options.weight_decay,
-            clip: self.options.clip,
-            average_decay: self.options.average.unwrap_or(0.0),
-            number: self.steps + 1,
-        };
-        let seed = mix(mix(self.options.seed).wrapping_add(self.steps + 1));
-        let feed = Feed { images, samples, targets, update: Some(update), seed };
-        let gradient_norm = self.executor.run(feed, &mut self.measures);
-        self.steps += 1;
-        self.uncounted += 1;
-        let loss = self.measures.iter().zip(&self.shares).map(|(measure, share)| measure.loss * share).sum();
-        Ok(StepReport {
-            loss,
-            main_loss: self.measures[0].loss,
-            auxiliary_losses: self.measures[1..].iter().map(|measure| measure.loss).collect(),
-            correct: self.measures[0].correct,
-            samples,
-            gradient_norm,
-        })
     }
 
     /// Takes other weights of the same network; optimizer and averages begin anew, steps count on.
@@ -173,15 +142,15 @@ impl<E: Number> Trainer<E> {
     /// Parameters and running statistics.
     pub fn weights(&self) -> StateDict<E> {
         let mut weights = self.template.clone();
-        for (index, state) in self.plan.states.iter().enumerate() {
+        for (index, state) in self.stage.plan.states.iter().enumerate() {
             let Content::Entry(tensor) = state.content else { continue };
             if weights.role(tensor) == Some(Role::Counter) {
-                if self.frozen[tensor] {
+                if self.stage.frozen[tensor] {
                     continue;
                 }
                 weights.tensor_mut(tensor).iter_mut().for_each(|count| *count += E::of(self.uncounted as f64));
             } else {
-                *weights.tensor_mut(tensor) = self.executor.state(index);
+                *weights.tensor_mut(tensor) = self.stage.executor.state(index);
             }
         }
         weights
@@ -191,9 +160,9 @@ impl<E: Number> Trainer<E> {
     pub fn averages(&self) -> Option<StateDict<E>> {
         self.options.average?;
         let mut averages = self.weights();
-        for (index, state) in self.plan.states.iter().enumerate() {
+        for (index, state) in self.stage.plan.states.iter().enumerate() {
             if let Content::Average(tensor) = state.content {
-                *averages.tensor_mut(tensor) = self.executor.state(index);
+                *averages.tensor_mut(tensor) = self.stage.executor.state(index);
             }
         }
         Some(averages)
@@ -204,10 +173,10 @@ impl<E: Number> Trainer<E> {
     pub fn gradients(&self) -> Vec<(String, Vec<E>)> {
         let read = |(index, (name, operand)): (usize, &(String, super::plan::Operand))| {
             let mut values = vec![E::ZERO; elements(operand.extent)];
-            self.executor.read(index, 1, &mut values);
+            self.stage.executor.read(index, 1, &mut values);
             (name.clone(), values)
         };
-        self.plan.outputs.iter().enumerate().map(read).collect()
+        self.stage.plan.outputs.iter().enumerate().map(read).collect()
     }
 
     /// The network.
@@ -217,22 +186,22 @@ impl<E: Number> Trainer<E> {
 
     /// Notes from now on how long each step of the plan takes, or stops it.
     pub fn watch(&mut self, on: bool) {
-        self.executor.watch(on);
+        self.stage.executor.watch(on);
     }
 
     /// Seconds that each step of the plan took in the last run, while they are noted: see [`Self::watch`].
     pub fn seconds(&self) -> &[f64] {
-        self.executor.seconds()
+        self.stage.executor.seconds()
     }
 
     /// What runs, where it lies, what it takes.
     pub fn plan(&self) -> &Plan {
-        &self.plan
+        &self.stage.plan
     }
 
     /// Bytes that the training holds; the plan's report said so before.
     pub fn allocated(&self) -> usize {
-        self.executor.allocated()
+        self.stage.executor.allocated()
     }
 }
 

@@ -10,6 +10,7 @@ use super::definitions::compile;
 use super::failure::Failure;
 use super::network::read;
 use super::report::report;
+use super::spaces::summary;
 
 /// Checks a DSL file and shows its mistakes as rustc does
 #[derive(Args)]
@@ -33,7 +34,7 @@ impl Check {
             1 => return Err(Failure::Shown(format!("1 error in `{path}`"))),
             n => return Err(Failure::Shown(format!("{n} errors in `{path}`"))),
         }
-        if program.networks.is_empty() {
+        if program.networks.is_empty() && program.spaces.is_empty() {
             let note = "no networks; the sizes in a block are checked where a network calls it";
             return Ok(writeln!(output.out, "{path}: {note}")?);
         }
@@ -42,6 +43,9 @@ impl Check {
             let (input, result) = (graph.input_shape(), graph.output_shape());
             let (params, macs) = (grouped(costs.params), grouped(costs.macs));
             writeln!(output.out, "{}: {input} -> {result}, {params} parameters, {macs} multiply-adds", graph.name)?;
+        }
+        for space in program.spaces.iter().filter_map(|definition| definition.space.as_ref()) {
+            writeln!(output.out, "{}", summary(space))?;
         }
         Ok(())
     }

@@ -21,6 +21,12 @@ pub(super) static NETWORKS: LazyLock<Vec<(String, &str, &str)>> = LazyLock::new(
     zoo::ALL.iter().filter_map(network).collect()
 });
 
+/// The predefined spaces under their names in the language.
+pub(super) static SPACES: LazyLock<Vec<(String, &zoo::spaces::Predefined)>> = LazyLock::new(|| {
+    let space = |space: &'static zoo::spaces::Predefined| Some((defined(space.source)?, space));
+    zoo::spaces::ALL.iter().filter_map(space).collect()
+});
+
 /// The name of the network that a source ends with.
 fn defined(source: &str) -> Option<String> {
     let file = parse_str(source, &mut Diagnostics::default());
@@ -41,7 +47,10 @@ fn find(path: &Path) -> Result<Option<String>, Diagnostic> {
         },
     };
     let (known, name): (Vec<(&str, &str)>, &str) = match inside {
-        ["zoo", name] | ["zoo", _, name] => (networks().chain(zoo::BLOCKS.iter().copied()).collect(), name),
+        ["zoo", name] | ["zoo", _, name] => {
+            let blocks = zoo::BLOCKS.iter().copied();
+            (networks().chain(spaces()).chain(blocks).collect(), name)
+        }
         ["blocks", name] => (blocks::ALL.to_vec(), name),
         _ if segments.len() == 1 => {
             // Without a path it is a definition of the file, unless it is merely named as one of the zoo's.
@@ -65,6 +74,10 @@ fn find(path: &Path) -> Result<Option<String>, Diagnostic> {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic.help("networks are listed by `cnn list`"),
     })
+}
+
+fn spaces() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SPACES.iter().map(|(name, space)| (name.as_str(), space.source))
 }
 
 fn networks() -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -5,11 +5,12 @@ use cnn_lang::graph::{Shape, grouped, readable};
 use serde::Serialize;
 
 use super::failure::Failure;
+use super::spaces;
 use super::text::{json, table};
 use super::{Output, network};
 use crate::zoo::published::PUBLISHED;
 
-/// Lists the networks of the zoo: paper, input, parameters, multiply-adds
+/// Lists the networks of the zoo: paper, input, parameters, multiply-adds; and its spaces
 #[derive(Args)]
 pub(super) struct List {
     /// Write JSON
@@ -78,7 +79,9 @@ impl List {
             })
             .collect();
         let header = ["network", "paper", "input", "parameters", "multiply-adds"];
-        Ok(write!(output.out, "{}", table(header, &rows, 3))?)
+        write!(output.out, "{}", table(header, &rows, 3))?;
+        writeln!(output.out)?;
+        spaces::list(output)
     }
 }
 

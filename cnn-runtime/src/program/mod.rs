@@ -18,6 +18,7 @@ mod report;
 mod search;
 mod show;
 mod space;
+mod spaces;
 mod study;
 mod text;
 mod train;
@@ -45,6 +46,7 @@ enum Command {
     Show(show::Show),
     Check(check::Check),
     Train(Box<train::Train>),
+    LrFind(Box<train::LrFind>),
     Eval(eval::Eval),
     Predict(predict::Predict),
     Bench(bench::Bench),
@@ -100,6 +102,7 @@ fn command(args: impl IntoIterator<Item = OsString>, output: &mut Output<'_>) ->
         Command::Show(show) => show.run(output),
         Command::Check(check) => check.run(output),
         Command::Train(train) => train.run(output),
+        Command::LrFind(find) => find.run(output),
         Command::Eval(eval) => eval.run(output),
         Command::Predict(predict) => predict.run(output),
         Command::Bench(bench) => bench.run(output),

@@ -144,7 +144,7 @@ pub(super) fn read(path: &Path) -> Result<String, Failure> {
 }
 
 /// `resnet18(classes=10)` in its two parts.
-fn split(net: &str) -> (&str, Option<&str>) {
+pub(super) fn split(net: &str) -> (&str, Option<&str>) {
     let parts = net.strip_suffix(')').and_then(|inside| inside.split_once('('));
     match parts {
         // A file may be named like this.
@@ -155,7 +155,7 @@ fn split(net: &str) -> (&str, Option<&str>) {
 }
 
 /// Names are equal if they differ in case and in what joins their words only.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect()
 }
 
@@ -175,7 +175,7 @@ fn in_zoo(name: &str) -> Option<(&'static str, &'static str)> {
 }
 
 /// The file, and the name of the network in it.
-fn in_file(place: &str) -> Result<(&str, Option<&str>), Failure> {
+pub(super) fn in_file(place: &str) -> Result<(&str, Option<&str>), Failure> {
     let looks_like = |text: &str| Path::new(text).exists() || text.ends_with(".cnn") || text.contains(['/', '\\']);
     if Path::new(place).exists() {
         return Ok((place, None));

@@ -8,10 +8,11 @@ use super::Output;
 use super::compare::compare;
 use super::failure::Failure;
 use super::network::{Network, NetworkArg, Wanted};
+use super::spaces;
 use super::text::json;
 use crate::export;
 
-/// Shows a network layer by layer: sizes, parameters, multiply-adds
+/// Shows a network layer by layer: sizes, parameters, multiply-adds; of a space its genes
 #[derive(Args)]
 pub(super) struct Show {
     #[command(flatten)]
@@ -68,6 +69,9 @@ struct Printed {
 
 impl Show {
     pub(super) fn run(&self, output: &mut Output<'_>) -> Result<(), Failure> {
+        if let Some(space) = spaces::find(self.network.net(), self.network.input())? {
+            return spaces::show(&space, self.json, self.svg || self.dot || self.vs.is_some(), output);
+        }
         let network = self.network.load()?;
         if let Some(other) = &self.vs {
             let other = Wanted { net: other, input: self.network.input() }.load()?;

@@ -1,12 +1,15 @@
 //! `cnn train NET`: a run from its beginning, or from where it stands.
 
+mod lr_find;
+mod recipe;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use cnn_lang::graph::Shape;
+use cnn_lang::graph::{Graph, Shape};
 use serde::Serialize;
 
 use super::Output;
@@ -17,8 +20,11 @@ use super::text::json;
 use super::weights::Names;
 use crate::data::Source;
 use crate::engine::{Clip, Optimizer, Precision};
-use crate::train::{Outcome, Run, Schedule, Settings, fit};
+use crate::train::{Images, Outcome, Run, Schedule, Settings, fit};
 use crate::weights::{LoadOptions, StateDict};
+
+pub(super) use lr_find::LrFind;
+use recipe::Recipes;
 
 /// Trains a network and keeps everything in a folder
 #[derive(Args)]
@@ -26,9 +32,11 @@ pub(super) struct Train {
     #[command(flatten)]
     choices: Choices,
     #[command(flatten)]
+    recipes: Recipes,
+    #[command(flatten)]
     names: Names,
     /// Goes on with the run in this folder, with its settings
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["Choices", "Names"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["Choices", "Recipes", "Names"])]
     resume: Option<PathBuf>,
     /// The longest time between two checkpoints
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
@@ -42,7 +50,7 @@ pub(super) struct Train {
 #[derive(Args)]
 struct Choices {
     /// A network as in `cnn show`
-    #[arg(value_name = "NET", required_unless_present = "resume")]
+    #[arg(value_name = "NET", required_unless_present_any = ["resume", "recipe"])]
     net: Option<String>,
     /// Another input than the definition's: channels, height, width
     #[arg(long, value_name = "CxHxW")]
@@ -53,7 +61,7 @@ struct Choices {
     /// How many digits are drawn, to train on and to test on [default: 10000:2000, fewer if large]
     #[arg(long, value_name = "TRAIN:TEST", value_parser = counts)]
     digits: Option<[usize; 2]>,
-    /// Passes over the training images [default: 10]
+    /// Passes over the training images [default: 10, or the recipe's, as all of these]
     #[arg(long)]
     epochs: Option<usize>,
     /// Images of a step [default: 32]
@@ -131,9 +139,12 @@ struct Trained {
 
 impl Train {
     pub(super) fn run(&self, output: &mut Output<'_>) -> Result<(), Failure> {
+        if self.recipes.lists() {
+            return recipe::list(self.json, output);
+        }
         let run = match &self.resume {
             Some(dir) => Run::open(dir)?,
-            None => self.choices.begin(&self.names, self.json, output)?,
+            None => self.choices.begin(&self.recipes, &self.names, self.json, output)?,
         };
         let mut progress = Progress::new(run.settings(), output, interrupts()?);
         progress.quiet = self.json;
@@ -214,35 +225,69 @@ pub(super) fn interrupts() -> Result<Arc<AtomicBool>, Failure> {
     Ok(stop)
 }
 
+/// A training that was asked for, before anything is written.
+struct Asked {
+    name: String,
+    graph: Graph,
+    source: String,
+    settings: Settings,
+    /// What it begins with, where that is a file, and what was read of it.
+    weights: Option<(StateDict<f32>, String)>,
+}
+
 impl Choices {
     /// A new run in a new folder.
-    fn begin(&self, names: &Names, quiet: bool, output: &mut Output<'_>) -> Result<Run, Failure> {
-        let net = self.net.as_deref().unwrap_or_default();
-        let Network { name, graph, recipe, .. } = Wanted { net, input: self.input }.load()?;
-        let settings = self.settings(Settings::suggested(net, &graph), &recipe)?;
-        let Some(path) = &self.weights else {
+    fn begin(&self, recipes: &Recipes, names: &Names, quiet: bool, output: &mut Output<'_>) -> Result<Run, Failure> {
+        let Asked { name, source, settings, weights, .. } = self.asked(recipes, names)?;
+        let Some((weights, report)) = weights else {
             return Ok(match &self.out {
-                Some(dir) => Run::create(dir, settings, &recipe.source)?,
-                None => Run::create_numbered(Path::new("runs"), &name, settings, &recipe.source)?,
+                Some(dir) => Run::create(dir, settings, &source)?,
+                None => Run::create_numbered(Path::new("runs"), &name, settings, &source)?,
             });
         };
-        let mut weights = StateDict::init(&graph, settings.seed)?;
-        let options = LoadOptions { skip: self.head.clone(), strict: !self.partial, ..names.options() };
-        let report = weights.load_with(path, &options)?;
         let run = match &self.out {
-            Some(dir) => Run::create_from(dir, settings, &recipe.source, &weights)?,
-            None => Run::create_numbered_from(Path::new("runs"), &name, settings, &recipe.source, &weights)?,
+            Some(dir) => Run::create_from(dir, settings, &source, &weights)?,
+            None => Run::create_numbered_from(Path::new("runs"), &name, settings, &source, &weights)?,
         };
         if !quiet {
-            writeln!(output.out, "{}: {report}", shown(path))?;
+            writeln!(output.out, "{report}")?;
         }
         Ok(run)
+    }
+
+    /// The network, the settings, and the weights if they are a file's.
+    fn asked(&self, recipes: &Recipes, names: &Names) -> Result<Asked, Failure> {
+        let net = self.net.as_deref().ok_or_else(|| Failure::mistake("no network is named"))?;
+        let Network { name, graph, recipe, .. } = Wanted { net, input: self.input }.load()?;
+        let usual = recipes.usual(Settings::suggested(net, &graph), |usual| {
+            let settings = self.settings(usual, &recipe)?;
+            Ok(Images::load(&settings, &graph)?.facts.train)
+        })?;
+        let usual = match self.batch {
+            Some(batch) => recipes.scaled(usual, batch),
+            None => usual,
+        };
+        let settings = recipes.apply(self.settings(usual, &recipe)?);
+        let weights = match &self.weights {
+            None => None,
+            Some(path) => {
+                let mut weights = StateDict::init(&graph, settings.seed)?;
+                let options = LoadOptions { skip: self.head.clone(), strict: !self.partial, ..names.options() };
+                let report = weights.load_with(path, &options)?;
+                Some((weights, format!("{}: {report}", shown(path))))
+            }
+        };
+        Ok(Asked { name, graph, source: recipe.source, settings, weights })
     }
 
     /// What was chosen, and the rest as usual.
     fn settings(&self, usual: Settings, recipe: &Recipe) -> Result<Settings, Failure> {
         let (optimizer, rate, decay) = match self.optimizer {
-            None | Some(OptimizerArg::Adamw) => (Optimizer::ADAMW, usual.learning_rate, usual.weight_decay),
+            None => (usual.optimizer, usual.learning_rate, usual.weight_decay),
+            Some(OptimizerArg::Adamw) if usual.recipe.is_none() => {
+                (Optimizer::ADAMW, usual.learning_rate, usual.weight_decay)
+            }
+            Some(OptimizerArg::Adamw) => (Optimizer::ADAMW, 1e-3, 0.01),
             Some(OptimizerArg::Sgd) => (Optimizer::SGD, 0.05, 5e-4),
             Some(OptimizerArg::Rmsprop) => (Optimizer::RMSPROP, 1e-3, 5e-4),
         };
@@ -265,8 +310,8 @@ impl Choices {
             schedule: self.schedule.clone().unwrap_or(usual.schedule),
             weight_decay: self.weight_decay.unwrap_or(decay),
             label_smoothing: self.label_smoothing.unwrap_or(usual.label_smoothing),
-            clip: self.clip_norm.map(Clip::Norm),
-            average: self.ema,
+            clip: self.clip_norm.map(Clip::Norm).or(usual.clip),
+            average: self.ema.or(usual.average),
             pretrained: self.weights.as_ref().map(|path| path.display().to_string()),
             freeze: self.freeze.clone(),
             precision: self.precision.unwrap_or(usual.precision),

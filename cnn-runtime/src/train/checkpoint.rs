@@ -9,6 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::early::Gains;
 use super::error::TrainError;
 use super::metrics::EpochRecord;
 
@@ -78,6 +79,12 @@ pub struct Progress {
     pub best: Option<Best>,
     /// The last complete epoch.
     pub last: Option<EpochRecord>,
+    /// What was gained, where it may stop early.
+    #[serde(default)]
+    pub gains: Gains,
+    /// Steps that were skipped because a gradient was not finite, where that is asked for.
+    #[serde(default)]
+    pub skipped: u64,
     /// Bytes of the metrics that belong to it.
     pub metrics: u64,
 }

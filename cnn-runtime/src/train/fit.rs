@@ -81,7 +81,7 @@ pub fn fit(run: &Run, observer: &mut dyn Observer) -> Result<Outcome, TrainError
     let Fit { progress, images, trainer, session, steps, .. } = &fit;
     let (training, evaluation, steps) = (&trainer.plan().report, &session.plan().report, *steps);
     observer.begin(&Begin { graph: &graph, facts: &images.facts, training, evaluation, steps, progress });
-    while fit.progress.epochs < run.settings().epochs {
+    while fit.progress.epochs < run.settings().epochs && !fit.gave_up() {
         if fit.epoch(observer)? {
             return Ok(Outcome::Stopped(fit.progress));
         }
@@ -112,9 +112,10 @@ impl<'a> Fit<'a> {
         let images = Arc::new(Images::load(settings, graph)?);
         run.keep_facts(&images.facts)?;
         let weights = run.initial(graph)?;
-        let mut trainer = Trainer::new(graph, &weights, settings.trainer_options())?;
-        let Settings { batch, precision, .. } = *settings;
-        let options = SessionOptions { batch, precision, ..SessionOptions::default() };
+        let steps = images.train.len().div_ceil(settings.batch);
+        let mut trainer = Trainer::new(graph, &weights, settings.trainer_options(steps))?;
+        let Settings { batch, accumulate, precision, .. } = *settings;
+        let options = SessionOptions { batch: batch.div_ceil(accumulate), precision, ..SessionOptions::default() };
         let session = Session::new(graph, &weights, options)?;
         let mut progress = Progress::default();
         if let Some((from, state)) = run.checkpoint()? {
@@ -122,7 +123,6 @@ impl<'a> Fit<'a> {
             progress = from;
         }
         let metrics = Metrics::open(run.path("metrics.jsonl"), progress.metrics)?;
-        let steps = images.train.len().div_ceil(settings.batch);
         let saved = Instant::now();
         Ok(Fit { run, settings, images, trainer, session, metrics, progress, steps, saved })
     }
@@ -140,8 +140,11 @@ impl<'a> Fit<'a> {
         for batch in batches {
             let began = Instant::now();
             let rate = self.rate(self.progress.steps);
+            if let Some(ramp) = &self.settings.dropout {
+                self.trainer.set_dropout(ramp.share(self.progress.steps, self.steps as u64))?;
+            }
             let report = self.trainer.step(&batch.images, Targets::Labels(&batch.labels), rate)?;
-            if !report.loss.is_finite() {
+            if !report.loss.is_finite() && !report.skipped {
                 let step = self.progress.steps + 1;
                 return Err(TrainError::Diverged { loss: "loss", got: report.loss, step, rate });
             }
@@ -150,7 +153,8 @@ impl<'a> Fit<'a> {
             progress.steps += 1;
             let seconds = began.elapsed().as_secs_f64();
             progress.seconds += seconds;
-            for sums in [&mut progress.epoch, &mut progress.line] {
+            progress.skipped += u64::from(report.skipped);
+            for sums in [&mut progress.epoch, &mut progress.line].into_iter().filter(|_| !report.skipped) {
                 sums.add(report.samples, report.loss, report.correct, seconds);
             }
             if progress.steps.is_multiple_of(log_every as u64) {
@@ -168,9 +172,14 @@ impl<'a> Fit<'a> {
         if !stopped {
             let record = self.end_of_epoch()?;
             observer.epoch(&record);
-            stopped = observer.stop() && self.progress.epochs < self.settings.epochs;
+            stopped = observer.stop() && self.progress.epochs < self.settings.epochs && !self.gave_up();
         }
         Ok(stopped)
+    }
+
+    /// Whether nothing was gained for long enough.
+    fn gave_up(&self) -> bool {
+        self.settings.early_stop.is_some_and(|early| self.progress.gains.since >= early.patience)
     }
 
     /// The learning rate of a step, from 0.
@@ -195,6 +204,11 @@ impl<'a> Fit<'a> {
 
     /// Evaluation, metrics, weights, and the checkpoint last: killed before, all this comes again to the same.
     fn end_of_epoch(&mut self) -> Result<EpochRecord, TrainError> {
+        if self.progress.epoch.images == 0 {
+            // Every step was skipped.
+            let (step, rate) = (self.progress.steps, self.last_rate());
+            return Err(TrainError::Diverged { loss: "loss", got: f64::NAN, step, rate });
+        }
         let began = Instant::now();
         let plain = self.trainer.weights();
         let averages = self.trainer.averages();
@@ -226,6 +240,9 @@ impl<'a> Fit<'a> {
         #[cfg(feature = "program")]
         super::curve::draw(self.run)?;
         let progress = &mut self.progress;
+        if let Some(early) = &self.settings.early_stop {
+            progress.gains = early.after(progress.gains, &record);
+        }
         progress.epochs += 1;
         progress.batches = 0;
         (progress.epoch, progress.line) = (Sums::default(), Sums::default());

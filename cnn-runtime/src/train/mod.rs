@@ -23,21 +23,29 @@
 mod checkpoint;
 #[cfg(feature = "program")]
 mod curve;
+mod early;
 mod error;
 mod evaluate;
 mod fit;
 mod folder;
 mod images;
+mod lr_find;
 mod metrics;
+mod ramp;
+mod recipe;
 mod schedule;
 mod settings;
 
 pub use checkpoint::{Best, Progress, Sums};
+pub use early::{EarlyStop, Gains, Metric};
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate};
 pub use fit::{Begin, Observer, Outcome, fit};
 pub use folder::Run;
 pub use images::{Facts, Images};
+pub use lr_find::{Found, Point, Sweep, lr_find};
 pub use metrics::{EpochRecord, Record, StepRecord};
+pub use ramp::Ramp;
+pub use recipe::{Recipe, RecipeError};
 pub use schedule::{Schedule, ScheduleError};
-pub use settings::Settings;
+pub use settings::{FreezeUntil, Settings};

@@ -3,10 +3,12 @@
 use cnn_lang::graph::Graph;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::early::EarlyStop;
 use super::error::TrainError;
+use super::ramp::Ramp;
 use super::schedule::Schedule;
 use crate::data::Source;
-use crate::engine::{Clip, Optimizer, Precision, TrainerOptions};
+use crate::engine::{Clip, Group, Optimizer, Precision, Thaw, TrainerOptions};
 
 /// Everything that decides about the numbers of a training, apart from the network's source: `settings.json` of its folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,10 +56,51 @@ pub struct Settings {
     /// How convolutions and fully connected layers multiply.
     #[serde(default)]
     pub precision: Precision,
+    /// The recipe that it began with, for people.
+    #[serde(default)]
+    pub recipe: Option<String>,
+    /// In how many parts a step goes through, for less memory.
+    #[serde(default = "one")]
+    pub accumulate: usize,
+    /// Tensors that learn at a pace of their own.
+    #[serde(default)]
+    pub groups: Vec<Group>,
+    /// Tensors that are frozen in the first epochs.
+    #[serde(default)]
+    pub freeze_until: Vec<FreezeUntil>,
+    /// Whether the average follows faster at first.
+    #[serde(default)]
+    pub average_warm_up: bool,
+    /// Dropout that grows or fades; as the network says where there is none.
+    #[serde(default)]
+    pub dropout: Option<Ramp>,
+    /// Shares of the auxiliary outputs in the loss; 0.3 each where there are none, as in GoogLeNet.
+    #[serde(default)]
+    pub auxiliary_weights: Vec<f64>,
+    /// When it ends before its last epoch.
+    #[serde(default)]
+    pub early_stop: Option<EarlyStop>,
+    /// Whether steps whose gradients are not finite are skipped and counted. Otherwise the training ends there.
+    #[serde(default)]
+    pub skip_non_finite: bool,
     /// Initial weights, the order of images and dropout follow from it.
     pub seed: u64,
     /// Steps between two lines of the metrics.
     pub log_every: usize,
+}
+
+/// Tensors that are frozen in the first epochs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FreezeUntil {
+    /// The [pattern](crate::weights::matches) that names them.
+    pub pattern: String,
+    /// Epochs that are over when they begin to move.
+    pub epoch: usize,
+}
+
+fn one() -> usize {
+    1
 }
 
 impl Settings {
@@ -83,6 +126,15 @@ impl Settings {
             pretrained: None,
             freeze: Vec::new(),
             precision: Precision::Full,
+            recipe: None,
+            accumulate: 1,
+            groups: Vec::new(),
+            freeze_until: Vec::new(),
+            average_warm_up: false,
+            dropout: None,
+            auxiliary_weights: Vec::new(),
+            early_stop: None,
+            skip_non_finite: false,
             seed: 0,
             log_every: 50,
         }
@@ -121,7 +173,12 @@ impl Settings {
         if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
             return fault("weight decay", "at least 0 and finite", self.weight_decay.to_string());
         }
-        if let Some((name, expected, got)) = self.schedule.fault() {
+        if !(1..=self.batch).contains(&self.accumulate) {
+            return fault("number of parts of a step", "from 1 to its images", self.accumulate.to_string());
+        }
+        let faults =
+            self.dropout.and_then(|ramp| ramp.fault()).or_else(|| self.early_stop.and_then(|stop| stop.fault()));
+        if let Some((name, expected, got)) = self.schedule.fault().or(faults) {
             return fault(name, expected, got);
         }
         let below_1 =
@@ -139,9 +196,19 @@ impl Settings {
         Ok(())
     }
 
-    /// What the engine is to do.
-    pub fn trainer_options(&self) -> TrainerOptions {
+    /// What the engine is to do, where an epoch has so many steps.
+    pub fn trainer_options(&self, steps: usize) -> TrainerOptions {
+        let thaw = |until: &FreezeUntil| Thaw {
+            pattern: until.pattern.clone(),
+            step: (until.epoch as u64).saturating_mul(steps as u64),
+        };
         TrainerOptions {
+            parts: self.accumulate,
+            groups: self.groups.clone(),
+            thaw: self.freeze_until.iter().map(thaw).collect(),
+            average_warm_up: self.average_warm_up,
+            auxiliary_weights: self.auxiliary_weights.clone(),
+            skip_non_finite: self.skip_non_finite,
             batch: self.batch,
             optimizer: self.optimizer,
             weight_decay: self.weight_decay,
@@ -186,16 +253,25 @@ mod tests {
             pretrained: Some("resnet18.safetensors".into()),
             freeze: vec!["!fc".into()],
             precision: Precision::Bf16,
+            recipe: Some("resnet-cifar".into()),
+            accumulate: 4,
+            groups: vec![Group { pattern: "fc".into(), rate: Some(10.0), weight_decay: None }],
+            freeze_until: vec![FreezeUntil { pattern: "layer1".into(), epoch: 3 }],
+            dropout: Some(Ramp { from: 0.0, to: 1.0, epochs: 2.5 }),
+            early_stop: Some("5:0.01:loss".parse().unwrap()),
             ..Settings::new("lenet5")
         };
         let text = serde_json::to_string(&settings).unwrap();
         assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), settings);
-        // As versions wrote them that knew no pretrained weights.
+        // As versions wrote them that knew no pretrained weights, or nothing of recipes.
+        let (before, after) = text.split_once(",\"recipe\":").unwrap();
+        let (_, after) = after.split_once(",\"seed\":").unwrap();
+        let text = format!("{before},\"seed\":{after}");
         let older =
             text.replace("\"pretrained\":\"resnet18.safetensors\",\"freeze\":[\"!fc\"],\"precision\":\"bf16\",", "");
         let read: Settings = serde_json::from_str(&older).unwrap();
         assert_eq!((read.pretrained, read.freeze.len(), read.seed), (None, 0, settings.seed));
-        assert_eq!(read.precision, Precision::Full);
+        assert_eq!((read.precision, read.accumulate, read.early_stop), (Precision::Full, 1, None));
         let more = text.replacen('{', "{\"rate\": 1, ", 1);
         assert!(serde_json::from_str::<Settings>(&more).unwrap_err().to_string().contains("unknown field `rate`"));
     }
@@ -203,7 +279,7 @@ mod tests {
     #[test]
     fn numbers_that_make_no_sense_are_refused_in_one_line() {
         type Change = fn(&mut Settings);
-        let cases: [(Change, &str); 12] = [
+        let cases: [(Change, &str); 16] = [
             (|s| s.epochs = 0, "epochs must be from 1 to 2^32, got 0"),
             (|s| s.batch = 0, "batch must be from 1 to 2^32, got 0"),
             (|s| s.log_every = 0, "steps between two lines must be at least 1, got 0"),
@@ -213,6 +289,10 @@ mod tests {
             (|s| s.weight_decay = f64::INFINITY, "weight decay must be at least 0 and finite, got inf"),
             (|s| s.label_smoothing = 1.0, "label smoothing must be at least 0 and below 1, got 1"),
             (|s| s.average = Some(1.5), "decay of the average must be at least 0 and below 1, got 1.5"),
+            (|s| s.accumulate = 0, "number of parts of a step must be from 1 to its images, got 0"),
+            (|s| s.accumulate = 33, "number of parts of a step must be from 1 to its images, got 33"),
+            (|s| s.early_stop = "0".parse().ok(), "patience must be at least 1 epoch, got 0"),
+            (|s| s.dropout = "0:2:1".parse().ok(), "share of the dropout must be from 0 to 1, got 2"),
             (|s| s.clip = Some(Clip::Value(0.0)), "clipping must be positive and finite, got 0"),
             (
                 |s| s.schedule = Schedule::Step { every: 0.0, factor: 0.1 },

@@ -200,7 +200,25 @@ pub(crate) fn from_file<E: Element>(
     bytes: &[u8],
     layout: &[NamedTensor<E>],
 ) -> Result<Vec<Vec<E>>, WeightsError> {
-    let (values, _) = file::decode(place, bytes, layout, &LoadOptions::default())?;
+    held(place, bytes, layout, &LoadOptions::default())
+}
+
+/// The same of a file that may hold more.
+pub(crate) fn from_file_with_more<E: Element>(
+    place: &str,
+    bytes: &[u8],
+    layout: &[NamedTensor<E>],
+) -> Result<Vec<Vec<E>>, WeightsError> {
+    held(place, bytes, layout, &LoadOptions { strict: false, ..LoadOptions::default() })
+}
+
+fn held<E: Element>(
+    place: &str,
+    bytes: &[u8],
+    layout: &[NamedTensor<E>],
+    options: &LoadOptions,
+) -> Result<Vec<Vec<E>>, WeightsError> {
+    let (values, _) = file::decode(place, bytes, layout, options)?;
     let held = |(values, tensor): (Option<Vec<E>>, &NamedTensor<E>)| {
         values.ok_or_else(|| Mismatch::Missing { name: tensor.name.clone(), nearest: None })
     };

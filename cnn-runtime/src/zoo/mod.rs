@@ -39,7 +39,7 @@
 //! | [`hrnet`] | `HRNetW18` | Wang et al. 2020 |
 //! | [`convnext`] | `ConvNeXtTiny` | Liu et al. 2022 |
 //!
-//! [`scaling`] computes arguments: EfficientNet's compound scaling, also under limits, and RegNet's widths and depths.
+//! [`spaces`] are spaces of architectures to be searched. [`scaling`] computes arguments: EfficientNet's compound scaling, also under limits, and RegNet's widths and depths.
 
 pub mod lenet;
 
@@ -100,6 +100,8 @@ pub mod hrnet;
 pub mod convnext;
 
 pub mod scaling;
+
+pub mod spaces;
 
 pub mod published;
 

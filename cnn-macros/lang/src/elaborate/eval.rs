@@ -5,7 +5,8 @@ mod operators;
 
 use std::cell::Cell;
 
-use super::choices::Choices;
+use super::choices::{Choices, Event};
+use super::mentions::chooses;
 use super::value::Value;
 use crate::diag::{Diagnostic, Span};
 use crate::graph::Shape;
@@ -71,8 +72,15 @@ impl Evaluator<'_> {
             ExprKind::Unary(op, operand) => self.unary(*op, operand),
             ExprKind::Binary(op, left, right) => self.binary(*op, left, right, expr.span),
             ExprKind::If { condition, then, otherwise } => match self.value(condition) {
-                Value::Bool(true) => self.value(then),
-                Value::Bool(false) => self.value(otherwise),
+                Value::Bool(holds) => {
+                    // Who writes the member looks at this only where it is chosen.
+                    if let Choices::Follow(member) = self.around.choices
+                        && chooses(expr)
+                    {
+                        member.log(expr, || Event::Arm(holds));
+                    }
+                    self.value(if holds { then } else { otherwise })
+                }
                 Value::Unknown => Value::Unknown,
                 other => self.fail(
                     condition.span,

@@ -9,8 +9,8 @@ use crate::elaborate::members::Explored;
 use crate::elaborate::mentions::Mentions;
 use crate::elaborate::space::{Bound, Of, bare, explore, member};
 use crate::elaborate::{Definitions, closure};
-use crate::graph::Graph;
-use crate::syntax::ast::{File, Header, Ident, Item};
+use crate::graph::{Graph, Shape};
+use crate::syntax::ast::{Arg, Expr, ExprKind, File, Header, Ident, Instance, Item, Path, Use};
 use crate::syntax::{parse_str, print};
 
 /// What a source of spaces comes to.
@@ -93,15 +93,53 @@ pub(crate) fn of_tree(file: &File, name: Option<&str>, mut errors: Diagnostics) 
     Err(errors.into_vec())
 }
 
-/// Whether a definition of a tree, the last one where no name is given, holds a `choose`.
-pub fn is_space(file: &File, name: Option<&str>) -> bool {
-    let definitions = Definitions::collect(file, &mut Diagnostics::default());
-    let wanted = |of: &Of<'_>| name.is_none_or(|name| of.name().name == name);
-    let Some(of) = file.items.iter().filter_map(of).rfind(wanted) else { return false };
-    let Some(bare) = bare(of, &definitions) else { return false };
+/// Whether a network or instance holds a `choose`.
+pub(crate) fn holds_choice(item: &Item, definitions: &Definitions<'_>) -> bool {
+    let Some(bare) = of(item).and_then(|of| bare(of, definitions)) else { return false };
     let mut mentions = Mentions::new();
     let mut chains = bare.network.sections.iter().flat_map(|section| &section.chains);
-    chains.any(|chain| mentions.chain_chooses(chain, bare.room, &definitions))
+    chains.any(|chain| mentions.chain_chooses(chain, bare.room, definitions))
+}
+
+/// Proves a network or instance to be a space.
+pub(crate) fn define(
+    item: &Item,
+    file: &File,
+    definitions: &Definitions<'_>,
+    errors: &mut Diagnostics,
+) -> Option<Definition> {
+    let of = of(item)?;
+    let space = prove(of, file, definitions, errors);
+    Some(Definition { name: of.name().clone(), header: of.header().clone(), space })
+}
+
+/// The space of a source with arguments in place of its defaults and an input in place of its own, as if an instance
+/// `Name(args): input` stood in the source; its limits are left out, as those of a definition are of its instances.
+///
+/// # Errors
+/// The mistakes of the source, that it has no such definition, or what is wrong with the space at these arguments.
+pub fn load_at(source: &str, name: Option<&str>, args: &[Arg], input: Option<Shape>) -> Result<Space, Vec<Diagnostic>> {
+    let mut errors = Diagnostics::default();
+    let file = parse_str(source, &mut errors);
+    let wanted = |of: &Of<'_>| name.is_none_or(|name| of.name().name == name);
+    let found = file.items.iter().filter_map(of).rfind(wanted);
+    let (Some(of), false) = (found, args.is_empty() && input.is_none()) else { return of_tree(&file, name, errors) };
+    let (name, header) = (of.name().clone(), of.header().clone());
+    let path = Path { segments: vec![name.clone()] };
+    let alias = Some(Ident { name: "_".to_owned(), span: name.span });
+    let carried = Some(closure(&file, &name.name).items);
+    let input = input.map(|shape| {
+        let sizes: Vec<i64> = shape.dims().into_iter().map(|n| n as i64).collect();
+        Expr { kind: ExprKind::List(sizes.into_iter().map(|n| number(n, name.span)).collect()), span: name.span }
+    });
+    let (of, args, limits) = (path.clone(), args.to_vec(), Vec::new());
+    let instance = Instance { header, name: name.clone(), of, args, input, limits, incomplete: false };
+    let items = vec![Item::Use(Use { path, alias, carried, span: name.span }), Item::Instance(instance)];
+    of_tree(&File { items, lost: Vec::new() }, None, errors)
+}
+
+fn number(n: i64, span: crate::diag::Span) -> Expr {
+    Expr { kind: ExprKind::Int(n), span }
 }
 
 pub(super) fn of(item: &Item) -> Option<Of<'_>> {

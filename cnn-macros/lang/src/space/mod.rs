@@ -21,7 +21,8 @@ pub use enumerate::{Enumerated, enumerate};
 pub use genes::Gene;
 pub use genome::{Genome, GenomeError};
 pub use limits::HardLimit;
-pub use load::{Definition, Spaces, compile, is_space, load};
+pub use load::{Definition, Spaces, compile, load, load_at};
+pub(crate) use load::{define, holds_choice};
 pub use random::SplitMix;
 
 use std::fmt;

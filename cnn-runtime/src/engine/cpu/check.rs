@@ -171,6 +171,7 @@ fn sizes(plan: &Plan, step: &Step, kernel: &Kernel) -> Checked {
         Operation::Weight(_)
         | Operation::WeightGradient(_)
         | Operation::CrossEntropy { .. }
+        | Operation::Accumulate
         | Operation::GradientNorm
         | Operation::Update { .. }
         | Operation::Average => Ok(()),
@@ -291,6 +292,7 @@ mod tests {
                 if matches!(
                     plan.steps[index].operation,
                     Operation::CrossEntropy { .. }
+                        | Operation::Accumulate
                         | Operation::GradientNorm
                         | Operation::Update { .. }
                         | Operation::Average

@@ -104,6 +104,7 @@ impl Kernel {
             | Operation::Weight(_)
             | Operation::WeightGradient(_)
             | Operation::CrossEntropy { .. }
+            | Operation::Accumulate
             | Operation::GradientNorm
             | Operation::Update { .. }
             | Operation::Average => Kernel::Plain,

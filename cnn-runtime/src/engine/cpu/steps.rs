@@ -13,7 +13,8 @@ use crate::engine::host::memory::Access;
 use crate::engine::operation::{BatchNorm, Operation, WeightForm};
 use crate::engine::optimizer::Rule;
 use crate::engine::plan::{Operand, Source, Start, Step, Target};
-use crate::engine::reference::{backward, forward, update};
+use crate::engine::reference::update::{self, Update};
+use crate::engine::reference::{backward, forward};
 use crate::engine::trainer::mix;
 
 /// What steps work on.
@@ -196,9 +197,10 @@ impl<'a> Run<'a> {
             Operation::Dropout { p, samples, index } => {
                 let seed = mix(self.feed.seed.wrapping_add(*index as u64 + 1));
                 let (x, y) = (self.input(step, 0), self.grid(&step.outputs[0].operand));
+                let p = *p * self.feed.dropout;
                 match samples {
-                    true => pointwise::drop_path(team, x, *p, seed, y),
-                    false => pointwise::dropout(team, x, *p, seed, y),
+                    true => pointwise::drop_path(team, x, p, seed, y),
+                    false => pointwise::dropout(team, x, p, seed, y),
                 }
             }
             Operation::Layer(layer) => self.layer(step, layer, kernel),
@@ -224,14 +226,23 @@ impl<'a> Run<'a> {
                     *slot = measure;
                 }
             }
-            Operation::GradientNorm => self.norm = Some(update::gradient_norm(&self.access, step)),
+            Operation::Accumulate => {
+                update::accumulate_on(&self.access, step, self.feed.part, |count, f| {
+                    team.each(count, |task, _| f(task))
+                });
+            }
+            Operation::GradientNorm => {
+                if self.feed.update.is_some() {
+                    self.norm = Some(update::gradient_norm(&self.access, step));
+                }
+            }
             Operation::Update { decay } => {
-                if let Some(rule) = &self.feed.update {
+                if let Some(rule) = self.feed.moves(self.norm) {
                     self.update(step, rule, *decay);
                 }
             }
             Operation::Average => {
-                if let Some(rule) = &self.feed.update {
+                if let Some(rule) = self.feed.moves(self.norm) {
                     update::average(&self.access, step, rule.average_decay);
                 }
             }
@@ -325,7 +336,8 @@ impl<'a> Run<'a> {
 
     /// The optimizer on runs of a parameter, each by itself.
     fn update(&self, step: &Step, rule: &Rule, decay: bool) {
-        update::update_on(&self.access, step, rule, decay, self.norm, |count, f| {
+        let update = Update { rule, pace: self.feed.pace(step), decay, norm: self.norm };
+        update::update_on(&self.access, step, &update, |count, f| {
             self.team.each(count, |task, _| f(task));
         });
     }

@@ -95,6 +95,7 @@ impl Reverse<'_> {
             | Operation::LayerGradient(_)
             | Operation::WeightGradient(_)
             | Operation::CrossEntropy { .. }
+            | Operation::Accumulate
             | Operation::GradientNorm
             | Operation::Update { .. }
             | Operation::Average => unreachable!("a forward pass for training holds no {}", operation.name()),

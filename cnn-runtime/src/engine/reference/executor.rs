@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::update::Update;
 use super::{Number, backward, forward, norm, update};
 use crate::engine::backend::{Executor, Feed, Measure};
 use crate::engine::constant_reader::ConstantReader;
@@ -95,7 +96,7 @@ impl<E: Number> Run<'_, E> {
             Operation::Embed { first } => backward::embed(access, step, *first),
             Operation::Dropout { p, samples, index } => {
                 let seed = mix(self.feed.seed.wrapping_add(*index as u64 + 1));
-                forward::dropout(access, step, *p, *samples, seed);
+                forward::dropout(access, step, *p * self.feed.dropout, *samples, seed);
             }
             Operation::Layer(_) => forward::layer(access, step, kernel),
             Operation::LayerGradient(gradient) => backward::layer(access, step, gradient, kernel),
@@ -107,14 +108,20 @@ impl<E: Number> Run<'_, E> {
                     *slot = measure;
                 }
             }
-            Operation::GradientNorm => self.norm = Some(update::gradient_norm(access, step)),
+            Operation::Accumulate => update::accumulate(access, step, self.feed.part),
+            Operation::GradientNorm => {
+                if self.feed.update.is_some() {
+                    self.norm = Some(update::gradient_norm(access, step));
+                }
+            }
             Operation::Update { decay } => {
-                if let Some(rule) = &self.feed.update {
-                    update::update(access, step, rule, *decay, self.norm);
+                if let Some(rule) = self.feed.moves(self.norm) {
+                    let (pace, decay, norm) = (self.feed.pace(step), *decay, self.norm);
+                    update::update(access, step, &Update { rule, pace, decay, norm });
                 }
             }
             Operation::Average => {
-                if let Some(rule) = &self.feed.update {
+                if let Some(rule) = self.feed.moves(self.norm) {
                     update::average(access, step, rule.average_decay);
                 }
             }

@@ -3,10 +3,10 @@
 use rayon::prelude::*;
 
 use super::Number;
-use crate::engine::backend::{Measure, Targets};
+use crate::engine::backend::{Measure, Part, Targets};
 use crate::engine::host::memory::Access;
-use crate::engine::optimizer::{Clip, Optimizer, Rule};
-use crate::engine::plan::Step;
+use crate::engine::optimizer::{Clip, Optimizer, Pace, Rule};
+use crate::engine::plan::{Start, Step};
 use crate::kernels::cross_entropy::{self, CrossEntropy, Gradient, Outcome};
 use crate::kernels::optimizer::{self, AdamW, Optimizer as _, RmsProp, RmsPropForm, Sgd};
 
@@ -42,6 +42,38 @@ pub(in crate::engine) fn cross_entropy<E: Number>(
     measure
 }
 
+pub(super) fn accumulate<E: Number>(access: &Access<E>, step: &Step, part: Part) {
+    accumulate_on(access, step, part, |count, f| (0..count).into_par_iter().for_each(f));
+}
+
+/// Adds a part's gradient to those before it; the last one's is the sum. Tasks as in [`update_on`].
+pub(in crate::engine) fn accumulate_on<E: Number>(
+    access: &Access<E>,
+    step: &Step,
+    part: Part,
+    each: impl Fn(usize, &(dyn Fn(usize) + Sync)),
+) {
+    let target = &step.outputs[0];
+    let mut gradient = access.view_mut(target.operand);
+    if target.start != Start::Input(0) {
+        gradient.copy(access.view(step.inputs[0]));
+    }
+    if part == Part::WHOLE {
+        return;
+    }
+    let (gradient, sum) = (Parts::of(gradient.all()), Parts::of(access.state(step.changes[0])));
+    let share = E::of(part.share);
+    let add = |task: usize| {
+        // SAFETY: tasks take different numbers of each.
+        let (gradient, sum) = unsafe { (gradient.part(task), sum.part(task)) };
+        for (gradient, sum) in gradient.iter_mut().zip(sum) {
+            let so_far = if part.first { share * *gradient } else { *sum + share * *gradient };
+            *(if part.last { gradient } else { sum }) = so_far;
+        }
+    };
+    each(gradient.count().min(sum.count()), &add);
+}
+
 /// The norm of all gradients as one vector.
 pub(in crate::engine) fn gradient_norm<E: Number>(access: &Access<E>, step: &Step) -> f64 {
     let squares: f64 = step.inputs.iter().map(|&gradient| optimizer::squared_norm(access.view(gradient).all())).sum();
@@ -53,8 +85,16 @@ pub(in crate::engine) fn gradient_norm<E: Number>(access: &Access<E>, step: &Ste
 /// The most numbers that an optimizer keeps for a parameter.
 const MOST_STATES: usize = 2;
 
-pub(super) fn update<E: Number>(access: &Access<E>, step: &Step, rule: &Rule, decay: bool, norm: Option<f64>) {
-    update_on(access, step, rule, decay, norm, |count, f| (0..count).into_par_iter().for_each(f));
+/// A step of the optimizer: its rule, the tensor's pace, whether the tensor decays, the norm of all gradients where it is known.
+pub(in crate::engine) struct Update<'a> {
+    pub rule: &'a Rule,
+    pub pace: Pace,
+    pub decay: bool,
+    pub norm: Option<f64>,
+}
+
+pub(super) fn update<E: Number>(access: &Access<E>, step: &Step, update: &Update<'_>) {
+    update_on(access, step, update, |count, f| (0..count).into_par_iter().for_each(f));
 }
 
 /// Numbers of a parameter that are a task.
@@ -64,9 +104,7 @@ const RUN: usize = 1 << 14;
 pub(in crate::engine) fn update_on<E: Number>(
     access: &Access<E>,
     step: &Step,
-    rule: &Rule,
-    decay: bool,
-    norm: Option<f64>,
+    &Update { rule, pace, decay, norm }: &Update<'_>,
     each: impl Fn(usize, &(dyn Fn(usize) + Sync)),
 ) {
     let gradient_scale = match (rule.clip, norm) {
@@ -75,10 +113,10 @@ pub(in crate::engine) fn update_on<E: Number>(
         _ => 1.0,
     };
     let at = optimizer::Step {
-        lr: rule.rate,
-        weight_decay: if decay { rule.weight_decay } else { 0.0 },
+        lr: rule.rate * pace.rate,
+        weight_decay: if decay { rule.weight_decay * pace.weight_decay } else { 0.0 },
         gradient_scale,
-        number: rule.number,
+        number: rule.number.saturating_sub(pace.since).max(1),
     };
     let count = rule.optimizer.states();
     let gradient = Parts::of(access.view_mut(step.inputs[0]).all());

@@ -2,7 +2,7 @@
 
 use cnn_lang::graph::Role;
 
-use super::Trainer;
+use super::{Stage, Trainer};
 use crate::engine::constant_reader::ConstantReader;
 use crate::engine::error::EngineError;
 use crate::engine::program::Content;
@@ -17,11 +17,11 @@ impl<E: Number> Trainer<E> {
     pub fn checkpoint(&self) -> Result<Vec<u8>, EngineError> {
         let weights = self.weights();
         let mut tensors = Vec::new();
-        for (index, state) in self.plan.states.iter().enumerate() {
-            let (kind, tensor) = kind(state.content);
+        for (index, state) in self.stage.plan.states.iter().enumerate() {
+            let Some((kind, tensor)) = kind(state.content) else { continue };
             let NamedTensor { name, shape, data } = &weights.tensors()[tensor];
             let counter = self.template.role(tensor) == Some(Role::Counter);
-            let data = if counter { data.clone() } else { self.executor.state(index) };
+            let data = if counter { data.clone() } else { self.stage.executor.state(index) };
             tensors.push(NamedTensor { name: format!("{kind}/{name}"), shape: shape.clone(), data });
         }
         let (high, low) = (self.steps >> 20, self.steps & ((1 << 20) - 1));
@@ -36,29 +36,43 @@ impl<E: Number> Trainer<E> {
     /// # Errors
     /// If the bytes are damaged or hold other tensors than this training; nothing is changed then.
     pub fn restore(&mut self, place: &str, bytes: &[u8]) -> Result<(), EngineError> {
+        let failed = |error: crate::weights::WeightsError| EngineError::Checkpoint(error.to_string());
+        let place_of_steps = || NamedTensor { name: STEPS.into(), shape: vec![2], data: Vec::new() };
+        // What else it holds depends on how far it is.
+        let steps = crate::weights::from_file_with_more(place, bytes, &[place_of_steps()]).map_err(failed)?;
+        let part = |i: usize| steps.iter().flatten().nth(i).map_or(0.0, |part: &E| part.double());
+        let steps = ((part(0) as u64) << 20) + part(1) as u64;
+        let other = self.other_plan(steps)?;
+        let states = &other.as_ref().unwrap_or(&self.stage.plan).states;
         let mut layout: Vec<NamedTensor<E>> = Vec::new();
-        for state in &self.plan.states {
-            let (kind, tensor) = kind(state.content);
+        let mut held = Vec::new();
+        for (index, state) in states.iter().enumerate() {
+            let Some((kind, tensor)) = kind(state.content) else { continue };
             let NamedTensor { name, shape, .. } = &self.template.tensors()[tensor];
             layout.push(NamedTensor { name: format!("{kind}/{name}"), shape: shape.clone(), data: Vec::new() });
+            held.push((index, state.content));
         }
-        layout.push(NamedTensor { name: STEPS.into(), shape: vec![2], data: Vec::new() });
-        let values = crate::weights::from_file(place, bytes, &layout);
-        let mut values = values.map_err(|error| EngineError::Checkpoint(error.to_string()))?;
-        let steps = values.pop().unwrap_or_default();
-        let part = |i: usize| steps.get(i).map_or(0.0, |part| part.double());
+        layout.push(place_of_steps());
+        let values = crate::weights::from_file(place, bytes, &layout).map_err(failed)?;
         let mut weights = self.template.clone();
-        for (state, values) in self.plan.states.iter().zip(&values) {
-            if let Content::Entry(tensor) = state.content {
-                weights.tensor_mut(tensor).clone_from(values);
+        for ((_, content), values) in held.iter().zip(&values) {
+            if let Content::Entry(tensor) = content {
+                weights.tensor_mut(*tensor).clone_from(values);
             }
         }
-        self.executor.set_constants(&mut ConstantReader::new(&self.plan, &mut &weights)?)?;
-        self.steps = ((part(0) as u64) << 20) + part(1) as u64;
-        self.uncounted = 0;
-        for (index, (state, values)) in self.plan.states.iter().zip(&values).enumerate() {
-            self.executor.set_state(index, values);
-            if let Content::Entry(tensor) = state.content
+        match other {
+            Some(plan) => {
+                self.stage = Stage::new(&*self.backend, &self.graph, &self.options, steps, plan, &weights)?;
+            }
+            None => {
+                let plan = &self.stage.plan;
+                self.stage.executor.set_constants(&mut ConstantReader::new(plan, &mut &weights)?)?;
+            }
+        }
+        (self.steps, self.uncounted) = (steps, 0);
+        for ((index, content), values) in held.into_iter().zip(&values) {
+            self.stage.executor.set_state(index, values);
+            if let Content::Entry(tensor) = content
                 && self.template.role(tensor) == Some(Role::Counter)
             {
                 self.template.tensor_mut(tensor).copy_from_slice(values);
@@ -70,10 +84,12 @@ impl<E: Number> Trainer<E> {
 
 const STEPS: &str = "steps";
 
-fn kind(content: Content) -> (String, usize) {
+/// What a checkpoint calls a state, if it holds it.
+fn kind(content: Content) -> Option<(String, usize)> {
     match content {
-        Content::Entry(tensor) => ("weights".into(), tensor),
-        Content::Optimizer(tensor, k) => (format!("optimizer.{k}"), tensor),
-        Content::Average(tensor) => ("average".into(), tensor),
+        Content::Entry(tensor) => Some(("weights".into(), tensor)),
+        Content::Optimizer(tensor, k) => Some((format!("optimizer.{k}"), tensor)),
+        Content::Average(tensor) => Some(("average".into(), tensor)),
+        Content::Gradient(_) => None,
     }
 }

@@ -21,7 +21,8 @@ impl Frozen {
         let names: Vec<&str> = tensors.iter().map(|(name, _)| name.as_str()).collect();
         let network = || graph.name.clone();
         if let Some((pattern, nearest)) = idle_pattern(&options.freeze, &names) {
-            return Err(EngineError::Pattern { network: network(), pattern: pattern.to_owned(), nearest });
+            let (what, pattern) = ("what is frozen", pattern.to_owned());
+            return Err(EngineError::Pattern { network: network(), pattern, what, nearest });
         }
         let named: Vec<bool> = names.iter().map(|name| named_by(&options.freeze, name)).collect();
         let learned = |(index, (_, tensor)): (usize, &(String, _))| tensor_learns(tensor) && !named[index];

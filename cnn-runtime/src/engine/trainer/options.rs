@@ -12,6 +12,7 @@ use crate::engine::plan::Plan;
 use crate::engine::precision::Precision;
 
 use super::frozen::Frozen;
+use super::pace::{Group, Thaw};
 
 /// How a network is to be trained.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,10 +21,15 @@ pub struct TrainerOptions {
     pub batch: usize,
     /// How parameters follow their gradients.
     pub optimizer: Optimizer,
+    /// In how many parts a step goes through, one behind the other: memory is planned for one of them. Their gradients are
+    /// summed to that of the whole, from which they differ by rounding; but batch norms see a part at a time.
+    pub parts: usize,
     /// Weight decay.
     pub weight_decay: f64,
     /// Spares norms and biases from weight decay: only tensors of two dimensions or more decay.
     pub decay_matrices_only: bool,
+    /// Tensors that learn at a pace of their own. Where several name one, the last that says something counts.
+    pub groups: Vec<Group>,
     /// Keeps gradients small.
     pub clip: Option<Clip>,
     /// Label smoothing. Szegedy et al. 2016.
@@ -32,15 +38,24 @@ pub struct TrainerOptions {
     pub auxiliary_weights: Vec<f64>,
     /// Decay of the moving average of parameters and running statistics, where one is kept.
     pub average: Option<f64>,
+    /// Whether the average follows faster at first: in step n it decays by no more than (1 + n) / (10 + n), as TensorFlow's
+    /// do.
+    pub average_warm_up: bool,
     /// [Patterns](crate::weights::matches) of tensors that stay as they are: `layer1`, `!fc` for all but the head. Behind the
     /// last thing that is learned nothing is derived, stored or updated for them. A batch norm all of whose tensors are frozen
     /// is what it is in inference: it normalises by its running statistics and leaves them. Dropout still drops.
     pub freeze: Vec<String>,
+    /// Tensors that are frozen for a while. When some thaw, the trainer plans again and takes other memory; gradients of what
+    /// is still frozen cost nothing.
+    pub thaw: Vec<Thaw>,
     /// Whether frozen batch norms still normalise by their batch and keep up their running statistics, as PyTorch's do
     /// that stay in training mode.
     pub adapt_norms: bool,
     /// How convolutions, fully connected layers and the gradients of their inputs multiply.
     pub precision: Precision,
+    /// Whether a step whose gradients are not all finite moves nothing, neither parameters nor averages nor running
+    /// statistics; it is counted and [reported](super::StepReport::skipped). Gradients wait for the last of them then.
+    pub skip_non_finite: bool,
     /// Names the masks of dropout.
     pub seed: u64,
     /// Whether [`Trainer::gradients`](crate::engine::Trainer::gradients) can be asked for. Without, a gradient's memory is used again once it is applied.
@@ -52,23 +67,28 @@ impl Default for TrainerOptions {
     fn default() -> Self {
         TrainerOptions {
             batch: 32,
+            parts: 1,
             optimizer: Optimizer::SGD,
             weight_decay: 0.0,
             decay_matrices_only: false,
+            groups: Vec::new(),
             clip: None,
             label_smoothing: 0.0,
             auxiliary_weights: Vec::new(),
             average: None,
+            average_warm_up: false,
             freeze: Vec::new(),
+            thaw: Vec::new(),
             adapt_norms: false,
             precision: Precision::Full,
+            skip_non_finite: false,
             seed: 0,
             keep_gradients: false,
         }
     }
 }
 
-/// The plan of a training, without taking its memory, and the shares of the outputs in the loss.
+/// The plan of a training while nothing has thawed, without taking its memory, and the shares of the outputs in the loss.
 ///
 /// # Errors
 /// If a layer has no kernel, an output is no vector, a setting is out of its range, or nothing is left to be learned.
@@ -78,6 +98,7 @@ pub fn plan_training<E>(
     options: &TrainerOptions,
 ) -> Result<(Plan, Vec<f64>), EngineError> {
     check(graph, options)?;
+    options.paces(graph)?;
     options.precision.check(backend.precision())?;
     let mut shares = vec![1.0];
     match options.auxiliary_weights.is_empty() {
@@ -93,12 +114,13 @@ pub fn plan_training<E>(
         optimizer_states: options.optimizer.states(),
         decay_matrices_only: options.decay_matrices_only,
         averages: options.average.is_some(),
-        gradient_norm: matches!(options.clip, Some(Clip::Norm(_))),
+        accumulate: options.parts > 1,
+        gradient_norm: options.skip_non_finite || matches!(options.clip, Some(Clip::Norm(_))),
         keep_gradients: options.keep_gradients,
         frozen: frozen.tensors,
     };
     differentiate(&mut program, graph, &objective)?;
-    Ok((Plan::new(program, backend, options.batch)?, shares))
+    Ok((Plan::new(program, backend, options.batch.div_ceil(options.parts))?, shares))
 }
 
 /// Refuses what makes no sense for the network.
@@ -112,6 +134,10 @@ fn check(graph: &Graph, options: &TrainerOptions) -> Result<(), EngineError> {
             let (network, output) = (graph.name.clone(), output.to_owned());
             return Err(EngineError::NotLogits { network, output, shape: shape.to_string() });
         }
+    }
+    if !(1..=options.batch).contains(&options.parts) {
+        let got = options.parts as f64;
+        return Err(EngineError::Setting { name: "number of parts of a step", expected: "from 1 to its samples", got });
     }
     let (expected, got) = (graph.auxiliary.len(), options.auxiliary_weights.len());
     if got != 0 && got != expected {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
-use cnn_lang::graph::Graph;
+use cnn_lang::graph::{Graph, Shape};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -52,10 +52,13 @@ pub(super) struct Search {
 #[derive(Args)]
 #[group(multiple = true)]
 struct Choices {
-    /// A space: the last one of a file (`my.cnn`) or another one of it (`my.cnn:Name`); without it the study in --study
-    /// goes on as it began
+    /// A space: a predefined one (`cifar-small`), the last one of a file (`my.cnn`) or another one of it (`my.cnn:Name`);
+    /// without it the study in --study goes on as it began
     #[arg(value_name = "SPACE")]
     space: Option<String>,
+    /// Another input than the definition's: channels, height, width
+    #[arg(long, value_name = "CxHxW", requires = "space")]
+    input: Option<Shape>,
     /// Images: digits (drawn at the networks' size), mnist:DIR or fashion-mnist:DIR [default: digits]
     #[arg(long, value_name = "DATA", requires = "space")]
     data: Option<Source>,
@@ -96,7 +99,7 @@ struct Choices {
 impl Search {
     pub(super) fn run(&self, output: &mut Output<'_>) -> Result<(), Failure> {
         let opened = match &self.choices.space {
-            Some(wanted) => self.begin(find(wanted)?)?,
+            Some(wanted) => self.begin(find(wanted, self.choices.input)?)?,
             None => Opened::new(self.study.as_deref().unwrap_or(Path::new("")))?,
         };
         let stop = interrupts()?;

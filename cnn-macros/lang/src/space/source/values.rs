@@ -41,7 +41,15 @@ impl Writer<'_> {
                 ExprKind::Binary(*op, left, boxed(self, right))
             }
             ExprKind::If { condition, then, otherwise } => {
-                let (condition, then) = (boxed(self, condition), boxed(self, then));
+                let condition = boxed(self, condition);
+                let holds = self.next(value, |event| match event {
+                    Event::Arm(holds) => Some(*holds),
+                    _ => None,
+                });
+                if let Some(holds) = holds {
+                    return self.expr(if holds { then } else { otherwise });
+                }
+                let then = boxed(self, then);
                 ExprKind::If { condition, then, otherwise: boxed(self, otherwise) }
             }
             plain @ (ExprKind::Int(_)

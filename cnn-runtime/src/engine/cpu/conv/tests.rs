@@ -221,7 +221,7 @@ fn forward_is_the_reference() {
     }
 }
 
-#[allow(clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments, reason = "operands of one computation")]
 pub(super) fn forward(
     team: &Team,
     isa: Isa,

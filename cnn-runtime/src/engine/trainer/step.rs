@@ -1,0 +1,129 @@
+//! One step, whole or in parts.
+
+use cnn_lang::graph::Role;
+
+use super::options::check_targets;
+use super::{Content, EngineError, Measure, Number, Targets, Trainer, mix};
+use crate::engine::backend::{Feed, Part};
+use crate::engine::optimizer::Rule;
+use crate::engine::session::samples;
+
+/// What a step measured, before it moved the parameters.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StepReport {
+    /// What was minimised: the logits' mean cross-entropy, and the auxiliary ones times their shares.
+    pub loss: f64,
+    /// Mean cross-entropy of the logits.
+    pub main_loss: f64,
+    /// Mean cross-entropies of the auxiliary outputs.
+    pub auxiliary_losses: Vec<f64>,
+    /// Samples whose largest logit is at their label.
+    pub correct: usize,
+    /// Samples of the step.
+    pub samples: usize,
+    /// Norm of all gradients before they were clipped, where they are clipped by it or looked at for what is not finite.
+    pub gradient_norm: Option<f64>,
+    /// Whether nothing was moved, because a gradient was not finite: [`TrainerOptions::skip_non_finite`](super::TrainerOptions::skip_non_finite).
+    pub skipped: bool,
+}
+
+impl<E: Number> Trainer<E> {
+    /// One step: forward, backward, update with this learning rate. `images` holds 1 to
+    /// [`TrainerOptions::batch`](super::TrainerOptions::batch) samples.
+    ///
+    /// # Errors
+    /// If images and targets do not fit each other or the network, or what thaws now needs memory that is not to be had;
+    /// nothing is changed then.
+    pub fn step(&mut self, images: &[E], targets: Targets<'_, E>, rate: f64) -> Result<StepReport, EngineError> {
+        let samples = samples(images.len(), self.graph.input_shape(), self.options.batch)?;
+        check_targets(targets, samples, &self.graph)?;
+        if !rate.is_finite() {
+            return Err(EngineError::Setting { name: "learning rate", expected: "finite", got: rate });
+        }
+        self.enter_stage()?;
+        let counted = self.uncounted;
+        let statistics = if self.options.skip_non_finite { self.statistics() } else { Vec::new() };
+        let seed = mix(mix(self.options.seed).wrapping_add(self.steps + 1));
+        let (input, classes) = (images.len() / samples, self.graph.output_shape().elements());
+        self.sums.fill(Measure::default());
+        let mut gradient_norm = None;
+        for (index, first) in (0..samples).step_by(self.stage.plan.batch).enumerate() {
+            let count = self.stage.plan.batch.min(samples - first);
+            let part = Part { first: first == 0, last: first + count == samples, share: count as f64 / samples as f64 };
+            let targets = match targets {
+                Targets::Labels(labels) => Targets::Labels(&labels[first..][..count]),
+                Targets::Soft(rows) => Targets::Soft(&rows[first * classes..][..count * classes]),
+            };
+            let feed = Feed {
+                images: &images[first * input..][..count * input],
+                samples: count,
+                targets,
+                update: part.last.then(|| self.rule(rate)),
+                paces: &self.paces,
+                part,
+                // Every part has masks of its own.
+                seed: if index == 0 { seed } else { mix(seed.wrapping_add(index as u64)) },
+                dropout: self.dropout,
+            };
+            gradient_norm = self.stage.executor.run(feed, &mut self.measures);
+            for (sum, measure) in self.sums.iter_mut().zip(&self.measures) {
+                sum.loss += measure.loss * part.share;
+                sum.correct += measure.correct;
+            }
+            self.uncounted += 1;
+        }
+        self.steps += 1;
+        let skipped = self.options.skip_non_finite && gradient_norm.is_some_and(|norm| !norm.is_finite());
+        if skipped {
+            self.uncounted = counted;
+            statistics.iter().for_each(|(index, values)| self.stage.executor.set_state(*index, values));
+        }
+        Ok(StepReport {
+            loss: self.sums.iter().zip(&self.shares).map(|(measure, share)| measure.loss * share).sum(),
+            main_loss: self.sums[0].loss,
+            auxiliary_losses: self.sums[1..].iter().map(|measure| measure.loss).collect(),
+            correct: self.sums[0].correct,
+            samples,
+            gradient_norm,
+            skipped,
+        })
+    }
+
+    fn rule(&self, rate: f64) -> Rule {
+        let options = &self.options;
+        let number = self.steps + 1;
+        let young = (1.0 + number as f64) / (10.0 + number as f64);
+        let decay = options.average.unwrap_or(0.0);
+        Rule {
+            optimizer: options.optimizer,
+            rate,
+            weight_decay: options.weight_decay,
+            clip: options.clip,
+            average_decay: if options.average_warm_up { decay.min(young) } else { decay },
+            number,
+            skip_non_finite: options.skip_non_finite,
+        }
+    }
+
+    /// Running statistics, which the forward pass of a step moves before anybody knows of its gradients.
+    fn statistics(&self) -> Vec<(usize, Vec<E>)> {
+        let moves =
+            |content| matches!(content, Content::Entry(tensor) if self.template.role(tensor) == Some(Role::Buffer));
+        let states = self.stage.plan.states.iter().enumerate().filter(|(_, state)| moves(state.content));
+        states.map(|(index, _)| (index, self.stage.executor.state(index))).collect()
+    }
+
+    /// From the next step on, dropout and drop path drop with so many times the probability that the network says, from 0
+    /// to 1: noise that grows or fades during a training. Morerio et al. 2017, <https://arxiv.org/abs/1703.06229>. A
+    /// checkpoint does not hold it.
+    ///
+    /// # Errors
+    /// If it is not from 0 to 1.
+    pub fn set_dropout(&mut self, share: f64) -> Result<(), EngineError> {
+        if !(0.0..=1.0).contains(&share) {
+            return Err(EngineError::Setting { name: "share of the dropout", expected: "from 0 to 1", got: share });
+        }
+        self.dropout = share;
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! A learning rate to begin with: a short training whose rate rises until the loss does.
+
+use cnn_lang::graph::Graph;
+use serde::Serialize;
+
+use super::error::TrainError;
+use super::images::Images;
+use super::settings::Settings;
+use crate::engine::{Targets, Trainer};
+use crate::weights::StateDict;
+
+#[cfg(feature = "program")]
+mod picture;
+
+/// From which rate to which, in how many steps. Smith 2017, section 3.3, <https://arxiv.org/abs/1506.01186>.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sweep {
+    /// The first rate, above 0.
+    pub from: f64,
+    /// The last one, above the first.
+    pub to: f64,
+    /// Steps, from 10 to 100,000: each multiplies the rate by the same.
+    pub steps: usize,
+}
+
+impl Default for Sweep {
+    fn default() -> Self {
+        Sweep { from: 1e-6, to: 10.0, steps: 120 }
+    }
+}
+
+/// A step of a sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Point {
+    /// The learning rate.
+    pub rate: f64,
+    /// The loss before the step.
+    pub loss: f64,
+    /// Mean of the losses so far, recent ones weighing more.
+    pub smoothed: f64,
+}
+
+/// What a sweep found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Found {
+    /// As far as the loss was bounded.
+    pub points: Vec<Point>,
+    /// The rate at which the smoothed loss falls fastest; none where it does not fall.
+    pub suggestion: Option<f64>,
+    /// The rate at which it is lowest.
+    pub lowest: f64,
+    /// Whether it ended because the loss grew beyond four times the lowest, or was not finite.
+    pub diverged: bool,
+}
+
+/// The share of the mean loss that stays from step to step.
+const STAYS: f64 = 0.9;
+/// A loss so many times the lowest ends the sweep.
+const BEYOND: f64 = 4.0;
+
+/// Trains from `weights` on, at rates that rise from step to step; of the settings everything counts but epochs and schedule.
+/// Nothing is written, and the weights are let go. `watch` sees every step, and ends the sweep by `false`.
+///
+/// # Errors
+/// If sweep or settings make no sense, the data cannot be had, or the network does not fit them.
+pub fn lr_find(
+    settings: &Settings,
+    graph: &Graph,
+    weights: &StateDict<f32>,
+    sweep: Sweep,
+    watch: &mut dyn FnMut(&Point) -> bool,
+) -> Result<Found, TrainError> {
+    settings.check()?;
+    sweep.check()?;
+    let images = Images::load(settings, graph)?;
+    let steps = images.train.len().div_ceil(settings.batch);
+    let mut trainer = Trainer::new(graph, weights, settings.trainer_options(steps))?;
+    let mut points: Vec<Point> = Vec::new();
+    let (mut mean, mut lowest, mut diverged) = (0.0, f64::INFINITY, false);
+    let batches = (0..).flat_map(|epoch| images.train.batches(settings.batch, settings.epoch_seed(epoch)));
+    for (step, batch) in batches.take(sweep.steps).enumerate() {
+        let rate = sweep.rate(step);
+        let loss = trainer.step(&batch.images, Targets::Labels(&batch.labels), rate)?.loss;
+        mean = STAYS * mean + (1.0 - STAYS) * loss;
+        let smoothed = mean / (1.0 - libm::pow(STAYS, (step + 1) as f64));
+        diverged = !smoothed.is_finite() || smoothed > BEYOND * lowest;
+        if diverged {
+            break;
+        }
+        lowest = lowest.min(smoothed);
+        let point = Point { rate, loss, smoothed };
+        points.push(point);
+        if !watch(&point) {
+            break;
+        }
+    }
+    if points.is_empty() {
+        let got = f64::NAN;
+        return Err(TrainError::Diverged { loss: "loss", got, step: 1, rate: sweep.from });
+    }
+    Ok(Found::of(points, diverged))
+}
+
+impl Sweep {
+    /// The rate of a step, from 0.
+    pub fn rate(&self, step: usize) -> f64 {
+        let way = step as f64 / (self.steps.max(2) - 1) as f64;
+        self.from * libm::pow(self.to / self.from, way)
+    }
+
+    fn check(&self) -> Result<(), TrainError> {
+        let fault = |name, expected, got: String| Err(TrainError::Setting { name, expected, got });
+        if !(self.from > 0.0 && self.from.is_finite()) {
+            return fault("first learning rate", "above 0 and finite", self.from.to_string());
+        }
+        if !(self.to > self.from && self.to.is_finite()) {
+            return fault("last learning rate", "above the first and finite", self.to.to_string());
+        }
+        if !(10..=100_000).contains(&self.steps) {
+            return fault("number of steps", "from 10 to 100000", self.steps.to_string());
+        }
+        Ok(())
+    }
+}
+
+impl Found {
+    fn of(points: Vec<Point>, diverged: bool) -> Found {
+        let lowest = (0..points.len()).min_by(|&a, &b| points[a].smoothed.total_cmp(&points[b].smoothed)).unwrap_or(0);
+        // Slopes over the logarithm of the rate, a few steps wide so that noise does not decide; steps are equally far apart.
+        let wide = (points.len() / 20).max(1);
+        let slope = |at: usize| points[at + wide].smoothed - points[at - wide].smoothed;
+        let inner = wide..lowest.saturating_sub(wide).max(wide);
+        let steepest = inner.min_by(|&a, &b| slope(a).total_cmp(&slope(b)));
+        let suggestion = steepest.filter(|&at| slope(at) < 0.0).map(|at| points[at].rate);
+        Found { suggestion, lowest: points[lowest].rate, diverged, points }
+    }
+
+    /// The curve as an SVG picture: losses over the rate.
+    ///
+    /// # Errors
+    /// None that is known of; the type allows for what the drawing refuses.
+    #[cfg(feature = "program")]
+    pub fn svg(&self, network: &str) -> Result<String, TrainError> {
+        picture::draw(self, network).map_err(|error| TrainError::Io {
+            action: "draw",
+            path: "lr_find.svg".into(),
+            source: std::io::Error::other(error.to_string()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+use super::*;
+use crate::engine::Optimizer;
+
+/// A loss that stays, falls most at 1e-2, and rises from 1 on.
+fn curve(rate: f64) -> f64 {
+    let exponent = rate.log10();
+    let fall = 2.3 - 2.0 / (1.0 + (-4.0 * (exponent + 2.0)).exp());
+    fall + if exponent > 0.0 { exponent * exponent } else { 0.0 }
+}
+
+fn found(of: impl Fn(f64) -> f64) -> Found {
+    let sweep = Sweep::default();
+    let point = |step| {
+        let rate = sweep.rate(step);
+        Point { rate, loss: of(rate), smoothed: of(rate) }
+    };
+    Found::of((0..sweep.steps).map(point).collect(), false)
+}
+
+#[test]
+fn the_steepest_fall_is_suggested() {
+    let found = found(curve);
+    let suggestion = found.suggestion.unwrap();
+    assert!((suggestion.log10() + 2.0).abs() < 0.1, "{suggestion}");
+    assert!((0.3..3.0).contains(&found.lowest), "{}", found.lowest);
+    #[cfg(feature = "program")]
+    {
+        let svg = found.svg("net").unwrap();
+        assert!(svg.starts_with("<svg") && svg.contains("learning rate") && svg.contains(&format!("{suggestion:.2e}")));
+    }
+}
+
+#[test]
+fn a_loss_that_never_falls_suggests_nothing() {
+    assert_eq!(found(|rate| 2.3 + rate).suggestion, None);
+    assert_eq!(found(|_| 2.3).suggestion, None);
+    let few = Found::of(vec![Point { rate: 1.0, loss: 1.0, smoothed: 1.0 }], true);
+    assert_eq!((few.suggestion, few.lowest), (None, 1.0));
+}
+
+#[test]
+fn rates_rise_by_the_same_factor() {
+    let sweep = Sweep { from: 1e-4, to: 1.0, steps: 41 };
+    assert_eq!((sweep.rate(0), sweep.rate(40)), (1e-4, 1.0));
+    assert!((0..40).all(|step| (sweep.rate(step + 1) / sweep.rate(step) - libm::pow(10.0, 0.1)).abs() < 1e-9));
+}
+
+#[test]
+fn sweeps_that_make_no_sense_are_refused() {
+    let message = |sweep: Sweep| sweep.check().unwrap_err().to_string();
+    let usual = Sweep::default();
+    assert_eq!(message(Sweep { from: 0.0, ..usual }), "first learning rate must be above 0 and finite, got 0");
+    assert_eq!(
+        message(Sweep { to: 1e-9, ..usual }),
+        "last learning rate must be above the first and finite, got 0.000000001"
+    );
+    assert_eq!(message(Sweep { steps: 3, ..usual }), "number of steps must be from 10 to 100000, got 3");
+    assert!(
+        Sweep { from: f64::NAN, ..usual }.check().is_err() && Sweep { to: f64::INFINITY, ..usual }.check().is_err()
+    );
+}
+
+/// On real images, the rate that is suggested trains, and the sweep ends where the loss does not.
+#[test]
+fn a_real_sweep_suggests_a_rate_that_trains() {
+    let graph = cnn_lang::load(crate::zoo::LeNet5, None).unwrap();
+    let weights = StateDict::init(&graph, 1).unwrap();
+    let settings =
+        Settings { digits: [640, 64], optimizer: Optimizer::SGD, weight_decay: 0.0, ..Settings::new("lenet5") };
+    let sweep = Sweep { from: 1e-5, to: 100.0, steps: 100 };
+    let mut seen = 0;
+    let mut count = |_: &Point| {
+        seen += 1;
+        true
+    };
+    let found = lr_find(&settings, &graph, &weights, sweep, &mut count).unwrap();
+    println!("suggested {:?}, lowest at {:.2e}, {} steps", found.suggestion, found.lowest, found.points.len());
+    assert_eq!(seen, found.points.len());
+    assert!(found.diverged && found.points.len() < 100, "a rate of 100 is too much");
+    let rate = found.suggestion.unwrap();
+    assert!((1e-4..1.0).contains(&rate), "{rate}");
+    let again = lr_find(&settings, &graph, &weights, sweep, &mut |_| true).unwrap();
+    assert_eq!(again, found, "the same seed, the same bits");
+
+    let images = Images::load(&settings, &graph).unwrap();
+    let losses = |rate: f64| {
+        let mut trainer = Trainer::new(&graph, &weights, settings.trainer_options(20)).unwrap();
+        let step =
+            |batch: crate::data::Batch| trainer.step(&batch.images, Targets::Labels(&batch.labels), rate).unwrap().loss;
+        images.train.batches(32, 1).map(step).collect::<Vec<_>>()
+    };
+    let trained = losses(rate);
+    assert!(trained[19] < 0.9 * trained[0], "{trained:?}");
+    let cut = lr_find(&settings, &graph, &weights, sweep, &mut |_| false).unwrap();
+    assert_eq!(cut.points.len(), 1);
+}

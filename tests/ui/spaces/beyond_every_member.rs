@@ -1,0 +1,12 @@
+use cnn_runtime::{prelude::*, search_space};
+
+search_space! {
+    pub Space: 3x32x32 -> 10;
+    body conv(choose(8, 16), 3);
+    head gap -> linear(10);
+    where params <= 100;
+}
+
+fn main() {
+    let _ = Space::SIZE;
+}

@@ -128,7 +128,7 @@ impl<E: Number> Trainer<E> {
     /// If they are of another network; nothing is changed then.
     pub fn set_weights(&mut self, weights: &StateDict<E>) -> Result<(), EngineError> {
         fits(&self.graph, weights)?;
-        self.executor.set_constants(&mut ConstantReader::new(&self.plan, &mut &*weights)?)?;
+        self.stage.executor.set_constants(&mut ConstantReader::new(&self.stage.plan, &mut &*weights)?)?;
         (self.template, self.uncounted) = (weights.counters(), 0);
         self.set_states(weights);
         Ok(())

@@ -82,7 +82,7 @@ impl Supernet {
         let graph = self.members.graph(genome)?;
         let options = TrainerOptions {
             optimizer: Optimizer::Sgd { momentum: 0.0, nesterov: false },
-            ..self.settings.trainer_options()
+            ..self.settings.trainer_options(1)
         };
         Ok(Trainer::new(&graph, &self.inherited(&graph)?, options).map_err(TrainError::from)?)
     }

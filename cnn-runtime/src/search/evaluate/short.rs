@@ -81,10 +81,11 @@ pub fn train_short(
     epoch: &mut (dyn FnMut(u64, &Short) -> Result<Verdict, SearchError> + Send),
 ) -> Result<Ended, SearchError> {
     let weights = StateDict::init(graph, settings.seed).map_err(TrainError::from)?;
-    let mut trainer = Trainer::new(graph, &weights, settings.trainer_options()).map_err(TrainError::from)?;
+    let per_epoch = split.train.len().div_ceil(settings.batch) as u64;
+    let mut trainer =
+        Trainer::new(graph, &weights, settings.trainer_options(per_epoch as usize)).map_err(TrainError::from)?;
     let options = SessionOptions { batch: settings.batch, precision: settings.precision, ..SessionOptions::default() };
     let mut session = Session::new(graph, &weights, options).map_err(TrainError::from)?;
-    let per_epoch = split.train.len().div_ceil(settings.batch) as u64;
     let mut last = None;
     for number in 0..settings.epochs {
         for batch in split.train.batches(settings.batch, settings.epoch_seed(number)) {
@@ -93,8 +94,11 @@ pub fn train_short(
             }
             let step = trainer.steps();
             let rate = settings.schedule.rate(settings.learning_rate, step, per_epoch, settings.epochs);
+            if let Some(ramp) = &settings.dropout {
+                trainer.set_dropout(ramp.share(step, per_epoch)).map_err(TrainError::from)?;
+            }
             let report = trainer.step(&batch.images, Targets::Labels(&batch.labels), rate).map_err(TrainError::from)?;
-            if !report.loss.is_finite() {
+            if !report.loss.is_finite() && !report.skipped {
                 return Err(TrainError::Diverged { loss: "loss", got: report.loss, step: step + 1, rate }.into());
             }
         }

@@ -71,7 +71,7 @@ fn a_short_training_is_that_of_a_run() {
     let ended = train_short(&graph, training, split, &|| false, &mut each).unwrap();
     let Ended::Done(short) = ended else { panic!("{ended:?}") };
     let weights = crate::weights::StateDict::init(&graph, training.seed).unwrap();
-    let mut trainer = crate::engine::Trainer::new(&graph, &weights, training.trainer_options()).unwrap();
+    let mut trainer = crate::engine::Trainer::new(&graph, &weights, training.trainer_options(6)).unwrap();
     for (epoch, expected) in epochs.iter().enumerate() {
         for batch in split.train.batches(training.batch, training.epoch_seed(epoch)) {
             let rate = training.schedule.rate(training.learning_rate, trainer.steps(), 6, 2);

@@ -169,7 +169,7 @@ code{font:.9em ui-monospace,monospace;background:var(--card);padding:.05em .35em
 .tile{background:var(--card);border-radius:8px;padding:.55rem .9rem;min-width:6.2rem}.tile b{display:block;font-size:1.25rem;font-variant-numeric:tabular-nums}.tile span{color:var(--dim);font-size:.85rem}
 .genes{display:flex;flex-wrap:wrap;gap:.35rem}.gene{background:var(--card);border-radius:5px;padding:.1rem .5rem;font-size:.88rem}.gene i{color:var(--dim);font-style:normal}
 svg{display:block;width:100%;height:auto;margin:.4rem 0 1rem;font:12px system-ui,sans-serif}
-svg text{fill:var(--dim)}svg text.name{fill:var(--ink)}svg .grid{stroke:var(--line)}svg .dot{fill:var(--dot)}svg .faint{fill:var(--soft)}svg .hollow{fill:none;stroke:var(--dim)}
+svg text{fill:var(--dim);paint-order:stroke;stroke:var(--page);stroke-width:3px;stroke-linejoin:round}svg text.name{fill:var(--ink)}svg .grid{stroke:var(--line)}svg .dot{fill:var(--dot)}svg .faint{fill:var(--soft)}svg .hollow{fill:none;stroke:var(--dim)}
 svg .best{fill:var(--best)}svg .line{fill:none;stroke:var(--dot);stroke-width:2}svg .bestline{fill:none;stroke:var(--best);stroke-width:2.2}svg .cross{stroke:var(--dim)}svg .bar{fill:var(--dot)}svg .path{fill:none;stroke:var(--dot)}svg .edge{stroke:var(--soft);fill:none}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums;width:100%}th{text-align:left;color:var(--dim);font-weight:500}th,td{padding:.2rem .6rem .2rem 0;border-bottom:1px solid var(--line);vertical-align:top}tr.front td:first-child{font-weight:700;color:var(--dot)}

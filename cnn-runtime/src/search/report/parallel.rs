@@ -33,9 +33,10 @@ pub(super) fn parallel(study: &Study) -> String {
     let width = 1000.0;
     let step = (width - 150.0) / axes.len() as f64;
     let x = |axis: usize| 60.0 + step * axis as f64;
-    // Inactive below all options.
+    // Inactive below all options, where a gene can be.
     let y = |gene: usize, option: Option<u16>| {
-        let places = genes[gene].options.len() as f64;
+        let last = usize::from(genes[gene].parents.is_empty());
+        let places = genes[gene].options.len().saturating_sub(last) as f64;
         let place = option.map_or(places, f64::from);
         top + (bottom - top) * place / places.max(1.0)
     };

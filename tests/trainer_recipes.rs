@@ -111,7 +111,7 @@ fn parts_have_masks_of_their_own_and_count_for_norms() {
         let options = || TrainerOptions { optimizer: Optimizer::ADAMW, parts: 3, seed: 2, ..Default::default() };
         let mut straight = trainer::<f32>(device, "Noisy", options());
         let reports: Vec<StepReport> = [7, 4, 7].iter().map(|&samples| step(&mut straight, samples)).collect();
-        let counter = straight.weights().get("stem.bn.num_batches_tracked").unwrap().data[0];
+        let counter = straight.weights().get("bn.num_batches_tracked").unwrap().data[0];
         assert_eq!(counter, 3.0 + 2.0 + 3.0);
         // Between two steps nothing of the sums is left.
         let mut first = trainer::<f32>(device, "Noisy", options());
@@ -133,8 +133,7 @@ fn parts_have_masks_of_their_own_and_count_for_norms() {
 #[test]
 fn groups_have_rates_and_decays_of_their_own() {
     let group = |pattern: &str, rate, weight_decay| Group { pattern: pattern.into(), rate, weight_decay };
-    let groups =
-        vec![group("*", Some(0.5), None), group("head", Some(10.0), Some(0.0)), group("stem.bn", Some(0.0), None)];
+    let groups = vec![group("*", Some(0.5), None), group("fc", Some(10.0), Some(0.0)), group("bn", Some(0.0), None)];
     let options =
         TrainerOptions { optimizer: PLAIN_SGD, weight_decay: 0.1, keep_gradients: true, groups, ..Default::default() };
     let mut trainer = exact("Normed", options);
@@ -143,8 +142,8 @@ fn groups_have_rates_and_decays_of_their_own() {
     let (after, gradients) = (trainer.weights(), trainer.gradients());
     for (name, gradient) in &gradients {
         let (rate, decay) = match name.as_str() {
-            "head.fc.weight" | "head.fc.bias" => (0.5, 0.0),
-            "stem.bn.weight" | "stem.bn.bias" => (0.0, 0.1),
+            "fc.weight" | "fc.bias" => (0.5, 0.0),
+            "bn.weight" | "bn.bias" => (0.0, 0.1),
             _ => (0.025, 0.1),
         };
         let [before, after] = [&before, &after].map(|weights| &weights.get(name).unwrap().data);
@@ -153,7 +152,7 @@ fn groups_have_rates_and_decays_of_their_own() {
         }
     }
     println!("{} tensors at three paces", gradients.len());
-    let groups = vec![group("heads", Some(2.0), None)];
+    let groups = vec![group("units", Some(2.0), None)];
     let refused = |options: TrainerOptions| {
         let graph = graph("Normed");
         let weights = StateDict::<f64>::init(&graph, 5).unwrap();
@@ -161,9 +160,9 @@ fn groups_have_rates_and_decays_of_their_own() {
     };
     assert_eq!(
         refused(TrainerOptions { groups, ..Default::default() }),
-        "no tensor of Normed is named by the pattern \"heads\" of what learns at a pace of its own; did you mean \"head\"?"
+        "no tensor of Normed is named by the pattern \"units\" of what learns at a pace of its own; did you mean \"unit\"?"
     );
-    let groups = vec![group("head", Some(-1.0), None)];
+    let groups = vec![group("fc", Some(-1.0), None)];
     assert_eq!(
         refused(TrainerOptions { groups, ..Default::default() }),
         "factor of a learning rate or weight decay is -1, but must be at least 0"
@@ -171,15 +170,15 @@ fn groups_have_rates_and_decays_of_their_own() {
     let parts = refused(TrainerOptions { batch: 4, parts: 5, ..Default::default() });
     assert_eq!(parts, "number of parts of a step is 5, but must be from 1 to its samples");
     assert_eq!(
-        refused(TrainerOptions { thaw: patterns(&[("stam", 3)]), ..Default::default() }),
-        "no tensor of Normed is named by the pattern \"stam\" of what is frozen for a while; did you mean \"stem\"?"
+        refused(TrainerOptions { thaw: patterns(&[("unti", 3)]), ..Default::default() }),
+        "no tensor of Normed is named by the pattern \"unti\" of what is frozen for a while; did you mean \"unit\"?"
     );
     assert!(refused(TrainerOptions { thaw: patterns(&[("*", 3)]), ..Default::default() }).contains("every parameter"));
 }
 
 #[test]
 fn what_is_frozen_for_a_while_stays_and_then_begins() {
-    let thaw = patterns(&[("stem", 4), ("body", 2)]);
+    let thaw = patterns(&[("conv", 4), ("bn", 4), ("unit", 2)]);
     let options = |thaw| TrainerOptions { optimizer: Optimizer::ADAMW, average: Some(0.5), thaw, ..Default::default() };
     for device in f32::devices() {
         let mut trainer = trainer::<f32>(device, "Normed", options(thaw.clone()));
@@ -221,8 +220,8 @@ fn what_is_frozen_for_a_while_stays_and_then_begins() {
         freeze: freeze.iter().map(|&pattern| pattern.to_owned()).collect(),
         ..Default::default()
     };
-    let mut thawed = exact("Normed", sgd(patterns(&[("stem", 2)]), &[]));
-    let mut frozen = exact("Normed", sgd(Vec::new(), &["stem"]));
+    let mut thawed = exact("Normed", sgd(patterns(&[("conv", 2), ("bn", 2)]), &[]));
+    let mut frozen = exact("Normed", sgd(Vec::new(), &["conv", "bn"]));
     for _ in 0..2 {
         assert_eq!(step(&mut thawed, BATCH), step(&mut frozen, BATCH));
     }

@@ -19,7 +19,7 @@ where params <= 12K;
 ";
 
 /// A quick evaluation.
-const QUICK: [&str; 6] = ["--digits", "300:100", "--epochs", "2", "--held-out", "100"];
+const QUICK: [&str; 6] = ["--digits", "300:100", "--epochs", "2", "--validation", "0.3"];
 
 fn cnn(dir: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_cnn")).current_dir(dir).args(args).output().unwrap()

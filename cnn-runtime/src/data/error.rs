@@ -19,20 +19,149 @@ pub enum DataError {
     },
 
     /// A data set that the library does not know.
-    #[error("no data set `{name}`, expected digits, mnist:DIR or fashion-mnist:DIR")]
+    #[error(
+        "no data set `{name}`, expected digits, mnist:DIR, fashion-mnist:DIR, cifar10:DIR, cifar100:DIR or folder:DIR"
+    )]
     UnknownSource {
         /// What was asked for.
         name: String,
     },
 
     /// The images have another size than the network takes.
-    #[error("the images are {}x{}x{}, the network takes {}x{}x{}: write an instance of the network with that input",
+    #[error("the images are {}x{}x{}, the network takes {}x{}x{}: write an instance of the network with that input, or resize the images (`--resize`)",
         data[0], data[1], data[2], network[0], network[1], network[2])]
     InputShape {
         /// Channels, height, width of the images.
         data: [usize; 3],
         /// Channels, height, width of the network's input.
         network: [usize; 3],
+    },
+
+    /// The images have other channels than the network takes.
+    #[error(
+        "{data} do not fit a network of {network} channels: expected one of as many; grey fits one of 3 channels too"
+    )]
+    Channels {
+        /// What the images are.
+        data: String,
+        /// Channels of the network's input.
+        network: usize,
+    },
+
+    /// An image file that is damaged or none.
+    #[error("{} is no image that can be read ({reason}): remove it, or leave such images out (`--corrupt skip`)",
+        path.display())]
+    Decode {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        reason: String,
+    },
+
+    /// Not one image of a batch could be read.
+    #[error("none of the {count} images of a batch could be read, the last of them {}: look after the folder",
+        path.display())]
+    Unreadable {
+        /// How many there are.
+        count: usize,
+        /// The last one.
+        path: PathBuf,
+    },
+
+    /// A thread that reads images ended.
+    #[error("a thread that reads images ended before its work was done ({reason}): this is a mistake of the library")]
+    Worker {
+        /// What it said.
+        reason: String,
+    },
+
+    /// A folder without folders of classes.
+    #[error("{} holds {got} folders, expected a folder for each of two classes or more, or train and test with such \
+        folders", dir.display())]
+    Classes {
+        /// The folder.
+        dir: PathBuf,
+        /// How many folders it holds.
+        got: usize,
+    },
+
+    /// A class that only test images have.
+    #[error("{} has a class `{class}` that the training images lack: rename it or remove it", dir.display())]
+    UnknownClass {
+        /// The folder of test images.
+        dir: PathBuf,
+        /// The class.
+        class: String,
+    },
+
+    /// A class without images.
+    #[error("{} holds no image (jpg, png, bmp, webp, pnm): put some there or remove it", dir.display())]
+    EmptyClass {
+        /// The folder of the class.
+        dir: PathBuf,
+    },
+
+    /// Folders in folders without an end.
+    #[error("{} is more than {depth} folders deep: is it a link to a folder above?", path.display())]
+    TooDeep {
+        /// The folder.
+        path: PathBuf,
+        /// How many there may be.
+        depth: usize,
+    },
+
+    /// A name that is no text.
+    #[error("the name of {} is not UTF-8: rename it", path.display())]
+    Name {
+        /// The file or folder.
+        path: PathBuf,
+    },
+
+    /// A folder lacks one of CIFAR's files.
+    #[error("{} holds no {file}: put the files of {set}'s binary version there", dir.display())]
+    CifarFile {
+        /// The folder.
+        dir: PathBuf,
+        /// The file's name.
+        file: &'static str,
+        /// The data set.
+        set: &'static str,
+    },
+
+    /// A file that is no whole number of CIFAR's records.
+    #[error("{} has {got} bytes, expected records of {record} bytes as in {set}'s binary version: fetch it again",
+        path.display())]
+    CifarLength {
+        /// The file.
+        path: PathBuf,
+        /// The data set.
+        set: &'static str,
+        /// Bytes of a record.
+        record: usize,
+        /// Bytes of the file.
+        got: u64,
+    },
+
+    /// A list of classes that is not one for each.
+    #[error("{} names {got} classes, expected {expected}: fetch it again", path.display())]
+    ClassNames {
+        /// The file.
+        path: PathBuf,
+        /// How many classes there are.
+        expected: usize,
+        /// How many it names.
+        got: usize,
+    },
+
+    /// What images become on their way, in words that are none.
+    #[error("{what} `{text}`: expected {expected}")]
+    Text {
+        /// What it should be.
+        what: &'static str,
+        /// What was given.
+        text: String,
+        /// What is possible.
+        expected: String,
     },
 
     /// A directory, a pipe or a device stands where a file is expected.

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::GzDecoder;
 
-use super::{DataError, Dataset};
+use super::collection::{Collection, Items};
+use super::{DataError, Dataset, Parts};
 
 /// The most bytes of data that one file may claim: 1 GiB, 4 GiB as `f32`.
 pub const MAX_BYTES: u64 = 1 << 30;
@@ -55,14 +56,27 @@ impl fmt::Display for Contents {
 /// # Errors
 /// If a file is missing or is not what [`read`] takes, or if training and test images differ in size.
 pub fn mnist(dir: impl AsRef<Path>) -> Result<(Dataset, Dataset), DataError> {
-    let dir = dir.as_ref();
-    let part = |images, labels| read(find(dir, images)?, find(dir, labels)?, 10);
-    let train = part("train-images-idx3-ubyte", "train-labels-idx1-ubyte")?;
-    let test = part("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")?;
-    if train.shape != test.shape {
-        return Err(DataError::SplitShapes { dir: dir.into(), train: train.shape, test: test.shape });
+    let Parts { train, test } = bytes(dir.as_ref())?;
+    let numbers = |part: Collection| {
+        let shape = part.shape().unwrap_or_default();
+        part.numbers(shape)
+    };
+    Ok((numbers(train)?, numbers(test)?))
+}
+
+/// The same as bytes.
+pub(super) fn bytes(dir: &Path) -> Result<Parts, DataError> {
+    let part = |images, labels| {
+        let (values, labels, shape) = read_pair(&find(dir, images)?, &find(dir, labels)?, 10)?;
+        let classes = (0..10).map(|class| class.to_string()).collect();
+        Ok::<_, DataError>((Collection { items: Items::Bytes { values, shape }, labels, classes }, shape))
+    };
+    let (train, shape) = part("train-images-idx3-ubyte", "train-labels-idx1-ubyte")?;
+    let (test, other) = part("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")?;
+    match shape == other {
+        true => Ok(Parts { train, test }),
+        false => Err(DataError::SplitShapes { dir: dir.into(), train: shape, test: other }),
     }
-    Ok((train, test))
 }
 
 /// Reads one pair of IDX files, plain or gzipped; images become 1 x height x width in [0, 1].
@@ -71,7 +85,17 @@ pub fn mnist(dir: impl AsRef<Path>) -> Result<(Dataset, Dataset), DataError> {
 /// If a file cannot be read, is cut off, too long, too large ([`MAX_BYTES`]), empty or damaged, holds something else
 /// than unsigned bytes in the expected number of dimensions, if the counts differ, or a label is not less than `classes`.
 pub fn read(images: impl AsRef<Path>, labels: impl AsRef<Path>, classes: usize) -> Result<Dataset, DataError> {
-    let (images_path, labels_path) = (images.as_ref(), labels.as_ref());
+    let (values, labels, shape) = read_pair(images.as_ref(), labels.as_ref(), classes)?;
+    Dataset::new(values.into_iter().map(|p| f32::from(p) / 255.0).collect(), labels, shape, classes)
+}
+
+/// Bytes, labels and the shape of an image.
+#[expect(clippy::type_complexity, reason = "taken apart at once")]
+fn read_pair(
+    images_path: &Path,
+    labels_path: &Path,
+    classes: usize,
+) -> Result<(Vec<u8>, Vec<usize>, [usize; 3]), DataError> {
     let (size, pixels) = read_file(images_path, Contents::Images)?;
     let (_, labels) = read_file(labels_path, Contents::Labels)?;
     if size[0] as usize != labels.len() {
@@ -90,12 +114,7 @@ pub fn read(images: impl AsRef<Path>, labels: impl AsRef<Path>, classes: usize) 
             classes,
         });
     }
-    Dataset::new(
-        pixels.into_iter().map(|p| f32::from(p) / 255.0).collect(),
-        labels.into_iter().map(usize::from).collect(),
-        [1, size[1] as usize, size[2] as usize],
-        classes,
-    )
+    Ok((pixels, labels.into_iter().map(usize::from).collect(), [1, size[1] as usize, size[2] as usize]))
 }
 
 /// The file of this name, plain or with `.gz`.

@@ -1,17 +1,34 @@
 //! Labelled images: where they come from and how they reach the network.
 //!
-//! A [`Dataset`] holds all images in memory. [`digits::Digits`] draws one, [`idx::mnist`] reads one, and
-//! [`Dataset::batches`] cuts it into shuffled mini-batches.
+//! ```text
+//! Source ─▶ Parts (train, test: Collections) ─▶ Part ─▶ Loader: decode, augment, normalise in the background ─▶ Batch
+//! ```
+//!
+//! A [`Dataset`] holds small images in memory as numbers, for programs that do all this themselves: [`digits::Digits`] draws
+//! one, [`idx::mnist`] reads one, and [`Dataset::batches`] cuts it into shuffled mini-batches.
 
 mod dataset;
 mod error;
 
+pub mod cifar;
 pub mod digits;
+pub mod folder;
 pub mod idx;
 
+pub mod augment;
+mod collection;
+mod decode;
+mod loader;
+mod part;
+mod resample;
 mod source;
+mod split;
 
+pub use augment::{Augment, Step};
+pub use collection::Collection;
 pub use dataset::{Batch, Batches, Dataset};
 pub use digits::Digits;
 pub use error::DataError;
-pub use source::Source;
+pub use loader::{Labels, Loader, Prepared};
+pub use part::{Batched, Part, Preparation, Skipped};
+pub use source::{Parts, Source};

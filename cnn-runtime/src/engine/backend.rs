@@ -133,6 +133,12 @@ pub trait Executor<E>: Send {
     /// Seconds that each step of the last run took, while they are noted.
     fn seconds(&self) -> &[f64];
 
+    /// Looks from now on whether what each step writes is finite, or stops it.
+    fn audit(&mut self, on: bool);
+
+    /// The first step of the last run that wrote something else, while it is looked at.
+    fn fault(&self) -> Option<usize>;
+
     /// Copies output number `index` of the last run, samples one behind the other.
     fn read(&self, index: usize, samples: usize, values: &mut [E]);
 

@@ -47,5 +47,5 @@ pub use report::Report;
 pub(crate) use session::fits;
 pub use session::{Session, SessionOptions, plan_inference};
 pub use storage::{Layout, Order};
-pub use trainer::{Group, StepReport, Thaw, Trainer, TrainerOptions, plan_training};
+pub use trainer::{Fault, FaultKind, Group, StepReport, Thaw, Trainer, TrainerOptions, plan_training};
 pub use typed::{Compile, CompileError};

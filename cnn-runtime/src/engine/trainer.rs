@@ -1,6 +1,7 @@
 //! Training: gradients derived on the graph, loss and optimizer part of the plan.
 
 mod checkpoint;
+mod fault;
 mod frozen;
 mod options;
 mod pace;
@@ -21,6 +22,7 @@ use super::reference::Number;
 use super::session::{elements, fits};
 use crate::weights::StateDict;
 
+pub use fault::{Fault, FaultKind};
 pub use options::{TrainerOptions, plan_training};
 pub use pace::{Group, Thaw};
 use stage::Stage;

@@ -9,12 +9,12 @@ use serde::Serialize;
 use super::Output;
 use super::failure::Failure;
 use super::network::{Network, Wanted};
-use super::text::json;
+use super::text::{json, table};
 use super::train::counts;
 use super::weights::Names;
 use crate::data::Source;
 use crate::engine::{Precision, Session, SessionOptions};
-use crate::train::{Images, Run, Settings, evaluate};
+use crate::train::{ClassQuality, ImageSettings, Images, Normalize, Run, Settings, TrainError, evaluate};
 
 /// Evaluates weights on test images: mean cross-entropy, top-1 accuracy, top-5 beyond five classes
 #[derive(Args)]
@@ -30,18 +30,30 @@ pub(super) struct Eval {
     weights: Option<PathBuf>,
     #[command(flatten)]
     names: Names,
-    /// Images: digits, mnist:DIR or fashion-mnist:DIR [default: the run's, or digits]
+    /// Images as in `cnn train` [default: the run's, or digits]
     #[arg(long, value_name = "DATA")]
     data: Option<Source>,
     /// How many digits are drawn, to normalise by and to test on [default: the run's, or as in `cnn train`]
     #[arg(long, value_name = "TRAIN:TEST", value_parser = counts)]
     digits: Option<[usize; 2]>,
+    /// Mean and deviation as in `cnn train` [default: the run's, or those of the training images]
+    #[arg(long, value_name = "NUMBERS")]
+    normalize: Option<Normalize>,
+    /// Resizes images to the network's input; those of a folder always are
+    #[arg(long)]
+    resize: bool,
+    /// Resizes images to this part more and cuts out the centre: 0.875 [default: the run's, or 1]
+    #[arg(long, value_name = "SHARE")]
+    center: Option<f64>,
     /// How convolutions and fully connected layers multiply: f32 or bf16 [default: the run's, or f32]
     #[arg(long)]
     precision: Option<Precision>,
     /// Images that run at a time
     #[arg(long, default_value_t = 64)]
     batch: usize,
+    /// Precision and recall of each class too
+    #[arg(long)]
+    classes: bool,
     /// Write JSON
     #[arg(long)]
     json: bool,
@@ -57,6 +69,9 @@ struct Evaluated {
     loss: f64,
     accuracy: f64,
     top5: Option<f64>,
+    calibration_error: f64,
+    classes: Vec<ClassQuality>,
+    confusion: Vec<[usize; 3]>,
 }
 
 impl Eval {
@@ -87,8 +102,17 @@ impl Eval {
         let mut session = Session::new(&graph, stored, options)?;
         settings.data = self.data.clone().unwrap_or(settings.data);
         settings.digits = self.digits.unwrap_or(settings.digits);
+        let ImageSettings { normalize, resize, augment, .. } = &mut settings.images;
+        *resize |= self.resize;
+        if let Some(share) = self.center {
+            *augment = augment.centred(share).map_err(TrainError::from)?;
+        }
         // A run's images are normalised as those that it was trained on, whatever they are.
-        let facts = run.as_ref().map(Run::facts).transpose()?.flatten();
+        let mut facts = run.as_ref().map(Run::facts).transpose()?.flatten();
+        if let Some(known) = &self.normalize {
+            normalize.clone_from(known);
+            facts = None;
+        }
         let images = Images::load_as(&settings, &graph, facts.as_ref())?;
         let evaluation = evaluate(&mut session, &images.test)?;
         let evaluated = Evaluated {
@@ -99,16 +123,28 @@ impl Eval {
             loss: evaluation.loss,
             accuracy: evaluation.accuracy,
             top5: evaluation.top5,
+            calibration_error: evaluation.calibration.error(),
+            classes: evaluation.confusion.classes(),
+            confusion: evaluation.confusion.cells,
         };
         if self.json {
             return json(output.out, &evaluated);
         }
-        let Evaluated { images, loss, accuracy, top5, .. } = evaluated;
+        let Evaluated { images, loss, accuracy, top5, calibration_error, classes, .. } = evaluated;
         writeln!(output.out, "images: {images}")?;
         writeln!(output.out, "loss: {loss:.4}")?;
         writeln!(output.out, "accuracy: {:.2} %", 100.0 * accuracy)?;
         if let Some(top5) = top5 {
             writeln!(output.out, "top-5 accuracy: {:.2} %", 100.0 * top5)?;
+        }
+        writeln!(output.out, "calibration error: {:.2} %", 100.0 * calibration_error)?;
+        if self.classes {
+            let percent = |share: Option<f64>| share.map_or("-".into(), |share| format!("{:.1} %", 100.0 * share));
+            let row = |c: &ClassQuality| {
+                [c.class.to_string(), c.images.to_string(), percent(c.precision), percent(c.recall), percent(c.f1())]
+            };
+            let rows: Vec<_> = classes.iter().map(row).collect();
+            write!(output.out, "{}", table(["class", "images", "precision", "recall", "F1"], &rows, 1))?;
         }
         Ok(())
     }

@@ -43,6 +43,7 @@ impl Failure {
     pub(super) fn help(self, text: impl Into<String>) -> Failure {
         match self {
             Failure::Mistake { message, .. } => Failure::Mistake { message, help: Some(text.into()) },
+            Failure::Failed(message) => Failure::Failed(format!("{message}; {}", text.into())),
             other => other,
         }
     }

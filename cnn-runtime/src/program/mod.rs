@@ -15,6 +15,7 @@ mod network;
 mod predict;
 mod progress;
 mod report;
+mod run_report;
 mod search;
 mod show;
 mod space;
@@ -48,6 +49,7 @@ enum Command {
     Train(Box<train::Train>),
     LrFind(Box<train::LrFind>),
     Eval(eval::Eval),
+    Report(run_report::Report),
     Predict(predict::Predict),
     Bench(bench::Bench),
     Export(export::Export),
@@ -104,6 +106,7 @@ fn command(args: impl IntoIterator<Item = OsString>, output: &mut Output<'_>) ->
         Command::Train(train) => train.run(output),
         Command::LrFind(find) => find.run(output),
         Command::Eval(eval) => eval.run(output),
+        Command::Report(report) => report.run(output),
         Command::Predict(predict) => predict.run(output),
         Command::Bench(bench) => bench.run(output),
         Command::Export(export) => export.run(output),

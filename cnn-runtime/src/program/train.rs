@@ -1,12 +1,11 @@
 //! `cnn train NET`: a run from its beginning, or from where it stands.
 
+mod images;
 mod lr_find;
 mod recipe;
+mod running;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use cnn_lang::graph::{Graph, Shape};
@@ -20,8 +19,11 @@ use super::text::json;
 use super::weights::Names;
 use crate::data::Source;
 use crate::engine::{Clip, Optimizer, Precision};
-use crate::train::{Images, Outcome, Run, Schedule, Settings, fit};
+use crate::train::{Images, Outcome, Run, Schedule, Settings, TrainError, fit};
 use crate::weights::{LoadOptions, StateDict};
+use images::ImageChoices;
+use running::Running;
+pub(super) use running::interrupts;
 
 pub(super) use lr_find::LrFind;
 use recipe::Recipes;
@@ -36,11 +38,10 @@ pub(super) struct Train {
     #[command(flatten)]
     names: Names,
     /// Goes on with the run in this folder, with its settings
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["Choices", "Recipes", "Names"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["Choices", "ImageChoices", "Recipes", "Names"])]
     resume: Option<PathBuf>,
-    /// The longest time between two checkpoints
-    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
-    checkpoint_seconds: f64,
+    #[command(flatten)]
+    running: Running,
     /// Write JSON instead of lines
     #[arg(long)]
     json: bool,
@@ -50,14 +51,17 @@ pub(super) struct Train {
 #[derive(Args)]
 struct Choices {
     /// A network as in `cnn show`
-    #[arg(value_name = "NET", required_unless_present_any = ["resume", "recipe"])]
+    #[arg(value_name = "NET")]
     net: Option<String>,
     /// Another input than the definition's: channels, height, width
     #[arg(long, value_name = "CxHxW")]
     input: Option<Shape>,
-    /// Images: digits (drawn at the network's size), mnist:DIR or fashion-mnist:DIR [default: digits]
+    /// Images: digits (drawn at the network's size), mnist:DIR, fashion-mnist:DIR, cifar10:DIR,
+    /// cifar100:DIR or folder:DIR (a folder for each class) [default: digits]
     #[arg(long, value_name = "DATA")]
     data: Option<Source>,
+    #[command(flatten)]
+    images: ImageChoices,
     /// How many digits are drawn, to train on and to test on [default: 10000:2000, fewer if large]
     #[arg(long, value_name = "TRAIN:TEST", value_parser = counts)]
     digits: Option<[usize; 2]>,
@@ -148,7 +152,7 @@ impl Train {
         };
         let mut progress = Progress::new(run.settings(), output, interrupts()?);
         progress.quiet = self.json;
-        progress.checkpoint_every = Duration::from_secs_f64(self.checkpoint_seconds);
+        self.running.apply(&mut progress);
         let ended = fit(&run, &mut progress);
         progress.end()?;
         let ended = match (ended, run.checkpoint()) {
@@ -157,6 +161,7 @@ impl Train {
                 let _ = std::fs::remove_dir_all(run.dir());
                 return Err(error.into());
             }
+            (Err(error), Ok(Some(_))) => return Err(went_wrong(error, &run)),
             (ended, _) => ended?,
         };
         let stopped = matches!(ended, Outcome::Stopped(_));
@@ -170,11 +175,28 @@ impl Train {
     }
 }
 
+/// What stopped a run that has come somewhere: what is kept is intact, and waits for the machine to be mended.
+fn went_wrong(error: TrainError, run: &Run) -> Failure {
+    let mended = matches!(error, TrainError::Io { .. } | TrainError::Data(_) | TrainError::Weights(_));
+    let failure = Failure::from(error);
+    match mended {
+        true => failure.help(format!("when that is mended, go on with: cnn train --resume {}", shown(run.dir()))),
+        false => failure,
+    }
+}
+
 fn lines(run: &Run, stopped: bool, output: &mut Output<'_>) -> Result<(), Failure> {
     let dir = shown(run.dir());
-    let Trained { steps, test_accuracy, best_epoch, best_accuracy, .. } = trained(run, stopped)?;
+    let Trained { epochs, steps, test_accuracy, best_epoch, best_accuracy, .. } = trained(run, stopped)?;
     if stopped {
         return Ok(writeln!(output.out, "stopped after {steps} steps; go on with: cnn train --resume {dir}")?);
+    }
+    if let Some(early) = run.settings().early_stop.filter(|_| epochs < run.settings().epochs) {
+        writeln!(output.out, "ended after {epochs} epochs: the last {} gained nothing", early.patience)?;
+    }
+    let skipped = run.checkpoint()?.map_or(0, |(progress, _)| progress.skipped);
+    if skipped > 0 {
+        writeln!(output.out, "skipped {skipped} of {steps} steps: a gradient was not finite")?;
     }
     let percent = |share: Option<f64>| format!("{:.2} %", 100.0 * share.unwrap_or_default());
     let best = match (best_epoch, best_accuracy) {
@@ -212,19 +234,6 @@ fn trained(run: &Run, stopped: bool) -> Result<Trained, Failure> {
     })
 }
 
-/// Set by Ctrl-C; a second one ends the process at once.
-pub(super) fn interrupts() -> Result<Arc<AtomicBool>, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let seen = stop.clone();
-    let handler = move || {
-        if seen.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    };
-    ctrlc::set_handler(handler).map_err(|error| Failure::Failed(format!("cannot listen to Ctrl-C: {error}")))?;
-    Ok(stop)
-}
-
 /// A training that was asked for, before anything is written.
 struct Asked {
     name: String,
@@ -257,7 +266,9 @@ impl Choices {
 
     /// The network, the settings, and the weights if they are a file's.
     fn asked(&self, recipes: &Recipes, names: &Names) -> Result<Asked, Failure> {
-        let net = self.net.as_deref().ok_or_else(|| Failure::mistake("no network is named"))?;
+        let net = self.net.as_deref().ok_or_else(|| {
+            Failure::mistake("a network is required").help("`cnn train NET`; `cnn list` names the networks")
+        })?;
         let Network { name, graph, recipe, .. } = Wanted { net, input: self.input }.load()?;
         let usual = recipes.usual(Settings::suggested(net, &graph), |usual| {
             let settings = self.settings(usual, &recipe)?;
@@ -292,16 +303,13 @@ impl Choices {
             Some(OptimizerArg::Rmsprop) => (Optimizer::RMSPROP, 1e-3, 5e-4),
         };
         // The run goes on from any folder.
-        let data = match self.data.clone().unwrap_or(usual.data.clone()) {
-            Source::Digits => Source::Digits,
-            Source::Mnist(dir) => Source::Mnist(std::path::absolute(dir)?),
-            Source::FashionMnist(dir) => Source::FashionMnist(std::path::absolute(dir)?),
-        };
+        let data = self.data.clone().unwrap_or(usual.data.clone()).absolute()?;
         Ok(Settings {
             definition: recipe.definition.clone(),
             arguments: recipe.arguments.clone(),
             input: image(recipe.input)?,
             data,
+            images: self.images.apply(usual.images.clone()),
             digits: self.digits.unwrap_or(usual.digits),
             epochs: self.epochs.unwrap_or(usual.epochs),
             batch: self.batch.unwrap_or(usual.batch),
@@ -337,10 +345,4 @@ fn image(input: Option<Shape>) -> Result<Option<[usize; 3]>, Failure> {
 pub(super) fn counts(text: &str) -> Result<[usize; 2], String> {
     let pair = text.split_once(':').and_then(|(train, test)| Some([train.parse().ok()?, test.parse().ok()?]));
     pair.ok_or_else(|| "expected two numbers as in 10000:2000".to_owned())
-}
-
-/// At most a year, which no duration overflows.
-fn seconds(text: &str) -> Result<f64, String> {
-    let seconds = text.parse().ok().filter(|seconds| (0.0..=3.2e7).contains(seconds));
-    seconds.ok_or_else(|| "expected a number of seconds, at least 0".to_owned())
 }

@@ -11,8 +11,8 @@ use rand_chacha::ChaCha8Rng;
 use super::domain::Members;
 use super::error::SearchError;
 use super::evaluate::Split;
-use crate::engine::{Optimizer, Session, SessionOptions, Targets, Trainer, TrainerOptions};
-use crate::train::{Evaluation, Settings, TrainError, evaluate};
+use crate::engine::{Optimizer, Session, SessionOptions, Trainer, TrainerOptions};
+use crate::train::{Evaluation, Settings, TrainError, evaluate, targets};
 use crate::weights::StateDict;
 
 /// The weights of a whole space. Members that have a tensor of the same name and shape share it: an option's own tensors, and
@@ -104,14 +104,14 @@ impl Supernet {
         let mut mean = 0.0;
         for epoch in 0..epochs {
             let mut sum = 0.0;
-            for images in split.train.batches(batch, self.settings.epoch_seed(epoch)) {
+            for images in split.batches(&self.settings, epoch) {
+                let images = images.map_err(TrainError::from)?;
                 let mut rng = ChaCha8Rng::seed_from_u64(self.settings.seed);
                 rng.set_stream(self.steps);
                 let genome = self.members.sample(&mut rng)?;
                 let mut trainer = self.trainer(&genome)?;
                 let rate = self.settings.schedule.rate(learning_rate, self.steps, per_epoch, epochs);
-                let report =
-                    trainer.step(&images.images, Targets::Labels(&images.labels), rate).map_err(TrainError::from)?;
+                let report = trainer.step(&images.images, targets(&images.labels), rate).map_err(TrainError::from)?;
                 self.steps += 1;
                 if !report.loss.is_finite() {
                     return Err(TrainError::Diverged { loss: "loss", got: report.loss, step: self.steps, rate }.into());
@@ -135,9 +135,10 @@ impl Supernet {
     pub fn judge(&mut self, genome: &Genome, split: &Split) -> Result<(Evaluation, StateDict<f32>), SearchError> {
         let mut trainer = self.trainer(genome)?;
         let batch = self.settings.batch;
-        for images in split.train.batches(batch, self.settings.seed).take(CALIBRATION) {
+        for images in split.batches(&self.settings, 0).take(CALIBRATION) {
+            let images = images.map_err(TrainError::from)?;
             // Nothing moves but the statistics.
-            trainer.step(&images.images, Targets::Labels(&images.labels), 0.0).map_err(TrainError::from)?;
+            trainer.step(&images.images, targets(&images.labels), 0.0).map_err(TrainError::from)?;
         }
         let weights = trainer.weights();
         let options = SessionOptions { batch, precision: self.settings.precision, ..SessionOptions::default() };
@@ -158,6 +159,10 @@ mod tests {
         body choose { conv(12, 3, pad = 1) -> bn -> relu; conv(12, 1) -> bn -> relu; };
         head gap -> linear(classes);";
 
+    fn held_out(validation: f64) -> crate::train::ImageSettings {
+        crate::train::ImageSettings { validation, ..Default::default() }
+    }
+
     fn split(settings: &Settings, networks: &Networks) -> Split {
         let evaluation = crate::search::evaluate::Evaluation {
             training: settings.clone(),
@@ -171,7 +176,13 @@ mod tests {
     #[test]
     fn members_share_what_they_have_in_common_and_learn() {
         let networks = Arc::new(Networks::load(SPACE).unwrap());
-        let settings = Settings { digits: [500, 20], epochs: 5, learning_rate: 0.2, ..Settings::new("Small") };
+        let settings = Settings {
+            digits: [500, 20],
+            images: held_out(0.2),
+            epochs: 5,
+            learning_rate: 0.2,
+            ..Settings::new("Small")
+        };
         let split = split(&settings, &networks);
         let mut first = Supernet::new(networks.clone(), Settings { epochs: 1, ..settings.clone() });
         let early = first.train(&split).unwrap();
@@ -211,9 +222,14 @@ mod tests {
         let networks = Arc::new(Networks::load(source).unwrap());
         let members = networks.members(64).unwrap();
         assert_eq!(members.len(), 64);
-        let alone = Settings { digits: [2000, 20], epochs: 4, learning_rate: 4e-3, ..Settings::new("Ranked") };
-        let evaluation =
-            crate::search::evaluate::Evaluation { training: alone.clone(), held_out: 1000, definition: String::new() };
+        let alone = Settings {
+            digits: [2000, 20],
+            images: held_out(0.5),
+            epochs: 4,
+            learning_rate: 4e-3,
+            ..Settings::new("Ranked")
+        };
+        let evaluation = crate::search::evaluate::Evaluation { training: alone.clone(), definition: String::new() };
         let split = Split::load(&evaluation, &networks.graph(&members[0]).unwrap()).unwrap();
         let shared = Settings { epochs: 60, learning_rate: 0.1, ..alone.clone() };
         let mut supernet = Supernet::new(networks.clone(), shared);

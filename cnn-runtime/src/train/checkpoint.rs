@@ -1,16 +1,13 @@
 //! How far a training came: one file with everything that the next steps depend on.
 //!
-//! The file is a safetensors file of the trainer's state; the position is in its header. Weights and position are written
-//! together or not at all.
-
-use std::collections::HashMap;
-use std::path::Path;
+//! The file is a safetensors file of the trainer's state; the position is in its header, with whose it is and a checksum of
+//! the whole file. Weights and position are written together or not at all.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::checksums;
 use super::early::Gains;
-use super::error::TrainError;
 use super::metrics::EpochRecord;
 
 /// Measured on some images.
@@ -24,14 +21,18 @@ pub struct Sums {
     pub correct: usize,
     /// Seconds that it took.
     pub seconds: f64,
+    /// Seconds of them that were spent waiting for data.
+    #[serde(default)]
+    pub data_seconds: f64,
 }
 
 impl Sums {
-    pub(super) fn add(&mut self, images: usize, mean_loss: f64, correct: usize, seconds: f64) {
+    pub(super) fn add(&mut self, images: usize, mean_loss: f64, correct: usize, [seconds, data_seconds]: [f64; 2]) {
         self.images += images;
         self.loss += mean_loss * images as f64;
         self.correct += correct;
         self.seconds += seconds;
+        self.data_seconds += data_seconds;
     }
 
     /// Mean loss.
@@ -60,7 +61,7 @@ pub struct Best {
 }
 
 /// Where a training stands between two steps.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
     /// Epochs that are complete, their evaluation too.
@@ -87,17 +88,60 @@ pub struct Progress {
     pub skipped: u64,
     /// Bytes of the metrics that belong to it.
     pub metrics: u64,
+    /// Their checksum.
+    pub metrics_checksum: String,
+    /// What learning rates are multiplied with: 1 until numbers are not finite and the training [goes back](super::OnNan).
+    pub rate_factor: f64,
+    /// How often it went back.
+    pub rollbacks: u32,
+}
+
+/// The beginning.
+impl Default for Progress {
+    fn default() -> Progress {
+        Progress {
+            epochs: 0,
+            batches: 0,
+            steps: 0,
+            seconds: 0.0,
+            epoch: Sums::default(),
+            line: Sums::default(),
+            best: None,
+            last: None,
+            gains: Gains::default(),
+            skipped: 0,
+            metrics: 0,
+            metrics_checksum: String::new(),
+            rate_factor: 1.0,
+            rollbacks: 0,
+        }
+    }
 }
 
 const METADATA: &str = "__metadata__";
-const PROGRESS: &str = "progress";
 
-/// Puts the position into the header of a safetensors file.
-pub(super) fn encode(state: &[u8], progress: &Progress) -> Result<Vec<u8>, String> {
+/// How every checkpoint goes on behind the length of its header; 32 digits of its checksum follow.
+const LEAD: &[u8] = br#"{"__metadata__":{"checksum":""#;
+const DIGITS: std::ops::Range<usize> = 8 + LEAD.len()..8 + LEAD.len() + 32;
+
+/// What the header holds beside the tensors.
+#[derive(Serialize, Deserialize)]
+struct Metadata {
+    /// XXH3 (128 bits) of the whole file with zeros in its own place.
+    checksum: String,
+    /// [`Progress`].
+    progress: String,
+    /// Whose it is: the checksum of the run's [checksums](super::checksums).
+    run: String,
+}
+
+/// Puts position, owner and checksum into the header of a safetensors file.
+pub(super) fn encode(state: &[u8], progress: &Progress, run: &str) -> Result<Vec<u8>, String> {
     let (mut header, data) = split(state)?;
     let progress = serde_json::to_string(progress).map_err(|error| error.to_string())?;
-    let metadata = serde_json::json!({ PROGRESS: progress }).to_string();
-    header.insert(METADATA.into(), RawValue::from_string(metadata).map_err(|error| error.to_string())?);
+    let metadata = Metadata { checksum: "0".repeat(DIGITS.len()), progress, run: run.to_owned() };
+    let metadata = serde_json::value::to_raw_value(&metadata).map_err(|error| error.to_string())?;
+    header.insert(METADATA.into(), metadata);
     let mut json = serde_json::to_vec(&header).map_err(|error| error.to_string())?;
     // The format wants the numbers aligned.
     json.resize(json.len().next_multiple_of(8), b' ');
@@ -105,18 +149,39 @@ pub(super) fn encode(state: &[u8], progress: &Progress) -> Result<Vec<u8>, Strin
     bytes.extend((json.len() as u64).to_le_bytes());
     bytes.extend(json);
     bytes.extend(data);
-    Ok(bytes)
+    if bytes[8..].starts_with(LEAD) {
+        let sum = checksums::hex(&[&bytes]);
+        bytes[DIGITS].copy_from_slice(sum.as_bytes());
+        return Ok(bytes);
+    }
+    Err("a tensor's name stands before the metadata".into())
 }
 
-/// The position in the header of what [`encode`] wrote; the trainer reads the rest.
-pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<Progress, TrainError> {
-    let damaged = |reason: String| TrainError::Damaged { path: path.to_owned(), reason };
-    let (header, _) = split(bytes).map_err(damaged)?;
-    let metadata = header.get(METADATA).ok_or_else(|| damaged("it has no position".into()))?;
-    let metadata: HashMap<String, String> =
-        serde_json::from_str(metadata.get()).map_err(|error| damaged(error.to_string()))?;
-    let progress = metadata.get(PROGRESS).ok_or_else(|| damaged("it has no position".into()))?;
-    serde_json::from_str(progress).map_err(|error| damaged(error.to_string()))
+/// The position in the header of what [`encode`] wrote for this run; the trainer reads the rest. Whatever else the bytes
+/// are, it says what.
+pub(super) fn decode(bytes: &[u8], run: &str) -> Result<Progress, String> {
+    const CHANGED: &str = "it is cut off or was changed: its checksum does not fit";
+    let lead = bytes.get(8..).unwrap_or_default();
+    if lead.len() < LEAD.len() && LEAD.starts_with(lead) {
+        return Err("it is cut off".into());
+    }
+    if !lead.starts_with(LEAD) {
+        return Err("it is no checkpoint of a run".into());
+    }
+    let (Some(digits), Some(rest)) = (bytes.get(DIGITS), bytes.get(DIGITS.end..)) else {
+        return Err("it is cut off".into());
+    };
+    let sum = checksums::hex(&[&bytes[..DIGITS.start], &[b'0'; DIGITS.end - DIGITS.start], rest]);
+    if sum.as_bytes() != digits {
+        return Err(CHANGED.into());
+    }
+    let (header, _) = split(bytes)?;
+    let metadata = header.get(METADATA).ok_or("it has no position")?;
+    let metadata: Metadata = serde_json::from_str(metadata.get()).map_err(|error| error.to_string())?;
+    if metadata.run != run {
+        return Err("it belongs to another run".into());
+    }
+    serde_json::from_str(&metadata.progress).map_err(|error| error.to_string())
 }
 
 type Header = std::collections::BTreeMap<String, Box<RawValue>>;
@@ -145,24 +210,32 @@ mod tests {
     #[test]
     fn the_file_holds_the_state_and_the_position_to_the_bit() {
         let (tensors, state) = state();
-        let epoch = Sums { images: 3, loss: 0.1 + 0.2, correct: 2, seconds: 1e-7 / 3.0 };
+        let epoch = Sums { images: 3, loss: 0.1 + 0.2, correct: 2, seconds: 1e-7 / 3.0, data_seconds: 0.1 / 3.0 };
         let best = Some(Best { epoch: 1, accuracy: 1.0 / 3.0 });
         let progress =
             Progress { epochs: 1, batches: 2, steps: 1 << 60, epoch, best, metrics: 99, ..Progress::default() };
-        let bytes = encode(&state, &progress).unwrap();
-        assert_eq!(decode(Path::new("x"), &bytes).unwrap(), progress);
+        let bytes = encode(&state, &progress, "mine").unwrap();
+        assert_eq!(decode(&bytes, "mine").unwrap(), progress);
         let values = from_file("x", &bytes, &tensors).unwrap();
         assert_eq!(values, tensors.iter().map(|tensor| tensor.data.clone()).collect::<Vec<_>>());
     }
 
     #[test]
-    fn a_file_that_is_cut_off_or_another_one_is_damaged() {
+    fn whatever_is_no_intact_checkpoint_of_the_run_is_refused() {
         let (_, state) = state();
-        let bytes = encode(&state, &Progress::default()).unwrap();
-        let reason = |bytes: &[u8]| decode(Path::new("x"), bytes).unwrap_err().to_string();
-        for len in [0, 7, 8, 40] {
-            assert_eq!(reason(&bytes[..len]), "x is damaged (it is cut off); begin a new run");
+        let bytes = encode(&state, &Progress::default(), "mine").unwrap();
+        let reason = |bytes: &[u8]| decode(bytes, "mine").unwrap_err();
+        for len in 0..bytes.len() {
+            assert!(reason(&bytes[..len]).starts_with("it is cut off"), "{len}: {}", reason(&bytes[..len]));
         }
-        assert_eq!(reason(&state), "x is damaged (it has no position); begin a new run");
+        for bit in 0..8 * bytes.len() {
+            let mut changed = bytes.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode(&changed, "mine").is_err(), "bit {bit}");
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        assert!(reason(&longer).ends_with("its checksum does not fit"));
+        assert_eq!(reason(&state), "it is no checkpoint of a run");
+        assert_eq!(decode(&bytes, "another").unwrap_err(), "it belongs to another run");
     }
 }

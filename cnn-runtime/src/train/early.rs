@@ -110,8 +110,11 @@ mod tests {
             eval_accuracy: accuracy,
             average_loss: None,
             average_accuracy: None,
+            top5: None,
+            calibration_error: 0.0,
             rate: 0.1,
             images_per_second: 1.0,
+            data_seconds: 0.0,
             seconds: 1.0,
         }
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::data::DataError;
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Fault};
 use crate::weights::WeightsError;
 
 /// What a training refuses, or what stopped it.
@@ -103,6 +103,13 @@ pub enum TrainError {
         reason: String,
     },
 
+    /// A file of the run is not what the run began with.
+    #[error("{} is not as the run began: its checksum is another; bring the file back or begin a new run", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// Two processes would train one run.
     #[error("another process trains {}; wait for its end", path.display())]
     Busy {
@@ -134,6 +141,20 @@ pub enum TrainError {
         step: u64,
         /// The learning rate.
         rate: f64,
+    },
+
+    /// A step gave numbers that are not finite, and the layer is known.
+    #[error(
+        "step {step} at a learning rate of {rate} gave numbers that are not finite, first the {fault}; a smaller rate or \
+        clipping mends it"
+    )]
+    NotFinite {
+        /// Which step, from 1.
+        step: u64,
+        /// Its learning rate.
+        rate: f64,
+        /// Where.
+        fault: Fault,
     },
 
     /// Images that cannot be had or do not fit.

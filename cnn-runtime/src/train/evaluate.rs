@@ -1,7 +1,8 @@
 //! How well a network does on labelled images.
 
 use super::error::TrainError;
-use crate::data::Dataset;
+use super::quality::{Calibration, Confusion, Tally, Worst};
+use crate::data::Batched;
 use crate::engine::Session;
 
 /// What a network reached on labelled images.
@@ -15,32 +16,43 @@ pub struct Evaluation {
     pub top5: Option<f64>,
     /// How many images there were.
     pub images: usize,
+    /// Which classes were taken for which.
+    pub confusion: Confusion,
+    /// How sure the network is where it is right.
+    pub calibration: Calibration,
+    /// The images of the highest losses, the highest first.
+    pub worst: Vec<Worst>,
 }
 
-/// Runs all images of a data set, which must be normalised as in training. Of equal logits the first counts as larger.
+/// Runs all images of a [`Part`](crate::data::Part), or of a data set, which must be normalised as in training. Of equal logits the first counts as larger.
 ///
 /// # Errors
-/// If images are not of the network's size or there are none, or the logits are not one for each class.
-pub fn evaluate(session: &mut Session, data: &Dataset) -> Result<Evaluation, TrainError> {
+/// If images are not of the network's size or there are none, cannot be read, or the logits are not one for each class.
+pub fn evaluate(session: &mut Session, data: &dyn Batched) -> Result<Evaluation, TrainError> {
     let mut sums = (0.0, 0, 0);
     let outputs = session.outputs().next().map_or(0, |(_, shape)| shape.elements());
-    if data.classes > outputs {
+    if data.classes() > outputs {
         let got = outputs.to_string();
         return Err(TrainError::Setting { name: "number of logits", expected: "the number of classes or more", got });
     }
+    let mut tally = Tally::new(outputs);
     let batch = session.plan().batch;
-    for batch in data.batches_in_order(batch) {
+    let mut images = 0;
+    for batch in data.in_order(batch) {
+        let batch = batch?;
+        images += batch.len();
         let logits = session.run(&batch.images)?;
         for (row, &label) in logits.chunks_exact(outputs.max(1)).zip(&batch.labels) {
-            let rank = rank(row, label);
-            sums =
-                (sums.0 + cross_entropy(row, label), sums.1 + usize::from(rank == 0), sums.2 + usize::from(rank < 5));
+            let (rank, loss) = (rank(row, label), cross_entropy(row, label));
+            sums = (sums.0 + loss, sums.1 + usize::from(rank == 0), sums.2 + usize::from(rank < 5));
+            tally.add(row, label, loss);
         }
     }
-    let images = data.len();
     let share = |sum: f64| sum / images.max(1) as f64;
-    let top5 = (data.classes > 5).then(|| share(sums.2 as f64));
-    Ok(Evaluation { loss: share(sums.0), accuracy: share(sums.1 as f64), top5, images })
+    let top5 = (data.classes() > 5).then(|| share(sums.2 as f64));
+    let (confusion, calibration, worst) = tally.finish();
+    let (loss, accuracy) = (share(sums.0), share(sums.1 as f64));
+    Ok(Evaluation { loss, accuracy, top5, images, confusion, calibration, worst })
 }
 
 /// How many logits come before that of the label. One that is no number comes last.

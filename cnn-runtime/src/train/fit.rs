@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 use cnn_lang::graph::Graph;
 
 use super::checkpoint::{Best, Progress, Sums};
+use super::diverged::OnNan;
 use super::error::TrainError;
 use super::evaluate::{Evaluation, evaluate};
 use super::folder::Run;
-use super::images::{Facts, Images};
+use super::images::{Facts, Images, targets};
 use super::metrics::{EpochRecord, Metrics, Record, StepRecord};
 use super::settings::Settings;
-use crate::engine::{Report, Session, SessionOptions, Targets, Trainer};
+use crate::data::{Loader, Prepared, Skipped};
+use crate::engine::{Report, Session, SessionOptions, StepReport, Trainer};
 use crate::weights::StateDict;
 
 /// What a training is about to do.
@@ -43,9 +45,25 @@ pub trait Observer {
     /// After every epoch, when its files are written.
     fn epoch(&mut self, _record: &EpochRecord) {}
 
+    /// A damaged image was left out.
+    fn skipped(&mut self, _image: &Skipped) {}
+
     /// Whether to stop after this step, with a checkpoint.
     fn stop(&mut self) -> bool {
         false
+    }
+
+    /// Something that mends itself but should be known: a damaged checkpoint that was passed over.
+    fn warn(&mut self, _warning: &str) {}
+
+    /// What to do where numbers are no longer finite.
+    fn on_nan(&self) -> OnNan {
+        OnNan::Stop
+    }
+
+    /// How many checkpoints are kept, at least 1: the newest.
+    fn keep(&self) -> usize {
+        3
     }
 
     /// The longest time between two checkpoints; there is always one at the end of an epoch.
@@ -77,13 +95,16 @@ pub enum Outcome {
 pub fn fit(run: &Run, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
     let _lock = run.lock()?;
     let graph = run.graph()?;
-    let mut fit = Fit::new(run, &graph)?;
+    let mut fit = Fit::new(run, &graph, observer)?;
     let Fit { progress, images, trainer, session, steps, .. } = &fit;
     let (training, evaluation, steps) = (&trainer.plan().report, &session.plan().report, *steps);
     observer.begin(&Begin { graph: &graph, facts: &images.facts, training, evaluation, steps, progress });
     while fit.progress.epochs < run.settings().epochs && !fit.gave_up() {
-        if fit.epoch(observer)? {
-            return Ok(Outcome::Stopped(fit.progress));
+        match fit.epoch(observer) {
+            Ok(false) => {}
+            Ok(true) => return Ok(Outcome::Stopped(fit.progress)),
+            Err(error @ TrainError::Diverged { .. }) => fit.diverged(observer, error)?,
+            Err(error) => return Err(error),
         }
     }
     match fit.progress.last {
@@ -92,22 +113,26 @@ pub fn fit(run: &Run, observer: &mut dyn Observer) -> Result<Outcome, TrainError
     }
 }
 
-struct Fit<'a> {
-    run: &'a Run,
-    settings: &'a Settings,
-    images: Arc<Images>,
-    trainer: Trainer,
-    session: Session,
-    metrics: Metrics,
-    progress: Progress,
+pub(super) struct Fit<'a> {
+    pub(super) run: &'a Run,
+    pub(super) settings: &'a Settings,
+    pub(super) images: Arc<Images>,
+    pub(super) trainer: Trainer,
+    pub(super) session: Session,
+    pub(super) metrics: Metrics,
+    pub(super) progress: Progress,
     /// Of an epoch.
-    steps: usize,
+    pub(super) steps: usize,
+    /// Damaged images that the observer knows, of training, validation and test images.
+    told: [usize; 3],
+    /// How many checkpoints.
+    pub(super) keep: usize,
     /// When the last checkpoint was written.
-    saved: Instant,
+    pub(super) saved: Instant,
 }
 
 impl<'a> Fit<'a> {
-    fn new(run: &'a Run, graph: &Graph) -> Result<Self, TrainError> {
+    fn new(run: &'a Run, graph: &Graph, observer: &mut dyn Observer) -> Result<Self, TrainError> {
         let settings = run.settings();
         let images = Arc::new(Images::load(settings, graph)?);
         run.keep_facts(&images.facts)?;
@@ -118,32 +143,33 @@ impl<'a> Fit<'a> {
         let options = SessionOptions { batch: batch.div_ceil(accumulate), precision, ..SessionOptions::default() };
         let session = Session::new(graph, &weights, options)?;
         let mut progress = Progress::default();
-        if let Some((from, state)) = run.checkpoint()? {
-            trainer.restore(&run.path("checkpoint.safetensors").display().to_string(), &state)?;
-            progress = from;
+        let metrics = run.path("metrics.jsonl");
+        if let Some(found) = run.newest(&|progress| Metrics::check(&metrics, progress))? {
+            trainer.restore(&found.path.display().to_string(), &found.state)?;
+            for (path, reason) in &found.passed {
+                let (path, older) = (path.display(), found.path.display());
+                observer.warn(&format!("{path} cannot be used ({reason}); goes on from {older}"));
+            }
+            run.set_aside(&found.passed)?;
+            progress = found.progress;
         }
-        let metrics = Metrics::open(run.path("metrics.jsonl"), progress.metrics)?;
-        let saved = Instant::now();
-        Ok(Fit { run, settings, images, trainer, session, metrics, progress, steps, saved })
+        let metrics = Metrics::open(metrics, progress.metrics)?;
+        let (keep, saved) = (observer.keep(), Instant::now());
+        Ok(Fit { run, settings, images, trainer, session, metrics, progress, steps, told: [0; 3], keep, saved })
     }
 
     /// The rest of an epoch. Whether it was stopped.
     fn epoch(&mut self, observer: &mut dyn Observer) -> Result<bool, TrainError> {
-        let Settings { batch, log_every, .. } = *self.settings;
-        let seed = self.settings.epoch_seed(self.progress.epochs);
-        let images = self.images.clone();
-        let mut batches = images.train.batches(batch, seed);
-        if self.progress.batches > 0 {
-            batches.nth(self.progress.batches - 1);
-        }
+        let log_every = self.settings.log_every;
+        let mut batches = self.batches(&self.progress);
         let mut stopped = false;
-        for batch in batches {
-            let began = Instant::now();
-            let rate = self.rate(self.progress.steps);
-            if let Some(ramp) = &self.settings.dropout {
-                self.trainer.set_dropout(ramp.share(self.progress.steps, self.steps as u64))?;
-            }
-            let report = self.trainer.step(&batch.images, Targets::Labels(&batch.labels), rate)?;
+        loop {
+            let (began, waited) = (Instant::now(), batches.waited());
+            let Some(batch) = batches.next() else { break };
+            self.tell_skipped(observer);
+            let batch = batch?;
+            let data_seconds = (batches.waited() - waited).as_secs_f64();
+            let (report, rate) = self.step(&batch, self.progress.steps)?;
             if !report.loss.is_finite() && !report.skipped {
                 let step = self.progress.steps + 1;
                 return Err(TrainError::Diverged { loss: "loss", got: report.loss, step, rate });
@@ -155,7 +181,7 @@ impl<'a> Fit<'a> {
             progress.seconds += seconds;
             progress.skipped += u64::from(report.skipped);
             for sums in [&mut progress.epoch, &mut progress.line].into_iter().filter(|_| !report.skipped) {
-                sums.add(report.samples, report.loss, report.correct, seconds);
+                sums.add(report.samples, report.loss, report.correct, [seconds, data_seconds]);
             }
             if progress.steps.is_multiple_of(log_every as u64) {
                 self.line(rate)?;
@@ -171,15 +197,43 @@ impl<'a> Fit<'a> {
         }
         if !stopped {
             let record = self.end_of_epoch()?;
+            self.tell_skipped(observer);
             observer.epoch(&record);
             stopped = observer.stop() && self.progress.epochs < self.settings.epochs && !self.gave_up();
         }
         Ok(stopped)
     }
 
+    /// What is left of an epoch.
+    pub(super) fn batches(&self, from: &Progress) -> Loader {
+        let train = &self.images.train;
+        let threads = self.settings.images.workers.unwrap_or(train.threads());
+        Loader::training(train, self.settings.batch, self.settings.epoch_seed(from.epochs), from.batches, threads)
+    }
+
+    /// A step of the training, which is the same whenever it is done: what it measured, and its learning rate.
+    pub(super) fn step(&mut self, batch: &Prepared, at: u64) -> Result<(StepReport, f64), TrainError> {
+        let rate = self.rate(at) * self.progress.rate_factor;
+        if let Some(ramp) = &self.settings.dropout {
+            self.trainer.set_dropout(ramp.share(at, self.steps as u64))?;
+        }
+        Ok((self.trainer.step(&batch.images, targets(&batch.labels), rate)?, rate))
+    }
+
     /// Whether nothing was gained for long enough.
     fn gave_up(&self) -> bool {
         self.settings.early_stop.is_some_and(|early| self.progress.gains.since >= early.patience)
+    }
+
+    /// Damaged images of which the observer does not know yet.
+    fn tell_skipped(&mut self, observer: &mut dyn Observer) {
+        let parts = [Some(&self.images.train), self.images.validation.as_ref(), Some(&self.images.test)];
+        for (part, told) in parts.into_iter().zip(&mut self.told) {
+            for image in part.map(|part| part.skipped(*told)).unwrap_or_default() {
+                *told += 1;
+                observer.skipped(&image);
+            }
+        }
     }
 
     /// The learning rate of a step, from 0.
@@ -199,6 +253,7 @@ impl<'a> Fit<'a> {
             rate,
             images_per_second: line.images_per_second(),
             seconds,
+            data_seconds: line.data_seconds,
         }))
     }
 
@@ -215,6 +270,7 @@ impl<'a> Fit<'a> {
         let evaluation = self.evaluate(&plain)?;
         let averaged = averages.as_ref().map(|averages| self.evaluate(averages)).transpose()?;
         self.progress.seconds += began.elapsed().as_secs_f64();
+        let kept = averaged.as_ref().unwrap_or(&evaluation);
         let Progress { epochs, steps, seconds, epoch, .. } = self.progress;
         let record = EpochRecord {
             epoch: epochs + 1,
@@ -225,11 +281,15 @@ impl<'a> Fit<'a> {
             eval_accuracy: evaluation.accuracy,
             average_loss: averaged.as_ref().map(|averaged| averaged.loss),
             average_accuracy: averaged.as_ref().map(|averaged| averaged.accuracy),
+            top5: kept.top5,
+            calibration_error: kept.calibration.error(),
             rate: self.last_rate(),
             images_per_second: epoch.images_per_second(),
             seconds,
+            data_seconds: epoch.data_seconds,
         };
         self.metrics.append(&Record::Epoch(record.clone()))?;
+        self.run.keep_assessment(record.epoch, kept, self.images.judged(), &self.images.facts)?;
         let weights = averages.unwrap_or(plain).to_bytes()?;
         self.run.replace("weights.safetensors", &weights)?;
         let accuracy = record.test_accuracy();
@@ -239,6 +299,7 @@ impl<'a> Fit<'a> {
         }
         #[cfg(feature = "program")]
         super::curve::draw(self.run)?;
+        self.run.report()?;
         let progress = &mut self.progress;
         if let Some(early) = &self.settings.early_stop {
             progress.gains = early.after(progress.gains, &record);
@@ -252,12 +313,12 @@ impl<'a> Fit<'a> {
     }
 
     fn last_rate(&self) -> f64 {
-        self.rate(self.progress.steps.saturating_sub(1))
+        self.rate(self.progress.steps.saturating_sub(1)) * self.progress.rate_factor
     }
 
     fn evaluate(&mut self, weights: &StateDict<f32>) -> Result<Evaluation, TrainError> {
         self.session.set_weights(weights)?;
-        let evaluation = evaluate(&mut self.session, &self.images.test)?;
+        let evaluation = evaluate(&mut self.session, self.images.judged())?;
         match evaluation.loss.is_finite() {
             true => Ok(evaluation),
             false => {
@@ -267,9 +328,16 @@ impl<'a> Fit<'a> {
         }
     }
 
-    fn checkpoint(&mut self) -> Result<(), TrainError> {
-        self.progress.metrics = self.metrics.sync()?;
-        self.run.keep_checkpoint(&self.trainer.checkpoint()?, &self.progress)?;
+    /// Refuses to keep weights that are not finite: a step spoilt them whose loss was.
+    pub(super) fn checkpoint(&mut self) -> Result<(), TrainError> {
+        let weights = self.trainer.weights();
+        let numbers = || weights.tensors().iter().flat_map(|tensor| &tensor.data);
+        if let Some(&got) = numbers().find(|number| !number.is_finite()) {
+            let (step, rate, got) = (self.progress.steps, self.last_rate(), f64::from(got));
+            return Err(TrainError::Diverged { loss: "weight", got, step, rate });
+        }
+        (self.progress.metrics, self.progress.metrics_checksum) = self.metrics.sync()?;
+        self.run.keep_checkpoint(&self.trainer.checkpoint()?, &self.progress, self.keep)?;
         self.saved = Instant::now();
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cnn_lang::graph::{Graph, Shape};
 
-use super::checkpoint::{self, Progress};
+use super::checksums;
 use super::error::TrainError;
 use super::images::Facts;
 use super::settings::Settings;
@@ -21,10 +21,14 @@ use crate::weights::StateDict;
 /// | `initial.safetensors` | what the weights began as, where they were not drawn |
 /// | `data.json` | [`Facts`]: what normalised the images |
 /// | `metrics.jsonl` | [`Record`](super::Record)s |
+/// | `evaluation.json` | the last epoch's [`Assessment`](super::Assessment) |
+/// | `events.out.tfevents.cnn` | the metrics as TensorBoard reads them |
+/// | `report.html` | all of it on one page, which opens without a network |
 /// | `curve.svg` | loss and accuracy by epoch (feature `program`) |
 /// | `weights.safetensors` | of the last complete epoch; the averaged ones, where an average is kept |
 /// | `best.safetensors` | the same of the epoch with the best test accuracy |
-/// | `checkpoint.safetensors` | what the next steps depend on, with the position in the header |
+/// | `checkpoints/` | the newest few files of what the next steps depend on, with the position in their headers |
+/// | `checksums` | of the first three, as `xxhsum -c` reads it |
 ///
 /// Every file is replaced as a whole; what stands under its name is complete.
 #[derive(Clone, Debug)]
@@ -32,13 +36,15 @@ pub struct Run {
     dir: PathBuf,
     settings: Settings,
     source: String,
+    /// The text of `checksums`.
+    checksums: String,
 }
 
 const SETTINGS: &str = "settings.json";
 const SOURCE: &str = "network.cnn";
 const INITIAL: &str = "initial.safetensors";
 const DATA: &str = "data.json";
-const CHECKPOINT: &str = "checkpoint.safetensors";
+const CHECKSUMS: &str = "checksums";
 const LOCK: &str = "lock";
 
 impl Run {
@@ -69,21 +75,30 @@ impl Run {
         source: &str,
         weights: Option<&StateDict<f32>>,
     ) -> Result<Run, TrainError> {
-        let run = Run::checked(settings, source, weights)?;
+        let (run, weights) = Run::checked(settings, source, weights)?;
         let run = Run { dir: dir.to_owned(), ..run };
-        match run.appear(weights)? {
+        match run.appear(weights.as_deref())? {
             true => Ok(run),
             false => Err(TrainError::Exists { path: dir.to_owned() }),
         }
     }
 
-    /// A run without a folder.
-    fn checked(mut settings: Settings, source: &str, weights: Option<&StateDict<f32>>) -> Result<Run, TrainError> {
+    /// A run without a folder, and the file of its weights.
+    fn checked(
+        mut settings: Settings,
+        source: &str,
+        weights: Option<&StateDict<f32>>,
+    ) -> Result<(Run, Option<Vec<u8>>), TrainError> {
         settings.check()?;
         settings.pretrained = weights.map(|_| settings.pretrained.unwrap_or_default());
-        let run = Run { dir: PathBuf::new(), settings, source: source.to_owned() };
+        let weights = weights.map(StateDict::to_bytes).transpose()?;
+        let text = pretty(&settings);
+        let mut files = vec![(SETTINGS, text.as_slice()), (SOURCE, source.as_bytes())];
+        files.extend(weights.as_deref().map(|bytes| (INITIAL, bytes)));
+        let checksums = checksums::text(&files);
+        let run = Run { dir: PathBuf::new(), settings, source: source.to_owned(), checksums };
         run.graph()?;
-        Ok(run)
+        Ok((run, weights))
     }
 
     /// A new run in `parent`: `name-1`, or the next number that is free.
@@ -117,10 +132,10 @@ impl Run {
     ) -> Result<Run, TrainError> {
         let name: String = name.chars().filter(|c| c.is_alphanumeric() || matches!(c, '_' | '-')).collect();
         let name = if name.is_empty() { "run" } else { &name };
-        let mut run = Run::checked(settings, source, weights)?;
+        let (mut run, weights) = Run::checked(settings, source, weights)?;
         for number in 1u64.. {
             run.dir = parent.join(format!("{name}-{number}"));
-            if !run.dir.exists() && run.appear(weights)? {
+            if !run.dir.exists() && run.appear(weights.as_deref())? {
                 return Ok(run);
             }
         }
@@ -142,7 +157,26 @@ impl Run {
         let settings: Settings = serde_json::from_str(&read(SETTINGS)?)
             .map_err(|error| TrainError::Damaged { path: dir.join(SETTINGS), reason: error.to_string() })?;
         settings.check()?;
-        Ok(Run { dir: dir.to_owned(), settings, source: read(SOURCE)? })
+        let (source, checksums) = (read(SOURCE)?, read(CHECKSUMS)?);
+        let run = Run { dir: dir.to_owned(), settings, source, checksums };
+        run.compare(SETTINGS, read(SETTINGS)?.as_bytes())?;
+        run.compare(SOURCE, run.source.as_bytes())?;
+        Ok(run)
+    }
+
+    /// Refuses a file that is not what the run began with.
+    fn compare(&self, name: &str, bytes: &[u8]) -> Result<(), TrainError> {
+        let expected = checksums::of(&self.checksums, name)
+            .map_err(|reason| TrainError::Damaged { path: self.path(CHECKSUMS), reason })?;
+        match checksums::hex(&[bytes]) == expected {
+            true => Ok(()),
+            false => Err(TrainError::Changed { path: self.path(name) }),
+        }
+    }
+
+    /// What tells it from other runs.
+    pub(super) fn identity(&self) -> &str {
+        &self.checksums
     }
 
     /// Whether a folder looks like one of a run.
@@ -195,7 +229,12 @@ impl Run {
     /// If the network takes none, or the file of pretrained ones is damaged or gone.
     pub fn initial(&self, graph: &Graph) -> Result<StateDict<f32>, TrainError> {
         Ok(match self.settings.pretrained {
-            Some(_) => StateDict::load(graph, self.path(INITIAL))?,
+            Some(_) => {
+                let path = self.path(INITIAL);
+                let bytes = read(&path)?.ok_or(TrainError::NotARun { path: self.dir.clone(), missing: INITIAL })?;
+                self.compare(INITIAL, &bytes)?;
+                StateDict::load(graph, path)?
+            }
             None => StateDict::init(graph, self.settings.seed)?,
         })
     }
@@ -211,16 +250,6 @@ impl Run {
         facts.map(Some).map_err(|error| TrainError::Damaged { path, reason: error.to_string() })
     }
 
-    /// How far it came, and the trainer's state then; nothing before the first checkpoint.
-    ///
-    /// # Errors
-    /// If the file is damaged or cannot be read.
-    pub fn checkpoint(&self) -> Result<Option<(Progress, Vec<u8>)>, TrainError> {
-        let path = self.path(CHECKPOINT);
-        let Some(bytes) = read(&path)? else { return Ok(None) };
-        Ok(Some((checkpoint::decode(&path, &bytes)?, bytes)))
-    }
-
     /// A file of the run.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
@@ -233,27 +262,29 @@ impl Run {
 
     /// Notes what the data are, or compares them with what they were.
     pub(super) fn keep_facts(&self, facts: &Facts) -> Result<(), TrainError> {
-        let Some(known) = self.facts()? else { return self.replace(DATA, &pretty(facts)) };
+        let Some(mut known) = self.facts()? else { return self.replace(DATA, &pretty(facts)) };
+        if known.names.is_empty() {
+            // As versions wrote it that knew no names.
+            known.names.clone_from(&facts.names);
+        }
         let differences = [
+            ("classes", known.names.join(" "), facts.names.join(" ")),
             ("training images", format!("{}", known.train), format!("{}", facts.train)),
+            ("validation images", format!("{}", known.validation), format!("{}", facts.validation)),
             ("test images", format!("{}", known.test), format!("{}", facts.test)),
             ("mean", format!("{:?}", known.mean), format!("{:?}", facts.mean)),
             ("deviation", format!("{:?}", known.std), format!("{:?}", facts.std)),
+            ("facts", format!("{known:?}"), format!("{facts:?}")),
         ];
         match differences.into_iter().find(|(_, known, got)| known != got) {
-            None => Ok(()),
+            None if read(&self.path(DATA))? == Some(pretty(facts)) => Ok(()),
+            None => self.replace(DATA, &pretty(facts)),
             Some((what, known, got)) => Err(TrainError::OtherData {
                 data: self.settings.data.to_string(),
                 path: self.dir.clone(),
                 reason: format!("{what}: {known} expected, got {got}"),
             }),
         }
-    }
-
-    pub(super) fn keep_checkpoint(&self, state: &[u8], progress: &Progress) -> Result<(), TrainError> {
-        let bytes = checkpoint::encode(state, progress)
-            .map_err(|reason| TrainError::Damaged { path: self.path(CHECKPOINT), reason })?;
-        self.replace(CHECKPOINT, &bytes)
     }
 
     /// Keeps other processes from training it too, until the file is closed: the system does so however this one ends.
@@ -272,11 +303,16 @@ impl Run {
     pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), TrainError> {
         let (path, unfinished) = (self.path(name), self.path(&format!("{name}.tmp")));
         let written = write(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, &path));
-        written.and_then(|()| settle(&self.dir)).map_err(|source| TrainError::Io { action: "write", path, source })
+        if written.is_err() {
+            // A full disk needs its place.
+            let _ = fs::remove_file(&unfinished);
+        }
+        let parent = path.parent().unwrap_or(&self.dir);
+        written.and_then(|()| settle(parent)).map_err(|source| TrainError::Io { action: "write", path, source })
     }
 
     /// Whether the folder could be put in its place: nothing was there.
-    fn appear(&self, weights: Option<&StateDict<f32>>) -> Result<bool, TrainError> {
+    fn appear(&self, weights: Option<&[u8]>) -> Result<bool, TrainError> {
         let failed = |source| TrainError::Io { action: "create", path: self.dir.clone(), source };
         let parent = self.dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(parent).map_err(failed)?;
@@ -289,8 +325,9 @@ impl Run {
         write(&unfinished.path().join(SETTINGS), &pretty(&self.settings)).map_err(failed)?;
         write(&unfinished.path().join(SOURCE), self.source.as_bytes()).map_err(failed)?;
         if let Some(weights) = weights {
-            write(&unfinished.path().join(INITIAL), &weights.to_bytes()?).map_err(failed)?;
+            write(&unfinished.path().join(INITIAL), weights).map_err(failed)?;
         }
+        write(&unfinished.path().join(CHECKSUMS), self.checksums.as_bytes()).map_err(failed)?;
         // Takes the place of nothing or of an empty folder.
         match fs::rename(unfinished.path(), &self.dir) {
             Ok(()) => {
@@ -321,7 +358,7 @@ fn settle(dir: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, TrainError> {
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, TrainError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),

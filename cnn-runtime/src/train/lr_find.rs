@@ -4,9 +4,10 @@ use cnn_lang::graph::Graph;
 use serde::Serialize;
 
 use super::error::TrainError;
-use super::images::Images;
+use super::images::{Images, targets};
 use super::settings::Settings;
-use crate::engine::{Targets, Trainer};
+use crate::data::Loader;
+use crate::engine::Trainer;
 use crate::weights::StateDict;
 
 #[cfg(feature = "program")]
@@ -77,10 +78,13 @@ pub fn lr_find(
     let mut trainer = Trainer::new(graph, weights, settings.trainer_options(steps))?;
     let mut points: Vec<Point> = Vec::new();
     let (mut mean, mut lowest, mut diverged) = (0.0, f64::INFINITY, false);
-    let batches = (0..).flat_map(|epoch| images.train.batches(settings.batch, settings.epoch_seed(epoch)));
+    let train = &images.train;
+    let threads = settings.images.workers.unwrap_or(train.threads());
+    let batches =
+        (0..).flat_map(|epoch| Loader::training(train, settings.batch, settings.epoch_seed(epoch), 0, threads));
     for (step, batch) in batches.take(sweep.steps).enumerate() {
-        let rate = sweep.rate(step);
-        let loss = trainer.step(&batch.images, Targets::Labels(&batch.labels), rate)?.loss;
+        let (batch, rate) = (batch?, sweep.rate(step));
+        let loss = trainer.step(&batch.images, targets(&batch.labels), rate)?.loss;
         mean = STAYS * mean + (1.0 - STAYS) * loss;
         let smoothed = mean / (1.0 - libm::pow(STAYS, (step + 1) as f64));
         diverged = !smoothed.is_finite() || smoothed > BEYOND * lowest;

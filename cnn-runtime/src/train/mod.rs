@@ -20,31 +20,44 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod assessment;
 mod checkpoint;
+mod checkpoints;
+mod checksums;
 #[cfg(feature = "program")]
 mod curve;
+mod diverged;
 mod early;
 mod error;
 mod evaluate;
+mod events;
 mod fit;
 mod folder;
+mod image_settings;
 mod images;
 mod lr_find;
 mod metrics;
+mod quality;
 mod ramp;
 mod recipe;
+mod report;
 mod schedule;
 mod settings;
 
+pub use assessment::{Assessment, Example};
 pub use checkpoint::{Best, Progress, Sums};
+pub use diverged::OnNan;
 pub use early::{EarlyStop, Gains, Metric};
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate};
 pub use fit::{Begin, Observer, Outcome, fit};
 pub use folder::Run;
+pub use image_settings::{ClassWeights, Damaged, ImageSettings, Normalize};
+pub(crate) use images::targets;
 pub use images::{Facts, Images};
 pub use lr_find::{Found, Point, Sweep, lr_find};
-pub use metrics::{EpochRecord, Record, StepRecord};
+pub use metrics::{EpochRecord, Record, RollbackRecord, StepRecord};
+pub use quality::{BINS, Bin, Calibration, ClassQuality, Confusion, WORST, Worst};
 pub use ramp::Ramp;
 pub use recipe::{Recipe, RecipeError};
 pub use schedule::{Schedule, ScheduleError};

@@ -5,7 +5,9 @@ mod table;
 use std::fmt;
 use std::str::FromStr;
 
+use super::image_settings::ImageSettings;
 use super::settings::Settings;
+use crate::data::Augment;
 
 /// A paper's way to train: batch, optimizer, learning rate and its schedule, weight decay, epochs, what is done to images.
 ///
@@ -15,7 +17,7 @@ use super::settings::Settings;
 /// let settings = Recipe::ResNetCifar.settings(Settings::new("resnet20_cifar"), 45_000);
 /// assert_eq!((settings.batch, settings.epochs, settings.learning_rate), (128, 182, 0.1));
 /// assert!(settings.schedule.to_string().starts_with("multistep:90.9"));
-/// assert_eq!(Recipe::ResNetCifar.augmentation(), Some("crop:4,flip"));
+/// assert_eq!(Recipe::ResNetCifar.augmentation(45_000), Some("crop:4,flip"));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recipe {
@@ -71,9 +73,12 @@ impl Recipe {
         self.row().deviations
     }
 
-    /// What is done to training images, where anything is.
-    pub fn augmentation(self) -> Option<&'static str> {
-        self.row().augmentation
+    /// What is done to training images, where anything is: words of `--augment`. Mixup only where there are many.
+    pub fn augmentation(self, images: usize) -> Option<&'static str> {
+        match self {
+            Recipe::BitHyperRule if images >= table::MANY => Some("flip,mixup:0.1"),
+            _ => self.row().augmentation,
+        }
     }
 
     /// The recipe for so many training images; from `usual` come network, data, seed, and whatever else no recipe says.
@@ -99,8 +104,14 @@ impl Recipe {
                 table::Length::Steps(steps) => (epochs(steps(images)).ceil() as usize).max(1),
             },
             schedule: (row.schedule)(&epochs, images),
+            images: ImageSettings { augment: self.augment(images), ..usual.images },
             ..usual
         }
+    }
+
+    /// The words as steps; a test shows that they are some.
+    fn augment(self, images: usize) -> Augment {
+        self.augmentation(images).and_then(|words| words.parse().ok()).unwrap_or_default()
     }
 
     /// Whether it depends on the number of training images.
@@ -147,8 +158,12 @@ mod tests {
             assert!(recipe.paper().rsplit(' ').next().is_some_and(|year| year.parse::<u32>().is_ok()), "{recipe}");
             for images in [1, 500, 45_000, 1_281_167] {
                 let settings = of(recipe, images);
+                let augment = recipe.augmentation(images).map_or(Ok(Default::default()), str::parse);
+                assert_eq!(settings.images.augment, augment.unwrap(), "{recipe}");
                 settings.check().unwrap_or_else(|error| panic!("{recipe} on {images}: {error}"));
                 assert_eq!((settings.seed, settings.network.as_str()), (7, "x"));
+                let none = settings.images.augment == Augment::default();
+                assert_eq!(none, recipe.augmentation(images).is_none(), "{recipe}");
                 let steps = images.div_ceil(settings.batch) as u64;
                 let last = settings.schedule.rate(1.0, steps * settings.epochs as u64 - 1, steps, settings.epochs);
                 assert!(last > 0.0 && (last < 0.5 || images == 1), "{recipe} on {images} ends at {last}");
@@ -179,6 +194,8 @@ mod tests {
             let total = settings.epochs * per_epoch;
             assert!((steps..steps + per_epoch).contains(&total));
             assert_eq!((settings.learning_rate, settings.weight_decay), (0.003, 0.0));
+            let mixed = Recipe::BitHyperRule.augmentation(images).is_some_and(|words| words.contains("mixup:0.1"));
+            assert_eq!(mixed, images >= 20_000);
         }
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::early::EarlyStop;
 use super::error::TrainError;
+use super::image_settings::ImageSettings;
 use super::ramp::Ramp;
 use super::schedule::Schedule;
 use crate::data::Source;
@@ -25,6 +26,9 @@ pub struct Settings {
     /// Where the images come from.
     #[serde(serialize_with = "to_text", deserialize_with = "from_text")]
     pub data: Source,
+    /// What is done with them.
+    #[serde(default)]
+    pub images: ImageSettings,
     /// Training and test images that are drawn where they are digits, whatever the seed.
     pub digits: [usize; 2],
     /// Passes over the training images.
@@ -112,6 +116,7 @@ impl Settings {
             arguments: String::new(),
             input: None,
             data: Source::Digits,
+            images: ImageSettings::default(),
             digits: [10_000, 2_000],
             epochs: 10,
             batch: 32,
@@ -176,6 +181,7 @@ impl Settings {
         if !(1..=self.batch).contains(&self.accumulate) {
             return fault("number of parts of a step", "from 1 to its images", self.accumulate.to_string());
         }
+        self.images.check()?;
         let faults =
             self.dropout.and_then(|ramp| ramp.fault()).or_else(|| self.early_stop.and_then(|stop| stop.fault()));
         if let Some((name, expected, got)) = self.schedule.fault().or(faults) {

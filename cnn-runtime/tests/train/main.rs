@@ -1,5 +1,9 @@
 //! Trainings in folders: stopped anywhere and resumed they give the bits of one that was not, and what is wrong is refused.
 
+mod damage;
+mod data;
+mod diverged;
+mod recipes;
 mod refusals;
 
 use std::fs;
@@ -45,12 +49,22 @@ fn records(dir: &Path) -> Vec<Record> {
     text.lines().map(|line| serde_json::from_str(line).expect("a record")).collect()
 }
 
+/// A folder with everything in it.
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (path, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if path.is_dir() { copy_folder(&path, &to) } else { fs::copy(path, to).map(drop).unwrap() }
+    }
+}
+
 /// The metrics without what a clock says.
 fn timeless(dir: &Path) -> Vec<Record> {
     let timeless = |mut record| {
         match &mut record {
-            Record::Step(step) => (step.seconds, step.images_per_second) = (0.0, 0.0),
-            Record::Epoch(epoch) => (epoch.seconds, epoch.images_per_second) = (0.0, 0.0),
+            Record::Step(step) => (step.seconds, step.images_per_second, step.data_seconds) = (0.0, 0.0, 0.0),
+            Record::Epoch(epoch) => (epoch.seconds, epoch.images_per_second, epoch.data_seconds) = (0.0, 0.0, 0.0),
+            Record::Rollback(rollback) => rollback.seconds = 0.0,
         }
         record
     };
@@ -110,12 +124,7 @@ fn a_training_that_died_behind_its_checkpoint_repeats_what_came_after() {
     }
     impl Copies<'_> {
         fn copy(&mut self) {
-            let to = self.to.join(self.count.to_string());
-            fs::create_dir_all(&to).unwrap();
-            for entry in fs::read_dir(self.dir).unwrap() {
-                let entry = entry.unwrap();
-                fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-            }
+            copy_folder(self.dir, &self.to.join(self.count.to_string()));
             self.count += 1;
         }
     }
@@ -142,7 +151,8 @@ fn a_training_that_died_behind_its_checkpoint_repeats_what_came_after() {
             let mut metrics = fs::read(copy.join("metrics.jsonl")).unwrap();
             metrics.extend(b"{\"kind\":\"st");
             fs::write(copy.join("metrics.jsonl"), metrics).unwrap();
-            fs::write(copy.join("checkpoint.safetensors.tmp"), "half").unwrap();
+            fs::create_dir_all(copy.join("checkpoints")).unwrap();
+            fs::write(copy.join("checkpoints/step-0000000099.safetensors.tmp"), "half").unwrap();
             fit(&Run::open(&copy).unwrap(), &mut ()).unwrap();
             same_results(&dir, &copy);
         }
@@ -171,7 +181,7 @@ fn metrics_are_what_the_weights_reach() {
         .into_iter()
         .filter_map(|record| match record {
             Record::Epoch(epoch) => Some(epoch),
-            Record::Step(_) => None,
+            Record::Step(_) | Record::Rollback(_) => None,
         })
         .collect();
     assert_eq!(epochs.last(), Some(&last));

@@ -7,6 +7,8 @@ use cnn_runtime::train::{Begin, Observer, Outcome, Run, Schedule, Settings, Trai
 
 use super::{StopAfter, TINY, create, folder, settings};
 
+const CHECKPOINT: &str = "checkpoints/step-0000000006.safetensors";
+
 #[test]
 fn one_process_at_a_time() {
     struct Second<'a>(&'a Run, Option<TrainError>);
@@ -54,6 +56,16 @@ fn folders_that_do_not_fit_are_refused_and_left_as_they_were() {
     refused(Run::open(&path("cut")), "batch must be");
     fs::write(settings_of("cut"), &text).unwrap();
     refused(Run::open(&path("cut")), "no network.cnn");
+    fs::write(path("cut").join("network.cnn"), TINY).unwrap();
+    refused(Run::open(&path("cut")), "no checksums");
+    fs::copy(path("empty").join("checksums"), path("cut").join("checksums")).unwrap();
+    Run::open(&path("cut")).unwrap();
+    // Another rate, another network: what it would go on to is not what it began as.
+    fs::write(settings_of("cut"), text.replace("\"epochs\": 3", "\"epochs\": 4")).unwrap();
+    refused(Run::open(&path("cut")), "settings.json is not as the run began");
+    fs::write(settings_of("cut"), &text).unwrap();
+    fs::write(path("cut").join("network.cnn"), TINY.replace("0.2", "0.3")).unwrap();
+    refused(Run::open(&path("cut")), "network.cnn is not as the run began");
 
     let numbers: Vec<_> = (0..3)
         .map(|_| Run::create_numbered(folder.path(), "a/b c", settings(), TINY).unwrap().dir().to_owned())
@@ -72,6 +84,8 @@ fn damaged_checkpoints_and_other_data_are_refused() {
     let dir = folder.path().join("run");
     let run = create(&dir, settings());
     assert!(matches!(fit(&run, &mut StopAfter(6)), Ok(Outcome::Stopped(_))));
+    // It would stand in: see `damage`.
+    fs::remove_file(dir.join("checkpoints/step-0000000005.safetensors")).unwrap();
     let refused = |words: &str| {
         let message = fit(&run, &mut ()).unwrap_err().to_string();
         assert!(message.contains(words) && !message.contains('\n'), "{message}");
@@ -84,9 +98,9 @@ fn damaged_checkpoints_and_other_data_are_refused() {
         refused(words);
         fs::write(dir.join(name), bytes).unwrap();
     };
-    with("checkpoint.safetensors", &|bytes| bytes.truncate(5), "is damaged (it is cut off)");
-    with("checkpoint.safetensors", &|bytes| bytes.truncate(bytes.len() - 1), "not an intact safetensors file");
-    with("checkpoint.safetensors", &|bytes| bytes[20] = b'#', "damaged");
+    with(CHECKPOINT, &|bytes| bytes.truncate(5), "step-0000000006.safetensors is damaged (it is cut off)");
+    with(CHECKPOINT, &|bytes| bytes.truncate(bytes.len() - 1), "its checksum does not fit");
+    with(CHECKPOINT, &|bytes| bytes[20] = b'#', "it is no checkpoint of a run");
     with("metrics.jsonl", &|bytes| bytes.truncate(10), "metrics.jsonl is damaged");
     with("data.json", &|bytes| bytes[0] = b'[', "data.json is damaged");
     let other = |bytes: &mut Vec<u8>| {
@@ -104,7 +118,7 @@ fn what_cannot_be_trained_is_refused_in_one_line() {
         let run = Run::create(&folder.path().join(name), settings, source).unwrap();
         let message = fit(&run, &mut ()).unwrap_err().to_string();
         assert!(message.contains(words) && !message.contains('\n'), "{message}");
-        assert!(!folder.path().join(name).join("checkpoint.safetensors").exists());
+        assert!(!folder.path().join(name).join("checkpoints").exists());
     };
     let thousand = Settings { arguments: "classes = 1000".into(), ..settings() };
     refused(
@@ -118,5 +132,5 @@ fn what_cannot_be_trained_is_refused_in_one_line() {
     let missing = Settings { data: "mnist:nowhere".parse().unwrap(), ..settings() };
     refused("missing", missing, "L: 1x28x28 -> 10; head flatten -> linear(10);", "nowhere");
     let steep = Settings { optimizer: Optimizer::SGD, learning_rate: 1e30, clip: None, ..settings() };
-    refused("steep", Settings { schedule: Schedule::Constant, ..steep }, TINY, "expected a finite number");
+    refused("steep", Settings { schedule: Schedule::Constant, ..steep }, TINY, "not finite, first the output of ");
 }

@@ -1,6 +1,7 @@
 //! `cnn train`, `eval`, `predict` and `bench` as their users meet them.
 
 mod killed;
+mod machine;
 mod mistakes;
 mod predict;
 mod pretrained;
@@ -70,7 +71,9 @@ fn timeless(run: &Path) -> Vec<Value> {
     let timeless = |line: &str| {
         let mut record = json(line);
         let fields = record.as_object_mut().expect("an object");
-        assert!(fields.remove("seconds").is_some() && fields.remove("images_per_second").is_some());
+        for timing in ["seconds", "images_per_second", "data_seconds"] {
+            assert!(fields.remove(timing).is_some(), "{timing}");
+        }
         record
     };
     text.lines().map(timeless).collect()

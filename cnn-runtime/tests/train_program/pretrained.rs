@@ -47,11 +47,11 @@ fn a_head_is_trained_on_a_frozen_trunk() {
     // The folder is all that a training needs.
     good(folder, &format!("{tune} --out again --json"));
     fs::remove_dir_all(&source).unwrap();
-    fs::remove_file(folder.join("again/checkpoint.safetensors")).unwrap();
+    fs::remove_dir_all(folder.join("again/checkpoints")).unwrap();
     fs::remove_file(folder.join("again/metrics.jsonl")).unwrap();
     good(folder, "train --resume again");
     same_results(folder, "tuned", "again");
-    fs::remove_file(folder.join("again/checkpoint.safetensors")).unwrap();
+    fs::remove_dir_all(folder.join("again/checkpoints")).unwrap();
     fs::remove_file(folder.join("again/initial.safetensors")).unwrap();
     assert!(mistake(folder, "train --resume again").contains("initial.safetensors"));
 }

@@ -12,9 +12,10 @@ use super::team::Team;
 use crate::engine::backend::{Executor, Feed, Measure};
 use crate::engine::constant_reader::{ConstantReader, PART};
 use crate::engine::error::EngineError;
+use crate::engine::host::audit::Audit;
 use crate::engine::host::memory::Memory;
 use crate::engine::host::watch::Watch;
-use crate::engine::plan::{Plan, Source};
+use crate::engine::plan::{Plan, Source, Step, Target};
 use crate::engine::session::elements;
 use crate::engine::storage::Order;
 use crate::engine::verify::verify;
@@ -28,6 +29,7 @@ pub(super) struct Machine {
     lanes: usize,
     isa: Isa,
     watch: Watch,
+    audit: Audit,
 }
 
 impl Machine {
@@ -48,7 +50,15 @@ impl Machine {
         if stored.zip(&plan.constants).any(|(stored, known)| stored.unwrap_or(known.elements) != known.stored) {
             return Err(EngineError::Plan("its constants have other lengths".into()));
         }
-        let mut machine = Machine { memory: Memory::new(&plan)?, plan, kernels, lanes, isa, watch: Watch::default() };
+        let mut machine = Machine {
+            memory: Memory::new(&plan)?,
+            plan,
+            kernels,
+            lanes,
+            isa,
+            watch: Watch::default(),
+            audit: Audit::default(),
+        };
         machine.set_constants(constants)?;
         Ok(machine)
     }
@@ -91,6 +101,23 @@ fn pack(
     Ok(())
 }
 
+impl Run<'_> {
+    /// Whether all is finite that a step wrote.
+    fn finite(&self, step: &Step) -> bool {
+        let finite = |numbers: &[f32]| numbers.iter().all(|number| number.is_finite());
+        let output = |target: &Target| {
+            let samples = self.access.samples_of(target.operand);
+            let map = Grid::new(self.access.start(target.operand), samples, &target.operand);
+            let mut pixels = (0..samples).flat_map(|sample| (0..map.plane().max(1)).map(move |pixel| (sample, pixel)));
+            // SAFETY: pixels of an operand of the plan, which nothing writes now.
+            pixels.all(|(sample, pixel)| {
+                finite(unsafe { std::slice::from_raw_parts(map.at(sample, pixel), map.channels) })
+            })
+        };
+        step.outputs.iter().all(output) && step.changes.iter().all(|&state| finite(self.access.state(state)))
+    }
+}
+
 impl Executor<f32> for Machine {
     fn run(&mut self, feed: Feed<'_, f32>, measures: &mut [Measure]) -> Option<f64> {
         let (Plan { batch, input, .. }, samples) = (&*self.plan, feed.samples);
@@ -101,13 +128,15 @@ impl Executor<f32> for Machine {
         );
         let access = self.memory.access(feed.images, samples);
         let (plan, kernels) = (&self.plan, &self.kernels);
-        let watch = &mut self.watch;
+        let (watch, audit) = (&mut self.watch, &mut self.audit);
         Team::run(self.lanes, self.isa, move |team| {
             let mut run = Run { team, access, feed, measures, norm: None };
+            audit.begin();
             watch.begin();
             for (step, kernel) in plan.steps.iter().zip(kernels.iter()) {
                 run.step(step, kernel);
                 watch.lap();
+                audit.step(|| run.finite(step));
             }
             run.norm
         })
@@ -119,6 +148,14 @@ impl Executor<f32> for Machine {
 
     fn seconds(&self) -> &[f64] {
         self.watch.seconds()
+    }
+
+    fn audit(&mut self, on: bool) {
+        self.audit = Audit::new(on);
+    }
+
+    fn fault(&self) -> Option<usize> {
+        self.audit.fault()
     }
 
     fn read(&self, index: usize, samples: usize, values: &mut [f32]) {
@@ -151,7 +188,15 @@ impl Executor<f32> for Machine {
     fn fork(&self) -> Result<Box<dyn Executor<f32>>, EngineError> {
         let memory = Memory::sharing(&self.plan, self.memory.constants.clone())?;
         let (plan, kernels) = (self.plan.clone(), self.kernels.clone());
-        Ok(Box::new(Machine { plan, kernels, memory, lanes: self.lanes, isa: self.isa, watch: Watch::default() }))
+        Ok(Box::new(Machine {
+            plan,
+            kernels,
+            memory,
+            lanes: self.lanes,
+            isa: self.isa,
+            watch: Watch::default(),
+            audit: Audit::default(),
+        }))
     }
 
     fn allocated(&self) -> usize {

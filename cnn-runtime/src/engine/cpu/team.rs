@@ -4,7 +4,7 @@
 //! when the run begins, and watch for tasks until it ends. The leader waits for tasks that helpers have taken, never for the
 //! helpers: where the pool is busy with something else, it does all of them itself.
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::simd::Isa;
@@ -34,6 +34,11 @@ pub(super) struct Team {
 // tasks releases it, taking one acquires it, and `done` hands it back.
 unsafe impl Sync for Team {}
 
+thread_local! {
+    /// Runs that this thread leads now.
+    static LEADS: Cell<usize> = const { Cell::new(0) };
+}
+
 impl Team {
     /// Runs `work` with as many threads of rayon's pool as `lanes` says and are free.
     pub fn run<R: Send>(lanes: usize, isa: Isa, work: impl FnOnce(&Team) -> R + Send) -> R {
@@ -52,12 +57,14 @@ impl Team {
         impl Drop for Over<'_> {
             fn drop(&mut self) {
                 self.0.store(true, Ordering::Release);
+                LEADS.set(LEADS.get() - 1);
             }
         }
         if lanes == 1 {
             return work(&team);
         }
         let lead = || {
+            LEADS.set(LEADS.get() + 1);
             let _over = Over(&team.over);
             work(&team)
         };
@@ -135,7 +142,12 @@ impl Team {
         }
     }
 
+    /// Not where a run is led: its leader comes here when it waits for a loop of rayon's and takes whatever job there is. It would
+    /// wait for the end of a run, perhaps its own.
     fn help(&self, lane: usize) {
+        if LEADS.get() > 0 {
+            return;
+        }
         let mut waited = 0;
         while !self.over.load(Ordering::Acquire) {
             match self.take(lane) {
@@ -161,6 +173,24 @@ mod tests {
 
     /// An interpreter takes its time.
     const LOOPS: usize = if cfg!(miri) { 3 } else { 50 };
+
+    /// While it waits for another loop, rayon may hand a leader the jobs of helpers: of its own run, or of another's.
+    #[test]
+    fn a_leader_does_not_wait_for_itself() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            Team::run(3, Isa::Portable, |team| {
+                team.helpers(1);
+                Team::run(3, Isa::Portable, |other| {
+                    team.helpers(2);
+                    other.helpers(2);
+                });
+            });
+            sender.send(()).expect("somebody waits");
+        });
+        let ended = receiver.recv_timeout(std::time::Duration::from_secs(60));
+        assert!(ended.is_ok(), "a leader helps itself and never ends");
+    }
 
     #[test]
     fn every_task_is_done_once() {

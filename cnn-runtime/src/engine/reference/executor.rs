@@ -7,11 +7,12 @@ use super::{Number, backward, forward, norm, update};
 use crate::engine::backend::{Executor, Feed, Measure};
 use crate::engine::constant_reader::ConstantReader;
 use crate::engine::error::EngineError;
+use crate::engine::host::audit::Audit;
 use crate::engine::host::memory::{Access, Memory};
 use crate::engine::host::watch::Watch;
 use crate::engine::layers;
 use crate::engine::operation::{Layer, Operation};
-use crate::engine::plan::{Plan, Step};
+use crate::engine::plan::{Plan, Step, Target};
 use crate::engine::storage::Order;
 use crate::engine::trainer::mix;
 use crate::engine::verify::verify;
@@ -24,6 +25,7 @@ pub(super) struct Machine<E> {
     kernels: Arc<Vec<Option<LayerKernel>>>,
     memory: Memory<E>,
     watch: Watch,
+    audit: Audit,
 }
 
 /// The kernel of a layer for a full batch and for a single sample.
@@ -58,7 +60,8 @@ impl<E: Number> Machine<E> {
             _ => None,
         };
         let kernels = Arc::new(plan.steps.iter().map(kernel).collect());
-        let mut machine = Machine { memory: Memory::new(&plan)?, plan, kernels, watch: Watch::default() };
+        let mut machine =
+            Machine { memory: Memory::new(&plan)?, plan, kernels, watch: Watch::default(), audit: Audit::default() };
         machine.set_constants(constants)?;
         Ok(machine)
     }
@@ -73,6 +76,16 @@ pub(super) struct Run<'a, E> {
 }
 
 impl<E: Number> Run<'_, E> {
+    /// Whether all is finite that a step wrote.
+    fn finite(&self, step: &Step) -> bool {
+        let finite = |numbers: &[E]| numbers.iter().all(|number| number.double().is_finite());
+        let output = |target: &Target| {
+            let view = self.access.view(target.operand);
+            (0..view.samples).all(|sample| finite(view.sample(sample)))
+        };
+        step.outputs.iter().all(output) && step.changes.iter().all(|&state| finite(self.access.state(state)))
+    }
+
     fn step(&mut self, step: &Step, kernel: Option<&LayerKernel>) {
         let access = &self.access;
         match &step.operation {
@@ -142,12 +155,14 @@ impl<E: Number> Executor<E> for Machine<E> {
         let access = self.memory.access(feed.images, samples);
         let mut run = Run { access, feed, measures, norm: None };
         let (plan, kernels) = (&self.plan, &self.kernels);
-        let watch = &mut self.watch;
+        let (watch, audit) = (&mut self.watch, &mut self.audit);
         let mut all = || {
+            audit.begin();
             watch.begin();
             for (step, kernel) in plan.steps.iter().zip(kernels.iter()) {
                 run.step(step, kernel.as_ref());
                 watch.lap();
+                audit.step(|| run.finite(step));
             }
             run.norm
         };
@@ -161,6 +176,14 @@ impl<E: Number> Executor<E> for Machine<E> {
 
     fn seconds(&self) -> &[f64] {
         self.watch.seconds()
+    }
+
+    fn audit(&mut self, on: bool) {
+        self.audit = Audit::new(on);
+    }
+
+    fn fault(&self) -> Option<usize> {
+        self.audit.fault()
     }
 
     fn read(&self, index: usize, samples: usize, values: &mut [E]) {
@@ -186,6 +209,7 @@ impl<E: Number> Executor<E> for Machine<E> {
             kernels: self.kernels.clone(),
             memory,
             watch: Watch::default(),
+            audit: Audit::default(),
         }))
     }
 

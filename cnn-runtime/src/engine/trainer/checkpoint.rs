@@ -42,7 +42,9 @@ impl<E: Number> Trainer<E> {
         let steps = crate::weights::from_file_with_more(place, bytes, &[place_of_steps()]).map_err(failed)?;
         let part = |i: usize| steps.iter().flatten().nth(i).map_or(0.0, |part: &E| part.double());
         let steps = ((part(0) as u64) << 20) + part(1) as u64;
-        let other = self.other_plan(steps)?;
+        // What thaws with the next step is still frozen in it.
+        let last = steps.saturating_sub(1);
+        let other = self.other_plan(last)?;
         let states = &other.as_ref().unwrap_or(&self.stage.plan).states;
         let mut layout: Vec<NamedTensor<E>> = Vec::new();
         let mut held = Vec::new();
@@ -62,7 +64,7 @@ impl<E: Number> Trainer<E> {
         }
         match other {
             Some(plan) => {
-                self.stage = Stage::new(&*self.backend, &self.graph, &self.options, steps, plan, &weights)?;
+                self.stage = Stage::new(&*self.backend, &self.graph, &self.options, last, plan, &weights)?;
             }
             None => {
                 let plan = &self.stage.plan;

@@ -27,7 +27,7 @@ use crate::search::{
     Domain, Members, Objective, PrunerSettings, Reward, SamplerSettings, SearchError, Spec, Sqlite, State, Storage,
     Study, digest, run,
 };
-use crate::train::Settings;
+use crate::train::{ImageSettings, Settings};
 
 /// Searches a space of architectures and keeps everything in a file
 #[derive(Args)]
@@ -59,15 +59,15 @@ struct Choices {
     /// Another input than the definition's: channels, height, width
     #[arg(long, value_name = "CxHxW", requires = "space")]
     input: Option<Shape>,
-    /// Images: digits (drawn at the networks' size), mnist:DIR or fashion-mnist:DIR [default: digits]
+    /// Images as in `cnn train`: digits (drawn at the networks' size), mnist:DIR, cifar10:DIR, folder:DIR … [default: digits]
     #[arg(long, value_name = "DATA", requires = "space")]
     data: Option<Source>,
     /// How many digits are drawn, to train on and to test on [default: 2500:1000]
     #[arg(long, value_name = "TRAIN:TEST", value_parser = counts, requires = "space")]
     digits: Option<[usize; 2]>,
-    /// Training images that are held out to judge members by [default: a fifth]
-    #[arg(long, value_name = "IMAGES", requires = "space")]
-    held_out: Option<usize>,
+    /// Share of the training images that is held out to judge members by [default: 0.2]
+    #[arg(long, value_name = "SHARE", requires = "space")]
+    validation: Option<f64>,
     /// Passes over the training images [default: 3]
     #[arg(long, requires = "space")]
     epochs: Option<usize>,
@@ -247,11 +247,8 @@ impl Choices {
     fn spec(&self, name: &str, networks: &Arc<crate::search::Networks>, graph: &Graph) -> Result<Spec, Failure> {
         let largest = networks.space().range()[1].params;
         let usual = Settings::suggested(name, graph);
-        let data = match self.data.clone().unwrap_or(Source::Digits) {
-            Source::Digits => Source::Digits,
-            Source::Mnist(dir) => Source::Mnist(std::path::absolute(dir)?),
-            Source::FashionMnist(dir) => Source::FashionMnist(std::path::absolute(dir)?),
-        };
+        // The study goes on from any folder.
+        let data = self.data.clone().unwrap_or(Source::Digits).absolute()?;
         let digits = self.digits.unwrap_or([2500, 1000]);
         let seed = self.seed.unwrap_or(0);
         let training = Settings {
@@ -260,17 +257,12 @@ impl Choices {
             batch: self.batch.unwrap_or(usual.batch),
             learning_rate: self.lr.unwrap_or(if largest < 1_000_000 { 4e-3 } else { 1e-3 }),
             seed,
-            data: data.clone(),
+            data,
+            images: ImageSettings { validation: self.validation.unwrap_or(0.2), ..ImageSettings::default() },
             ..usual
         };
-        let images = match data {
-            Source::Digits => digits[0],
-            // As many as MNIST has for each test image.
-            Source::Mnist(_) | Source::FashionMnist(_) => 60_000,
-        };
-        let held_out = self.held_out.unwrap_or(images / 5);
         let definition = networks.space().definition().to_owned();
-        let evaluation = serde_json::to_value(Evaluation { training, held_out, definition })
+        let evaluation = serde_json::to_value(Evaluation { training, definition })
             .map_err(|error| Failure::Failed(error.to_string()))?;
         let objectives = match self.objective.is_empty() {
             true => vec![Objective::maximise("accuracy")],

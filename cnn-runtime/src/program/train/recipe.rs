@@ -122,7 +122,7 @@ pub(super) fn list(as_json: bool, output: &mut Output<'_>) -> Result<(), Failure
             name: recipe.name(),
             paper: recipe.paper(),
             deviations: recipe.deviations(),
-            augmentation: recipe.augmentation(),
+            augmentation: recipe.augmentation(images),
             images,
             settings: recipe.settings(Settings::new(""), images),
         }

@@ -31,10 +31,9 @@ pub use short::{Ended, Short, Split, train_short};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evaluation {
-    /// The training, the same for every member; its `network` is the space.
+    /// The training, the same for every member; its `network` is the space. Members are judged by its validation images, so
+    /// there must be some; the test images are left for the end.
     pub training: Settings,
-    /// Training images that are held out to be judged by. The test images are left for the end.
-    pub held_out: usize,
     /// The source of the space, which stands alone.
     pub definition: String,
 }

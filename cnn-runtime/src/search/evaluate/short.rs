@@ -3,47 +3,48 @@
 use cnn_lang::graph::Graph;
 
 use super::Evaluation;
-use crate::data::Dataset;
-use crate::engine::{Session, SessionOptions, Targets, Trainer};
+use crate::data::{Loader, Part};
+use crate::engine::{Session, SessionOptions, Trainer};
 use crate::search::error::SearchError;
 use crate::search::study::Verdict;
-use crate::train::{Facts, Images, Settings, TrainError, evaluate};
+use crate::train::{Facts, Images, Settings, TrainError, evaluate, targets};
 use crate::weights::StateDict;
 
-/// Images of a study, normalised: to train on, held out to judge by, and the test images.
-#[derive(Clone, Debug)]
+/// Images of a study, prepared: to train on, held out to judge by, and the test images.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Split {
     /// To train on.
-    pub train: Dataset,
+    pub train: Part,
     /// To judge members by.
-    pub held_out: Dataset,
+    pub held_out: Part,
     /// For the winner, at the end.
-    pub test: Dataset,
+    pub test: Part,
     /// What normalised them.
     pub facts: Facts,
 }
 
 impl Split {
-    /// Loads images at the input size of a member; the last training images are held out.
+    /// Opens images at the input size of a member; the settings say which share of the training images is held out.
     ///
     /// # Errors
-    /// If they cannot be had, do not fit the network, or none is left to train on.
+    /// If they cannot be had, do not fit the network, or none is held out.
     pub fn load(evaluation: &Evaluation, graph: &Graph) -> Result<Split, SearchError> {
         evaluation.training.check().map_err(SearchError::Train)?;
-        let Images { train, test, facts } = Images::load(&evaluation.training, graph).map_err(SearchError::Train)?;
-        let held_out = evaluation.held_out;
-        if held_out == 0 || held_out >= train.len() {
-            let got = format!("{held_out} of {}", train.len());
-            return Err(SearchError::Setting {
-                what: "evaluation",
-                name: "number of held-out images",
-                expected: "at least 1 and fewer than the training images",
-                got,
-            });
-        }
-        let left = train.len() - held_out;
-        let (train, held_out) = train.split(left);
+        let images = Images::load(&evaluation.training, graph).map_err(SearchError::Train)?;
+        let Images { train, validation, test, facts } = images;
+        let held_out = validation.ok_or_else(|| SearchError::Setting {
+            what: "evaluation",
+            name: "share of validation images",
+            expected: "above 0 and at most 0.9, so that some are there to judge members by",
+            got: evaluation.training.images.validation.to_string(),
+        })?;
         Ok(Split { train, held_out, test, facts })
+    }
+
+    /// The batches of an epoch, in an order of its own.
+    pub fn batches(&self, settings: &Settings, epoch: usize) -> Loader {
+        let threads = settings.images.workers.unwrap_or(self.train.threads());
+        Loader::training(&self.train, settings.batch, settings.epoch_seed(epoch), 0, threads)
     }
 }
 
@@ -88,7 +89,8 @@ pub fn train_short(
     let mut session = Session::new(graph, &weights, options).map_err(TrainError::from)?;
     let mut last = None;
     for number in 0..settings.epochs {
-        for batch in split.train.batches(settings.batch, settings.epoch_seed(number)) {
+        for batch in split.batches(settings, number) {
+            let batch = batch.map_err(TrainError::from)?;
             if stop() {
                 return Ok(Ended::Stopped);
             }
@@ -97,7 +99,7 @@ pub fn train_short(
             if let Some(ramp) = &settings.dropout {
                 trainer.set_dropout(ramp.share(step, per_epoch)).map_err(TrainError::from)?;
             }
-            let report = trainer.step(&batch.images, Targets::Labels(&batch.labels), rate).map_err(TrainError::from)?;
+            let report = trainer.step(&batch.images, targets(&batch.labels), rate).map_err(TrainError::from)?;
             if !report.loss.is_finite() && !report.skipped {
                 return Err(TrainError::Diverged { loss: "loss", got: report.loss, step: step + 1, rate }.into());
             }

@@ -1,6 +1,6 @@
 use super::*;
-use crate::engine::Targets;
 use crate::search::{Asked, Domain, Memory, Networks, Objective, Verdict};
+use crate::train::{ImageSettings, targets};
 
 const SPACE: &str = "Small(classes = 10): 1x12x12 -> classes;
     stem conv(choose(4, 8), 3, pad = 1) -> bn -> relu -> maxpool(2);
@@ -13,8 +13,14 @@ fn networks() -> Arc<Networks> {
 
 fn spec(objectives: &[&str]) -> Spec {
     let networks = networks();
-    let training = Settings { digits: [240, 40], epochs: 2, learning_rate: 4e-3, ..Settings::new("Small") };
-    let evaluation = Evaluation { training, held_out: 60, definition: SPACE.to_owned() };
+    let training = Settings {
+        digits: [240, 40],
+        images: ImageSettings { validation: 0.25, ..Default::default() },
+        epochs: 2,
+        learning_rate: 4e-3,
+        ..Settings::new("Small")
+    };
+    let evaluation = Evaluation { training, definition: SPACE.to_owned() };
     let objectives: Vec<Objective> = objectives.iter().map(|text| text.parse().unwrap()).collect();
     Spec {
         objectives,
@@ -53,7 +59,7 @@ fn a_member_is_trained_and_counted_the_same_on_any_number_of_threads() {
     let costs = graph.costs();
     assert_eq!(values[2..], [costs.params as f64, costs.macs as f64, costs.activations as f64]);
     assert!(values[0] > 0.15 && values[1] > 0.0, "{values:?}");
-    println!("accuracy {:.3} and loss {:.3} of 60 held-out digits after two epochs on 180", values[0], values[1]);
+    println!("accuracy {:.3} and loss {:.3} of held-out digits after two epochs on 180", values[0], values[1]);
 }
 
 /// What the loop in memory reaches is what a run in a folder does on the same images.
@@ -73,15 +79,16 @@ fn a_short_training_is_that_of_a_run() {
     let weights = crate::weights::StateDict::init(&graph, training.seed).unwrap();
     let mut trainer = crate::engine::Trainer::new(&graph, &weights, training.trainer_options(6)).unwrap();
     for (epoch, expected) in epochs.iter().enumerate() {
-        for batch in split.train.batches(training.batch, training.epoch_seed(epoch)) {
+        for batch in split.batches(training, epoch) {
+            let batch = batch.unwrap();
             let rate = training.schedule.rate(training.learning_rate, trainer.steps(), 6, 2);
-            trainer.step(&batch.images, Targets::Labels(&batch.labels), rate).unwrap();
+            trainer.step(&batch.images, targets(&batch.labels), rate).unwrap();
         }
         assert_eq!(trainer.weights(), *expected);
     }
     assert_eq!(epochs.len(), 2);
     assert_eq!(trainer.weights(), short.weights);
-    assert_eq!((split.train.len(), split.held_out.len(), split.test.len()), (180, 60, 40));
+    assert_eq!((split.train.len() + split.held_out.len(), split.test.len()), (240, 40));
 }
 
 #[test]
@@ -94,14 +101,11 @@ fn a_training_that_diverges_is_a_failed_trial() {
     let (ended, _) = evaluated(&spec, 1);
     let Evaluated::Told(Outcome::Failed(why)) = ended else { panic!("{ended:?}") };
     assert!(why.contains("expected a finite number"), "{why}");
-    for held_out in [0, 240] {
-        let spec = Spec {
-            evaluation: serde_json::to_value(Evaluation { held_out, ..evaluation.clone() }).unwrap(),
-            ..spec.clone()
-        };
-        let message = Evaluator::new(networks(), &spec, None).err().unwrap().to_string();
-        assert!(message.contains("number of held-out images must be at least 1"), "{message}");
-    }
+    let mut none = evaluation.clone();
+    none.training.images.validation = 0.0;
+    let spec = Spec { evaluation: serde_json::to_value(none).unwrap(), ..spec };
+    let message = Evaluator::new(networks(), &spec, None).err().unwrap().to_string();
+    assert!(message.contains("share of validation images must be above 0"), "{message}");
     let spec = Spec { evaluation: serde_json::json!({"epochs": 3}), ..spec };
     assert!(
         Evaluator::new(networks(), &spec, None)

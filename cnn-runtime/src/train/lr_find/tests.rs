@@ -85,9 +85,12 @@ fn a_real_sweep_suggests_a_rate_that_trains() {
     let images = Images::load(&settings, &graph).unwrap();
     let losses = |rate: f64| {
         let mut trainer = Trainer::new(&graph, &weights, settings.trainer_options(20)).unwrap();
-        let step =
-            |batch: crate::data::Batch| trainer.step(&batch.images, Targets::Labels(&batch.labels), rate).unwrap().loss;
-        images.train.batches(32, 1).map(step).collect::<Vec<_>>()
+        let mut losses = Vec::new();
+        for batch in Loader::training(&images.train, 32, 1, 0, 1) {
+            let batch = batch.unwrap();
+            losses.push(trainer.step(&batch.images, targets(&batch.labels), rate).unwrap().loss);
+        }
+        losses
     };
     let trained = losses(rate);
     assert!(trained[19] < 0.9 * trained[0], "{trained:?}");

@@ -58,12 +58,15 @@ fn warmed(epochs: f64, from: f64, then: Schedule) -> Schedule {
     Schedule::WarmUp { epochs, from, then: Box::new(then) }
 }
 
+/// Images from which on a fine-tuning is a longer one.
+pub(super) const MANY: usize = 20_000;
+
 /// When a fine-tuning has warmed up, when its rate falls, when it ends, in steps: Kolesnikov et al. 2020, section 3.3, and their
 /// code, <https://github.com/google-research/big_transfer>.
 fn hyper_rule(images: usize) -> [usize; 5] {
     match images {
-        ..20_000 => [100, 200, 300, 400, 500],
-        ..500_000 => [500, 3_000, 6_000, 9_000, 10_000],
+        ..MANY => [100, 200, 300, 400, 500],
+        MANY..500_000 => [500, 3_000, 6_000, 9_000, 10_000],
         _ => [500, 6_000, 12_000, 18_000, 20_000],
     }
 }
@@ -124,7 +127,7 @@ impl Recipe {
                 schedule: |_, _| warmed(5.0, 0.0, steps(&[30.0, 60.0, 80.0], 0.1)),
                 decay_matrices_only: true,
                 length: Length::Epochs(90),
-                augmentation: Some("resized-crop,flip"),
+                augmentation: Some("rrc,flip,center:0.875"),
                 ..CIFAR
             },
             Recipe::DenseNetImageNet => Row {
@@ -133,7 +136,7 @@ impl Recipe {
                 batch: 256,
                 schedule: |_, _| steps(&[30.0, 60.0], 0.1),
                 length: Length::Epochs(90),
-                augmentation: Some("resized-crop,flip"),
+                augmentation: Some("rrc,flip,center:0.875"),
                 ..CIFAR
             },
             Recipe::EfficientNet => Row {
@@ -149,7 +152,7 @@ impl Recipe {
                 label_smoothing: 0.1,
                 average: Some(0.9999),
                 length: Length::Epochs(350),
-                augmentation: Some("resized-crop,flip,randaugment:2:9"),
+                augmentation: Some("rrc,flip,randaugment:2:9,center:0.875"),
             },
             Recipe::ConvNeXt => Row {
                 name: "convnext",
@@ -164,12 +167,12 @@ impl Recipe {
                 label_smoothing: 0.1,
                 average: Some(0.9999),
                 length: Length::Epochs(300),
-                augmentation: Some("resized-crop,flip,randaugment:2:9,erase:0.25,mixup:0.8,cutmix:1"),
+                augmentation: Some("rrc,flip,randaugment:2:9,erase:0.25,mixup:0.8,cutmix:1,center:0.875"),
             },
             Recipe::BitHyperRule => Row {
                 name: "bit-hyperrule",
                 paper: "Kolesnikov et al. 2020",
-                deviations: "the resolution is the network's: `--input`; from 20,000 images on the paper adds mixup of 0.1",
+                deviations: "the resolution is the network's: `--input 3x128x128` for images below 96 x 96, else 3x480x480",
                 batch: 512,
                 optimizer: Optimizer::SGD,
                 rate: 3e-3,

@@ -124,6 +124,18 @@ impl<E: Number> Trainer<E> {
         }
     }
 
+    /// Takes other weights of the same network; optimizer and averages begin anew, steps count on.
+    ///
+    /// # Errors
+    /// If they are of another network; nothing is changed then.
+    pub fn set_weights(&mut self, weights: &StateDict<E>) -> Result<(), EngineError> {
+        fits(&self.graph, weights)?;
+        self.stage.executor.set_constants(&mut ConstantReader::new(&self.stage.plan, &mut &*weights)?)?;
+        (self.template, self.uncounted) = (weights.counters(), 0);
+        self.set_states(weights);
+        Ok(())
+    }
+
     /// Steps so far.
     pub fn steps(&self) -> u64 {
         self.steps

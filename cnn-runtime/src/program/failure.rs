@@ -7,6 +7,7 @@ use cnn_lang::diag::Diagnostic;
 
 use crate::engine::EngineError;
 use crate::export::onnx::OnnxError;
+use crate::search::SearchError;
 use crate::train::TrainError;
 use crate::weights::WeightsError;
 
@@ -120,6 +121,16 @@ impl From<EngineError> for Failure {
 impl From<WeightsError> for Failure {
     fn from(error: WeightsError) -> Failure {
         told(&error)
+    }
+}
+
+impl From<SearchError> for Failure {
+    fn from(error: SearchError) -> Failure {
+        match error {
+            SearchError::Storage { .. } => Failure::Failed(error.to_string()),
+            SearchError::Train(error) => error.into(),
+            error => told(&error),
+        }
     }
 }
 

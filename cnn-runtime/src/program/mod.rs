@@ -16,8 +16,11 @@ mod predict;
 mod progress;
 mod report;
 mod run_report;
+mod search;
 mod show;
+mod space;
 mod spaces;
+mod study;
 mod text;
 mod train;
 mod weights;
@@ -50,6 +53,8 @@ enum Command {
     Predict(predict::Predict),
     Bench(bench::Bench),
     Export(export::Export),
+    Search(Box<search::Search>),
+    Study(study::StudyCommand),
 }
 
 /// Where a command writes.
@@ -105,5 +110,7 @@ fn command(args: impl IntoIterator<Item = OsString>, output: &mut Output<'_>) ->
         Command::Predict(predict) => predict.run(output),
         Command::Bench(bench) => bench.run(output),
         Command::Export(export) => export.run(output),
+        Command::Search(search) => search.run(output),
+        Command::Study(study) => study.run(output),
     }
 }

@@ -22,7 +22,8 @@ use crate::engine::{Clip, Optimizer, Precision};
 use crate::train::{Images, Outcome, Run, Schedule, Settings, TrainError, fit};
 use crate::weights::{LoadOptions, StateDict};
 use images::ImageChoices;
-use running::{Running, interrupts};
+use running::Running;
+pub(super) use running::interrupts;
 
 pub(super) use lr_find::LrFind;
 use recipe::Recipes;
@@ -209,7 +210,7 @@ fn lines(run: &Run, stopped: bool, output: &mut Output<'_>) -> Result<(), Failur
 }
 
 /// As a shell takes it.
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/_-.:=+,@%".contains(c);
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }

@@ -89,7 +89,7 @@ pub enum SearchError {
         /// Where it is.
         place: String,
         /// What differs.
-        name: &'static str,
+        name: String,
         /// As it is.
         stored: String,
         /// As it was asked for.

@@ -18,22 +18,27 @@
 
 pub mod domain;
 mod error;
+pub mod evaluate;
 pub mod front;
 mod history;
 mod named;
+mod networks;
 mod objective;
 pub mod pruners;
+pub mod report;
 mod run;
 pub mod samplers;
 mod spec;
 mod storage;
 mod study;
+mod supernet;
 mod table;
 mod trial;
 
 pub use domain::{Domain, DomainError, Gene, Members};
 pub use error::SearchError;
 pub use history::History;
+pub use networks::Networks;
 pub use objective::{Direction, Objective, Reward, Score, score};
 pub use pruners::PrunerSettings;
 pub use run::{Evaluated, Report, run};
@@ -43,5 +48,6 @@ pub use spec::{Spec, digest};
 pub use storage::Sqlite;
 pub use storage::{Claim, Memory, Storage};
 pub use study::{Asked, Study, Verdict};
+pub use supernet::Supernet;
 pub use table::Table;
 pub use trial::{Outcome, Proposal, State, Trial};

@@ -1,6 +1,7 @@
 //! What a study is.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::domain::Domain;
 use super::error::SearchError;
@@ -27,7 +28,7 @@ pub struct Spec {
     /// Everything drawn follows from it.
     pub seed: u64,
     /// How a trial is evaluated, as whoever evaluates it needs it.
-    pub evaluation: serde_json::Value,
+    pub evaluation: Value,
 }
 
 impl Spec {
@@ -41,7 +42,7 @@ impl Spec {
             sampler: SamplerSettings::ALL[2].clone(),
             pruner: PrunerSettings::None,
             seed: 0,
-            evaluation: serde_json::Value::Null,
+            evaluation: Value::Null,
         }
     }
 
@@ -78,7 +79,7 @@ impl Spec {
     pub fn same_as(&self, given: &Spec, place: &str) -> Result<(), SearchError> {
         let list = |spec: &Spec| spec.objectives.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let reward = |spec: &Spec| spec.reward.as_ref().map_or("none".to_owned(), ToString::to_string);
-        let both: [(&'static str, String, String); 8] = [
+        let both: [(&str, String, String); 7] = [
             ("space", self.space.clone(), given.space.clone()),
             ("genes", self.genes.clone(), given.genes.clone()),
             ("objectives", list(self), list(given)),
@@ -86,15 +87,31 @@ impl Spec {
             ("sampler", self.sampler.to_string(), given.sampler.to_string()),
             ("pruner", self.pruner.to_string(), given.pruner.to_string()),
             ("seed", self.seed.to_string(), given.seed.to_string()),
-            ("evaluation", self.evaluation.to_string(), given.evaluation.to_string()),
         ];
-        match both.into_iter().find(|(_, stored, given)| stored != given) {
-            Some((name, stored, given)) => {
-                Err(SearchError::OtherStudy { place: place.to_owned(), name, stored, given })
-            }
+        let place = place.to_owned();
+        if let Some((name, stored, given)) = both.into_iter().find(|(_, stored, given)| stored != given) {
+            return Err(SearchError::OtherStudy { place, name: name.to_owned(), stored, given });
+        }
+        match difference("evaluation", &self.evaluation, &given.evaluation) {
+            Some((name, stored, given)) => Err(SearchError::OtherStudy { place, name, stored, given }),
             None => Ok(()),
         }
     }
+}
+
+/// Where two values differ first, and how, in a few words.
+fn difference(name: &str, a: &Value, b: &Value) -> Option<(String, String, String)> {
+    if a == b {
+        return None;
+    }
+    if let (Value::Object(a), Value::Object(b)) = (a, b) {
+        let keys = a.keys().chain(b.keys());
+        return keys
+            .map(|key| difference(key, a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null)))
+            .find_map(|d| d);
+    }
+    let short = |value: &Value| value.to_string().chars().take(60).collect();
+    Some((name.to_owned(), short(a), short(b)))
 }
 
 /// FNV-1a of the genes: names, options, parents. Fowler et al., <https://www.rfc-editor.org/rfc/rfc9923>.

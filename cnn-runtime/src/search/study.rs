@@ -70,7 +70,7 @@ impl Study {
         let given = digest(&*domain);
         if spec.genes != given {
             let (place, stored) = (format!("the study of {}", spec.space), spec.genes.clone());
-            return Err(SearchError::OtherStudy { place, name: "genes", stored, given });
+            return Err(SearchError::OtherStudy { place, name: "genes".to_owned(), stored, given });
         }
         let (sampler, pruner) = (spec.sampler.sampler(), spec.pruner.pruner());
         let (silence, attempts) = (Duration::from_secs(60), 5);

@@ -160,7 +160,7 @@ fn classes(network: &str, graph: &Graph, data: &str, classes: usize) -> Result<(
 }
 
 /// What a step compares logits with.
-pub(super) fn targets(labels: &Labels) -> Targets<'_, f32> {
+pub(crate) fn targets(labels: &Labels) -> Targets<'_, f32> {
     match labels {
         Labels::Classes(classes) => Targets::Labels(classes),
         Labels::Soft(rows) => Targets::Soft(rows),

@@ -54,6 +54,7 @@ pub use evaluate::{Evaluation, evaluate};
 pub use fit::{Begin, Observer, Outcome, fit};
 pub use folder::Run;
 pub use image_settings::{ClassWeights, Damaged, ImageSettings, Normalize};
+pub(crate) use images::targets;
 pub use images::{Facts, Images};
 pub use lr_find::{Found, Point, Sweep, lr_find};
 pub use metrics::{EpochRecord, Record, RollbackRecord, StepRecord};

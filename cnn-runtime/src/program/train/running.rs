@@ -44,7 +44,7 @@ impl Running {
 }
 
 /// Set by SIGINT, SIGTERM or SIGHUP; a second one ends the process at once.
-pub(super) fn interrupts() -> Result<Arc<AtomicBool>, Failure> {
+pub(in crate::program) fn interrupts() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let seen = stop.clone();
     let handler = move || {

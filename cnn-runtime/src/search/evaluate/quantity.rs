@@ -1,0 +1,73 @@
+//! What a member can be judged by.
+
+use super::short::Short;
+use crate::search::error::SearchError;
+use crate::search::objective::{Direction, Objective};
+
+/// What a member can be judged by, under the names that objectives have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// `accuracy`: share of held-out images that are classified rightly.
+    Accuracy,
+    /// `loss`: mean cross-entropy of held-out images.
+    Loss,
+    /// `latency`: milliseconds of one image, measured.
+    Latency,
+    /// `predicted_latency`: milliseconds of one image, summed from a table of measured operations.
+    Predicted,
+    /// `params`: learned numbers.
+    Params,
+    /// `macs`: multiply-adds of one image.
+    Macs,
+    /// `activations`: bytes of all layer outputs of one image.
+    Activations,
+}
+
+impl Quantity {
+    /// Each with its name and the direction that makes sense.
+    pub const ALL: [(Quantity, &'static str, Direction); 7] = [
+        (Quantity::Accuracy, "accuracy", Direction::Maximise),
+        (Quantity::Loss, "loss", Direction::Minimise),
+        (Quantity::Latency, "latency", Direction::Minimise),
+        (Quantity::Predicted, "predicted_latency", Direction::Minimise),
+        (Quantity::Params, "params", Direction::Minimise),
+        (Quantity::Macs, "macs", Direction::Minimise),
+        (Quantity::Activations, "activations", Direction::Minimise),
+    ];
+
+    /// The quantity that an objective names.
+    ///
+    /// # Errors
+    /// If there is none of that name, or not in that direction.
+    pub fn of(objective: &Objective) -> Result<Quantity, SearchError> {
+        let found = Quantity::ALL.into_iter().find(|(_, name, _)| *name == objective.name);
+        match found {
+            Some((quantity, _, direction)) if direction == objective.direction => Ok(quantity),
+            Some((_, name, direction)) => {
+                let right = Objective { name: name.to_owned(), direction };
+                Err(SearchError::Objectives {
+                    message: format!("the objective {objective} goes the wrong way; write {right}"),
+                })
+            }
+            None => {
+                let names = Quantity::ALL
+                    .map(|(_, name, direction)| Objective { name: name.to_owned(), direction }.to_string());
+                let message = format!("no objective {}; there are {}", objective.name, names.join(", "));
+                Err(SearchError::Objectives { message })
+            }
+        }
+    }
+
+    /// Whether it needs a training.
+    pub fn is_trained(self) -> bool {
+        matches!(self, Quantity::Accuracy | Quantity::Loss)
+    }
+
+    /// What a training says of it.
+    pub(super) fn of_training(self, short: &Short) -> f64 {
+        match self {
+            Quantity::Loss => short.loss,
+            _ => short.accuracy,
+        }
+    }
+}

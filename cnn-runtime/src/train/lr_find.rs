@@ -130,8 +130,8 @@ impl Sweep {
 impl Found {
     fn of(points: Vec<Point>, diverged: bool) -> Found {
         let lowest = (0..points.len()).min_by(|&a, &b| points[a].smoothed.total_cmp(&points[b].smoothed)).unwrap_or(0);
-        // Slopes over the logarithm of the rate, a few steps wide so that noise does not decide; steps are equally far apart.
-        let wide = (points.len() / 20).max(1);
+        // Slopes over the logarithm of the rate, so wide that the noise of batches does not decide; steps are equally far apart.
+        let wide = (points.len() / 10).max(1);
         let slope = |at: usize| points[at + wide].smoothed - points[at - wide].smoothed;
         let inner = wide..lowest.saturating_sub(wide).max(wide);
         let steepest = inner.min_by(|&a, &b| slope(a).total_cmp(&slope(b)));

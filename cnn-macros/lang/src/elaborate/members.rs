@@ -25,10 +25,14 @@ use calls::Outcome;
 use places::{Here, Places};
 use state::{Dead, Locals, State, States};
 
-/// States that may be looked at, and kept at once.
+/// States that a space may have.
 const MOST_STATES: usize = 1_000_000;
+/// Braces, joins and calls inside one another: a stack of 2 MiB holds them, unoptimised.
+const DEEPEST: usize = 80;
+/// Genes of a space.
+const MOST_GENES: usize = 2000;
 /// Steps of states: what a space may take to be checked.
-const MOST_VISITS: usize = 20_000_000;
+const MOST_VISITS: usize = 8_000_000;
 
 /// A gene of a space as it was found.
 #[derive(Debug, Clone)]
@@ -47,6 +51,8 @@ pub(crate) struct Explored {
 pub(crate) enum Stop {
     /// A member is wrong, in which these genes were decided so: their names, options as written, and numbers.
     Member(Vec<(String, String, u16)>),
+    /// The same, where what is wrong may be that it nests too deep for this way to look at it.
+    Deep(Vec<(String, String, u16)>, Diagnostic),
     /// The space is wrong as a whole.
     Space(Diagnostic),
     /// A definition is still to be brought here, or could not be read, which was reported.
@@ -71,6 +77,8 @@ pub(super) struct Explorer<'a> {
     genes: Vec<Found>,
     /// By place and the address of the `choose`.
     gene_ids: HashMap<(places::PlaceId, usize), usize>,
+    /// How many genes would have a name.
+    gene_names: HashMap<String, usize>,
     /// What a `choose` in an expression is called, by its address.
     hints: HashMap<usize, String>,
     places: Places,
@@ -102,6 +110,7 @@ impl<'a> Explorer<'a> {
             diagram: Diagram::new(),
             genes: Vec::new(),
             gene_ids: HashMap::new(),
+            gene_names: HashMap::new(),
             hints: HashMap::new(),
             places: Places::new(),
             mentions: Mentions::new(),
@@ -144,6 +153,16 @@ impl<'a> Explorer<'a> {
         Stop::Member(named.collect())
     }
 
+    /// Steps nest too deep.
+    fn deep(&self, state: &State<'a>, at: Span) -> Stop {
+        let message = format!("blocks and braces of a space nest more than {DEEPEST} deep");
+        let Stop::Space(diagnostic) = self.space(Diagnostic::new(at, message)) else { unreachable!("made so") };
+        match self.wrong(state) {
+            Stop::Member(genes) => Stop::Deep(genes, diagnostic),
+            other => other,
+        }
+    }
+
     /// The space as a whole is wrong, at a word of the current block.
     fn space(&self, mut diagnostic: Diagnostic) -> Stop {
         if let Some(shown) = self.levels.iter().find_map(|level| level.shown_at) {
@@ -155,10 +174,8 @@ impl<'a> Explorer<'a> {
     /// Counts work that is about to be done for each of the states.
     fn visit(&mut self, states: &States<'a>, span: Span) -> Run<()> {
         self.visits += states.len() + 1;
-        if self.diagram.vertices.len() + states.len() > MOST_STATES {
-            let message = format!("members of this space differ in more than {MOST_STATES} ways at once");
-            let diagnostic = Diagnostic::new(span, message).help(multiplied(states));
-            return Err(self.space(diagnostic));
+        if states.len() > MOST_STATES {
+            return Err(self.space(too_many_states(span).help(multiplied(states))));
         }
         if self.visits > MOST_VISITS {
             let message = format!("checking this space takes more than {MOST_VISITS} steps");
@@ -173,6 +190,8 @@ impl<'a> Explorer<'a> {
         if states.len() < 2 {
             return states;
         }
+        // What is held is compared too.
+        self.visits += states.iter().map(|state| state.held.len() / 8).sum::<usize>();
         let dead = self.dead(&states, rest);
         states.iter_mut().for_each(|state| state.blank(&dead));
         state::merged(states)
@@ -223,5 +242,14 @@ fn multiplied(states: &States<'_>) -> String {
     counts.retain(|(count, _)| *count > 1);
     counts.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
     let list: Vec<String> = counts.into_iter().take(6).map(|(_, text)| text).collect();
+    multiply(&list)
+}
+
+/// How to mend that too much is remembered at once.
+fn multiply(list: &[String]) -> String {
     format!("these multiply: {}; choose where the choice is used, so that it can be forgotten behind", list.join(", "))
+}
+
+fn too_many_states(at: Span) -> Diagnostic {
+    Diagnostic::new(at, format!("networks of this space differ in more than {MOST_STATES} ways at once"))
 }

@@ -116,7 +116,6 @@ pub(crate) fn explore(
     definitions: &Definitions<'_>,
     errors: &mut Diagnostics,
 ) -> (Sizes, Option<(Explored, Vec<Bound>)>) {
-    let before = errors.len();
     let mut elaborator = Elaborator::new(definitions, errors);
     elaborator.choices = Choices::None("the header of a space");
     let Some(begun) = elaborator.begin(of) else { return (Sizes::default(), None) };
@@ -145,19 +144,33 @@ pub(crate) fn explore(
         }
         Err(Stop::Incomplete) => (sizes, None),
         Err(Stop::Member(genes)) => {
-            let options: Vec<u16> = genes.iter().map(|gene| gene.2).collect();
-            let relevant = relevant(of, &options, definitions);
-            let named: Vec<_> =
-                genes.iter().zip(relevant).filter(|(_, relevant)| *relevant).map(|(gene, _)| gene).collect();
-            member(of, options, note(&named), definitions, errors);
-            if errors.len() == before {
-                let message = format!("a member of `{}` is wrong", of.name().name);
-                let mut diagnostic = Diagnostic::new(of.name().span, message);
-                diagnostic.notes.extend(note(&genes.iter().collect::<Vec<_>>()));
-                errors.push(diagnostic);
-            }
+            let message = format!("a member of `{}` is wrong", of.name().name);
+            tell(of, &genes, Diagnostic::new(of.name().span, message), definitions, errors);
             (sizes, None)
         }
+        Err(Stop::Deep(genes, diagnostic)) => {
+            tell(of, &genes, diagnostic, definitions, errors);
+            (sizes, None)
+        }
+    }
+}
+
+/// Says what is wrong with a member: what it says as a network, or if that is nothing, `otherwise`.
+fn tell(
+    of: Of<'_>,
+    genes: &[(String, String, u16)],
+    mut otherwise: Diagnostic,
+    definitions: &Definitions<'_>,
+    errors: &mut Diagnostics,
+) {
+    let before = errors.len();
+    let options: Vec<u16> = genes.iter().map(|gene| gene.2).collect();
+    let relevant = relevant(of, &options, definitions);
+    let named: Vec<_> = genes.iter().zip(relevant).filter(|(_, relevant)| *relevant).map(|(gene, _)| gene).collect();
+    member(of, options, note(&named), definitions, errors);
+    if errors.len() == before {
+        otherwise.notes.extend(note(&genes.iter().collect::<Vec<_>>()));
+        errors.push(otherwise);
     }
 }
 

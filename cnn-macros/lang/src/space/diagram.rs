@@ -72,6 +72,11 @@ impl Diagram {
         &self.edges[first..next]
     }
 
+    /// Options of all vertices.
+    pub fn edge_count(&self) -> usize {
+        self.edges.len()
+    }
+
     /// Adds a vertex to which `pending` lead; the edges that leave it, one for each option, lead nowhere yet.
     pub fn vertex(&mut self, gene: usize, options: usize, pending: &[Pending]) -> Vec<Pending> {
         let vertex = self.vertices.len() as u32;

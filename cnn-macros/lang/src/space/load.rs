@@ -125,7 +125,9 @@ pub fn load_at(source: &str, name: Option<&str>, args: &[Arg], input: Option<Sha
     let found = file.items.iter().filter_map(of).rfind(wanted);
     let (Some(of), false) = (found, args.is_empty() && input.is_none()) else { return of_tree(&file, name, errors) };
     let (name, header) = (of.name().clone(), of.header().clone());
-    let path = Path { segments: vec![name.clone()] };
+    // Another path than the name, by which the instance itself is known.
+    let outer = Ident { name: "space".to_owned(), span: name.span };
+    let path = Path { segments: vec![outer, name.clone()] };
     let alias = Some(Ident { name: "_".to_owned(), span: name.span });
     let carried = Some(closure(&file, &name.name).items);
     let input = input.map(|shape| {

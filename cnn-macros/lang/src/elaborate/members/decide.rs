@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use super::places::{PlaceId, Turn};
 use super::state::{State, States};
-use super::{Explorer, Found, Run};
-use crate::diag::Diagnostic;
+use super::{Explorer, Found, MOST_GENES, MOST_STATES, Run, multiply, too_many_states};
+use crate::diag::{Diagnostic, Span};
 use crate::elaborate::choices::{Ask, Choices, address};
 use crate::elaborate::eval::{MOST_WORK, Surroundings, eval};
 use crate::elaborate::mentions::children;
@@ -67,8 +67,8 @@ impl<'a> Explorer<'a> {
                 match (ask.asked(), made) {
                     (Some((at, expr)), _) => {
                         let ExprKind::Choose(options) = &expr.kind else { unreachable!("only a choose asks") };
-                        let gene = self.gene(place, at, || options.iter().map(expression).collect());
-                        let parted = self.part(state, gene, options.len());
+                        let gene = self.gene(place, at, expr.span, || options.iter().map(expression).collect())?;
+                        let parted = self.part(state, gene, options.len(), expr.span)?;
                         let answered = parted.into_iter().enumerate().map(|(option, state)| {
                             let mut answers = answers.clone();
                             answers.push(option as u16);
@@ -85,18 +85,44 @@ impl<'a> Explorer<'a> {
     }
 
     /// One state for each option of a gene.
-    pub(super) fn part(&mut self, mut state: State<'a>, gene: usize, options: usize) -> States<'a> {
+    pub(super) fn part(&mut self, mut state: State<'a>, gene: usize, options: usize, at: Span) -> Run<States<'a>> {
+        if self.diagram.edge_count() + options > MOST_STATES {
+            return Err(self.space(too_many_states(at).help(self.multiplied())));
+        }
         state.settle();
         let ways = self.diagram.vertex(gene, options, &state.pending);
         state.pending.clear();
         let with = |pending| State { pending: vec![pending], ..state.clone() };
-        ways.into_iter().map(with).collect()
+        Ok(ways.into_iter().map(with).collect())
+    }
+
+    /// The genes that are decided in the most states.
+    fn multiplied(&self) -> String {
+        let mut states = vec![0_usize; self.genes.len()];
+        self.diagram.vertices.iter().for_each(|vertex| states[vertex.gene as usize] += 1);
+        let mut most: Vec<usize> = (0..states.len()).collect();
+        most.sort_by_key(|&gene| std::cmp::Reverse(states[gene]));
+        let named = |&gene: &usize| format!("`{}` (in {} states)", self.genes[gene].name, states[gene]);
+        let list: Vec<String> = most.iter().take(6).map(named).collect();
+        multiply(&list)
     }
 
     /// The gene that is a `choose` at a place.
-    pub(super) fn gene(&mut self, place: PlaceId, at: usize, options: impl FnOnce() -> Vec<String>) -> usize {
+    pub(super) fn gene(
+        &mut self,
+        place: PlaceId,
+        at: usize,
+        span: Span,
+        options: impl FnOnce() -> Vec<String>,
+    ) -> Run<usize> {
         if let Some(&gene) = self.gene_ids.get(&(place, at)) {
-            return gene;
+            return Ok(gene);
+        }
+        if self.genes.len() >= MOST_GENES {
+            let diagnostic = Diagnostic::new(span, format!("a space has at most {MOST_GENES} genes"));
+            let help =
+                "each pass of a loop and each call has genes of its own: `let` outside of them makes one for all";
+            return Err(self.space(diagnostic.help(help)));
         }
         let mut parts = self.places.name(place);
         match self.hints.get(&at) {
@@ -105,14 +131,12 @@ impl<'a> Explorer<'a> {
             None => parts.push("choice"),
         }
         let plain = parts.join(".");
-        let (mut name, mut again) = (plain.clone(), 1);
-        while self.genes.iter().any(|gene| gene.name == name) {
-            again += 1;
-            name = format!("{plain}#{again}");
-        }
+        let again = self.gene_names.entry(plain.clone()).or_insert(0);
+        *again += 1;
+        let name = if *again == 1 { plain } else { format!("{plain}#{again}") };
         self.genes.push(Found { name, options: options() });
         self.gene_ids.insert((place, at), self.genes.len() - 1);
-        self.genes.len() - 1
+        Ok(self.genes.len() - 1)
     }
 
     /// What every `choose` in a value is called that gets a name.

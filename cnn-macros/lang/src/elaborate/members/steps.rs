@@ -2,7 +2,7 @@
 
 use super::places::{Here, LabelClash, PlaceId, Turn};
 use super::state::{State, States, Tensor};
-use super::{Explorer, Run};
+use super::{DEEPEST, Explorer, Run};
 use crate::diag::Diagnostic;
 use crate::elaborate::arguments::ints;
 use crate::elaborate::choices::address;
@@ -10,7 +10,7 @@ use crate::elaborate::headers::shape_of;
 use crate::elaborate::mentions::{Part, Rest, arriving, chooses};
 use crate::elaborate::steps::primary_span;
 use crate::elaborate::value::Value;
-use crate::elaborate::{DEEPEST, MOST_NODES, MOST_STEPS};
+use crate::elaborate::{MOST_NODES, MOST_STEPS};
 use crate::graph::{Op, Role, ScopeId, layer};
 use crate::space::diagram::sum;
 use crate::syntax::ast::{Body, Chain, Choose, Expr, Label, LabelPiece, Pattern, Postfix, Primary, Step, TapRef};
@@ -43,7 +43,7 @@ impl<'a> Explorer<'a> {
             }
         }
         if self.depth >= DEEPEST {
-            return Err(self.wrong(&states[0]));
+            return Err(self.deep(&states[0], span));
         }
         let room = self.room();
         let parts = self.mentions.step_chooses(step, room, self.definitions);
@@ -259,10 +259,11 @@ impl<'a> Explorer<'a> {
     }
 
     fn choose(&mut self, choose: &'a Choose, states: States<'a>, rest: &Rest<'_, 'a>, here: Here) -> Run<States<'a>> {
-        let gene = self.gene(here.place, address(choose), || choose.options.iter().map(steps).collect());
+        let gene =
+            self.gene(here.place, address(choose), choose.keyword, || choose.options.iter().map(steps).collect())?;
         let mut options: Vec<States<'a>> = vec![Vec::new(); choose.options.len()];
         for state in states {
-            let parted = self.part(state, gene, choose.options.len());
+            let parted = self.part(state, gene, choose.options.len(), choose.keyword)?;
             options.iter_mut().zip(parted).for_each(|(states, state)| states.push(state));
         }
         let mut all = Vec::new();

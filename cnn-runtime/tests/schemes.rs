@@ -291,14 +291,14 @@ fn what_makes_no_sense_is_refused_in_one_line() {
             student(&usual_scheme, &usual, &unlabelled.selected(&[0, 1])),
             "pseudo-labels name image 19 but there are 2 unlabelled images: label these",
         ),
-        (meta(|s, ..| s.feedback = -1.0), "factor of the feedback must be at least 0 and finite, got -1"),
-        (meta(|s, ..| s.baseline = Some(1.0)), "decay of the feedback's mean must be at least 0 and below 1, got 1"),
+        (meta(|s, _, _| s.feedback = -1.0), "factor of the feedback must be at least 0 and finite, got -1"),
+        (meta(|s, _, _| s.baseline = Some(1.0)), "decay of the feedback's mean must be at least 0 and below 1, got 1"),
         (
-            meta(|s, ..| s.uda = Some(Uda { temperature: 0.0, ..Uda::default() })),
+            meta(|s, _, _| s.uda = Some(Uda { temperature: 0.0, ..Uda::default() })),
             "temperature must be positive and finite, got 0",
         ),
         (
-            meta(|s, ..| s.uda = Some(Uda { confidence: 2.0, ..Uda::default() })),
+            meta(|s, _, _| s.uda = Some(Uda { confidence: 2.0, ..Uda::default() })),
             "confidence must be from 0 to 1, got 2",
         ),
         (

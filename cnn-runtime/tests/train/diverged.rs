@@ -43,7 +43,7 @@ fn the_layer_is_named() {
 #[test]
 fn it_goes_back_and_on_with_a_smaller_rate() {
     let folder = folder();
-    let run = Run::create(&folder.path().join("run"), steep(1e38), LINEAR).unwrap();
+    let run = Run::create(&folder.path().join("run"), steep(4e36), LINEAR).unwrap();
     let mut back = BackAgain::default();
     let outcome = fit(&run, &mut back).unwrap();
     assert!(matches!(outcome, Outcome::Done(_)));

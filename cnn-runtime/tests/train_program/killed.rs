@@ -60,8 +60,9 @@ fn killed_until_done(folder: &Path, name: &str, begin: &str, seed: u64) -> usize
     let mut line = format!("{begin} --out {name} --checkpoint-seconds 0.01");
     for killed in 0..200 {
         let mut child = command(folder, &line).stdout(Stdio::null()).spawn().expect("the program starts");
-        // From before the first step to the middle of epochs, evaluations and writes.
-        std::thread::sleep(Duration::from_millis(5 + (seed + killed as u64) * 7919 % 160));
+        // From before the first step to the middle of epochs, evaluations and writes; later where the machine is slow.
+        let patience = 1 + killed as u64 / 8;
+        std::thread::sleep(Duration::from_millis(5 + (seed + killed as u64) * 7919 % 160 * patience));
         let ended = child.try_wait().expect("a child");
         child.kill().expect("it can be killed");
         let output = child.wait_with_output().expect("a child");

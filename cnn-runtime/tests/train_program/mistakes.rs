@@ -78,7 +78,7 @@ fn mistakes_are_one_line_and_write_nothing() {
         ("train tiny.cnn --data mnist:nowhere", "nowhere"),
         ("train tiny.cnn --data cifar10:nowhere", "nowhere holds no data_batch_1.bin"),
         ("train tiny.cnn --data folder:nowhere", "nowhere"),
-        ("train tiny.cnn --data folder:run", "run holds 0 folders"),
+        ("train tiny.cnn --data folder:run", "expected a folder for each of two classes or more"),
         ("train tiny.cnn --augment blur", "augmentation `blur`: expected none, cifar, imagenet"),
         ("train tiny.cnn --augment cifar,flip", "each word once"),
         ("train tiny.cnn --normalize grey", "normalisation `grey`"),

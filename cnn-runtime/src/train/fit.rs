@@ -81,7 +81,7 @@ pub enum Outcome {
     /// All epochs are complete; this is the last.
     Done(EpochRecord),
     /// The observer stopped it here; [`fit`] goes on.
-    Stopped(Progress),
+    Stopped(Box<Progress>),
 }
 
 /// Trains a run to its end, from its checkpoint on if it has one.
@@ -102,7 +102,7 @@ pub fn fit(run: &Run, observer: &mut dyn Observer) -> Result<Outcome, TrainError
     while fit.progress.epochs < run.settings().epochs && !fit.gave_up() {
         match fit.epoch(observer) {
             Ok(false) => {}
-            Ok(true) => return Ok(Outcome::Stopped(fit.progress)),
+            Ok(true) => return Ok(Outcome::Stopped(Box::new(fit.progress))),
             Err(error @ TrainError::Diverged { .. }) => fit.diverged(observer, error)?,
             Err(error) => return Err(error),
         }

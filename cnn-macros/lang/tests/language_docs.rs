@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use cnn_lang::diag::Diagnostics;
 use cnn_lang::graph::{LAYERS, Layer};
+use cnn_lang::space::load;
 use cnn_lang::syntax::parse_str;
 use cnn_lang::{compile_str, imports};
 use common::{lines, names, output};
@@ -96,6 +97,30 @@ fn errors_are_those_that_are_shown() {
         let (source, expected) = block.split_once("\n\n").expect("a source, an empty line, its errors");
         let shown = |error: &cnn_lang::diag::Diagnostic| format!("error: {error}");
         let found: Vec<String> = compile_str(source).errors.iter().map(shown).collect();
+        assert_eq!(found.join("\n"), expected, "{source}");
+    }
+}
+
+#[test]
+fn spaces_have_the_members_and_genes_that_are_shown() {
+    let blocks = blocks("text space");
+    assert!(blocks.len() >= 5, "{}", blocks.len());
+    for block in blocks {
+        let (source, expected) = block.split_once("\n\n").expect("a source, an empty line, its genes");
+        let space = load(source, None).unwrap_or_else(|errors| panic!("{source}\n{errors:#?}"));
+        let names: Vec<&str> = space.genes().iter().map(|gene| gene.name.as_str()).collect();
+        assert_eq!(format!("{} members: {}", space.size().expect("few"), names.join(", ")), expected, "{source}");
+    }
+}
+
+#[test]
+fn errors_of_spaces_are_those_that_are_shown() {
+    let blocks = blocks("text space error");
+    assert!(blocks.len() >= 2, "{}", blocks.len());
+    for block in blocks {
+        let (source, expected) = block.split_once("\n\n").expect("a source, an empty line, its errors");
+        let errors = load(source, None).map(|space| space.name().to_owned()).expect_err("mistakes");
+        let found: Vec<String> = errors.iter().map(|error| format!("error: {error}")).collect();
         assert_eq!(found.join("\n"), expected, "{source}");
     }
 }

@@ -25,7 +25,7 @@ fn main() {
     assert_eq!((Space::SIZE, Space::NAME), (32, "Space"));
     assert_eq!(Space::LOG2_SIZE, 5.0);
     let genome: Genome = "0.0.0.0.1".parse().unwrap();
-    assert_eq!(Space::genes()[0].name, "first.kernel");
+    assert_eq!(Space::genes()[0].name, "first.conv.kernel");
     assert!(Space::space().contains(&genome));
     assert!(Space::source(&genome).unwrap().contains("use") == false);
     assert_eq!(Space::graph(&genome).unwrap().output_shape().dims(), [10]);

@@ -96,7 +96,7 @@ impl Evaluator<'_> {
     fn choose(&mut self, expr: &Expr, options: &[Expr]) -> Value {
         let option = match self.around.choices {
             Choices::None(place) => {
-                let help = "a `choose` belongs into `search_space!`; here write one of its options".to_owned();
+                let help = "a `choose` belongs in `search_space!`; here write one of its options".to_owned();
                 return self.fail(expr.span, format!("`choose` in {place}"), Some(help));
             }
             Choices::Follow(member) => member.choose(expr, options.len()),

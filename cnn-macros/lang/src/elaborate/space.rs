@@ -145,12 +145,15 @@ pub(crate) fn explore(
         }
         Err(Stop::Incomplete) => (sizes, None),
         Err(Stop::Member(genes)) => {
-            let options = genes.iter().map(|(_, _, option)| *option).collect();
-            member(of, options, note(&genes), definitions, errors);
+            let options: Vec<u16> = genes.iter().map(|gene| gene.2).collect();
+            let relevant = relevant(of, &options, definitions);
+            let named: Vec<_> =
+                genes.iter().zip(relevant).filter(|(_, relevant)| *relevant).map(|(gene, _)| gene).collect();
+            member(of, options, note(&named), definitions, errors);
             if errors.len() == before {
                 let message = format!("a member of `{}` is wrong", of.name().name);
                 let mut diagnostic = Diagnostic::new(of.name().span, message);
-                diagnostic.notes.extend(note(&genes));
+                diagnostic.notes.extend(note(&genes.iter().collect::<Vec<_>>()));
                 errors.push(diagnostic);
             }
             (sizes, None)
@@ -158,8 +161,32 @@ pub(crate) fn explore(
     }
 }
 
+/// Which genes of a wrong member have to do with what is wrong: those with an option under which it is not.
+fn relevant(of: Of<'_>, options: &[u16], definitions: &Definitions<'_>) -> Vec<bool> {
+    let wrong = |options: Vec<u16>| {
+        let mut errors = Diagnostics::default();
+        let counts = member(of, options, None, definitions, &mut errors).map(|member| member.counts);
+        (errors.into_vec().into_iter().next().map(|error| error.message), counts.unwrap_or_default())
+    };
+    let (message, counts) = wrong(options.to_vec());
+    let heals = |gene: usize, option: u16| {
+        let mut other = options.to_vec();
+        other[gene] = option;
+        wrong(other).0 != message
+    };
+    let one_heals = |gene: usize| {
+        let others = (0..counts.get(gene).copied().unwrap_or(1) as u16).filter(|&option| option != options[gene]);
+        others.take(OTHERS_TRIED).any(|option| heals(gene, option))
+    };
+    (0..options.len()).map(|gene| gene + GENES_TRIED >= options.len() && one_heals(gene)).collect()
+}
+
+/// Options of a gene, and genes before the mistake, that are looked at for what has to do with it.
+const OTHERS_TRIED: usize = 4;
+const GENES_TRIED: usize = 60;
+
 /// How a member is written in a message.
-fn note(genes: &[(String, String, u16)]) -> Option<String> {
+fn note(genes: &[&(String, String, u16)]) -> Option<String> {
     const SHOWN: usize = 12;
     if genes.is_empty() {
         return None;

@@ -243,15 +243,16 @@ impl<'a> Elaborator<'a, '_> {
             }
             Primary::Custom(custom) => self.custom(custom, None, label, tensor, naming),
             Primary::Choose(choose) => {
-                let option = match &self.choices {
-                    Choices::Follow(member) => member.choose(choose, choose.options.len()),
-                    Choices::None(_) | Choices::Ask(_) => {
-                        self.report(Diagnostic::new(choose.keyword, "`choose` in a network").help(
-                            "a `choose` belongs into `search_space!`; here write the steps of one of its options",
-                        ));
-                        None
-                    }
-                };
+                let option =
+                    match &self.choices {
+                        Choices::Follow(member) => member.choose(choose, choose.options.len()),
+                        Choices::None(_) | Choices::Ask(_) => {
+                            self.report(Diagnostic::new(choose.keyword, "`choose` in a network").help(
+                                "a `choose` belongs in `search_space!`; here write the steps of one of its options",
+                            ));
+                            None
+                        }
+                    };
                 self.chain(choose.options.get(option?)?, tensor, inside)
             }
         }

@@ -24,7 +24,8 @@ crate::define! {
         let (plain, separable, inverted) = (0, 1, 2);
         let op = choose(plain, separable, inverted);
         let kernel = if op == plain { 3 } else { choose(3, 5) };
-        unit(op, kernel, out, stride) -> unit(op, kernel, out, 1) * (choose(1, 2) - 1)
+        let depth = choose(1, 2);
+        unit(op, kernel, out, stride) -> unit(op, kernel, out, 1) * (depth - 1)
     }
 
     /// Small networks for 32x32 images and smaller ones: three stages, in each a kind of unit, its kernel and depth.

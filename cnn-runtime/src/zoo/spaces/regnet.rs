@@ -14,8 +14,10 @@ crate::define! {
 
     /// A stage: at least as wide as the one before it.
     block stage(group) {
-        let out = in.channels + choose(0, 32, 64, 96, 128, 192, 256);
-        x(out, 2, group) -> x(out, 1, group) * (choose(1, 2, 3, 4, 6, 8, 12, 16) - 1)
+        let wider = choose(0, 32, 64, 96, 128, 192, 256);
+        let depth = choose(1, 2, 3, 4, 6, 8, 12, 16);
+        let out = in.channels + wider;
+        x(out, 2, group) -> x(out, 1, group) * (depth - 1)
     }
 
     /// AnyNetX with what the paper settles: a bottleneck ratio of 1, one group width for all stages, and widths that do not fall

@@ -36,7 +36,10 @@ struct Place {
 pub struct Places {
     places: Vec<Place>,
     known: HashMap<(PlaceId, Turn), PlaceId>,
+    /// By scope and field.
     labels: HashMap<(ScopeId, String), Vec<Label>>,
+    /// The label of each step that has one.
+    texts: HashMap<PlaceId, String>,
     scopes: usize,
 }
 
@@ -62,7 +65,7 @@ impl Places {
 
     pub fn new() -> Places {
         let root = Place { around: Places::ROOT, turn: Turn::Into(0), depth: 0, name: None };
-        Places { places: vec![root], known: HashMap::new(), labels: HashMap::new(), scopes: 1 }
+        Places { places: vec![root], known: HashMap::new(), labels: HashMap::new(), texts: HashMap::new(), scopes: 1 }
     }
 
     pub fn inside(&mut self, around: PlaceId, turn: Turn) -> PlaceId {
@@ -127,10 +130,14 @@ impl Places {
             self.scopes += 1;
             return Ok(ScopeId(self.scopes - 1));
         };
+        let same = self.texts.entry(place).or_insert_with(|| text.to_owned());
+        if same != text {
+            return Err(LabelClash::Varies(same.clone()));
+        }
         let field = crate::elaborate::field_name(text);
         let known = self.labels.entry((parent, field)).or_default();
         if let Some(same) = known.iter().find(|label| label.place == place) {
-            return if same.text == text { Ok(same.scope) } else { Err(LabelClash::Varies(same.text.clone())) };
+            return Ok(same.scope);
         }
         let scope = ScopeId(self.scopes);
         self.scopes += 1;

@@ -74,6 +74,10 @@ impl<'a> State<'a> {
 
     /// The edges that end here with all their costs.
     pub fn settle(&mut self) {
+        // Often many are merged into one, one after the other.
+        if self.added == NOTHING {
+            return;
+        }
         for pending in &mut self.pending {
             pending.costs = sum(pending.costs, self.added);
         }

@@ -164,11 +164,7 @@ mod tests {
     }
 
     fn split(settings: &Settings, networks: &Networks) -> Split {
-        let evaluation = crate::search::evaluate::Evaluation {
-            training: settings.clone(),
-            held_out: 100,
-            definition: String::new(),
-        };
+        let evaluation = crate::search::evaluate::Evaluation { training: settings.clone(), definition: String::new() };
         let any = networks.members(1000).unwrap().remove(0);
         Split::load(&evaluation, &networks.graph(&any).unwrap()).unwrap()
     }

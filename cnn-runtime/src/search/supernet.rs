@@ -176,7 +176,7 @@ mod tests {
             digits: [500, 20],
             images: held_out(0.2),
             epochs: 5,
-            learning_rate: 0.2,
+            learning_rate: 0.02,
             ..Settings::new("Small")
         };
         let split = split(&settings, &networks);

@@ -1,5 +1,4 @@
 use super::*;
-use crate::engine::Optimizer;
 
 /// A loss that stays, falls most at 1e-2, and rises from 1 on.
 fn curve(rate: f64) -> f64 {
@@ -65,8 +64,7 @@ fn sweeps_that_make_no_sense_are_refused() {
 fn a_real_sweep_suggests_a_rate_that_trains() {
     let graph = cnn_lang::load(crate::zoo::LeNet5, None).unwrap();
     let weights = StateDict::init(&graph, 1).unwrap();
-    let settings =
-        Settings { digits: [640, 64], optimizer: Optimizer::SGD, weight_decay: 0.0, ..Settings::new("lenet5") };
+    let settings = Settings { digits: [640, 64], weight_decay: 0.0, ..Settings::new("lenet5") };
     let sweep = Sweep { from: 1e-5, to: 100.0, steps: 100 };
     let mut seen = 0;
     let mut count = |_: &Point| {

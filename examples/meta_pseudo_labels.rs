@@ -1,4 +1,4 @@
-//! Meta Pseudo Labels: a teacher with twenty labels a class tells its student what thousands of images are, and learns from what
+//! Meta Pseudo Labels: a teacher with three labels a class tells its student what thousands of images are, and learns from what
 //! that does to the student. Pham et al. 2021.
 //!
 //! ```text
@@ -39,7 +39,7 @@ struct Args {
     #[arg(long, default_value = "digits")]
     data: Source,
     /// Labelled images of each class
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 3)]
     labels: usize,
     /// Images without labels
     #[arg(long, default_value_t = 3_000)]
@@ -57,7 +57,7 @@ struct Args {
     #[arg(long, default_value_t = 1.0)]
     uda: f64,
     /// Noise and stray strokes of drawn digits, from 0 (none) to 4
-    #[arg(long, default_value_t = 0.5)]
+    #[arg(long, default_value_t = 1.5)]
     strength: f32,
     /// What happens to images while something learns from them
     #[arg(long, default_value = "crop:1,randaugment:1:3")]

@@ -1,5 +1,5 @@
-//! Noisy Student: a network that knows twenty labels a class labels thousands of images, a larger one learns from these under
-//! noise and surpasses it, twice. Xie et al. 2020.
+//! Noisy Student: a network that knows three labels a class labels thousands of images, a larger one learns from these under
+//! noise, and a larger one still from that. Does a student surpass its teacher? Xie et al. 2020.
 //!
 //! ```text
 //! cargo run --release --example noisy_student
@@ -44,7 +44,7 @@ struct Args {
     #[arg(long, default_value = "digits")]
     data: Source,
     /// Labelled images of each class
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 3)]
     labels: usize,
     /// Images without labels
     #[arg(long, default_value_t = 3_000)]
@@ -59,7 +59,7 @@ struct Args {
     #[arg(long)]
     hard: bool,
     /// Noise and stray strokes of drawn digits, from 0 (none) to 4
-    #[arg(long, default_value_t = 0.5)]
+    #[arg(long, default_value_t = 1.5)]
     strength: f32,
     /// What happens to images while something learns from them
     #[arg(long, default_value = "crop:1,randaugment:1:3")]

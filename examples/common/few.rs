@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cnn_lang::graph::Graph;
 use cnn_runtime::Architecture;
-use cnn_runtime::data::{Augment, DataError, Part, Parts, Preparation, Source};
+use cnn_runtime::data::{Augment, DataError, Digits, Part, Parts, Preparation, Source};
 use cnn_runtime::engine::{Optimizer, TrainerOptions};
 use cnn_runtime::train::schemes::{Learned, Learner};
 use cnn_runtime::train::{Schedule, evaluate};
@@ -26,17 +26,26 @@ pub struct Few {
 
 impl Few {
     /// `labels` images of each class with their labels, `unlabelled` without, 2,000 to test on; all prepared for a network's
-    /// input and augmented alike while something learns from them.
+    /// input and augmented alike while something learns from them. Digits are drawn in grey, noise and clutter as `strength` says.
     pub fn open(
         source: &Source,
         input: &[usize],
-        labels: usize,
-        unlabelled: usize,
+        [labels, unlabelled]: [usize; 2],
+        strength: f32,
         augment: &Augment,
         seed: u64,
     ) -> Result<Few, DataError> {
         let shape = [input[0], input[1], input[2]];
-        let Parts { mut train, test } = source.open(shape, [10 * labels + unlabelled, 2_000], seed)?;
+        let counts = [10 * labels + unlabelled, 2_000];
+        let Parts { mut train, test } = match source {
+            Source::Digits => {
+                let shape = [1, shape[1], shape[2]];
+                let digits = Digits { seed, shape, noise: strength, clutter: strength, ..Digits::default() };
+                let (train, test) = digits.train_and_test(counts[0], counts[1])?;
+                Parts { train: train.into(), test: test.into() }
+            }
+            other => other.open(shape, counts, seed)?,
+        };
         train.fits(shape, true).and(test.fits(shape, true))?;
         let mut counts = vec![0; train.classes.len()];
         let (mut few, mut rest) = (Vec::new(), Vec::new());

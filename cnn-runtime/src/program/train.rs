@@ -34,6 +34,8 @@ pub(super) struct Train {
     #[command(flatten)]
     choices: Choices,
     #[command(flatten)]
+    images: ImageChoices,
+    #[command(flatten)]
     recipes: Recipes,
     #[command(flatten)]
     names: Names,
@@ -47,7 +49,7 @@ pub(super) struct Train {
     json: bool,
 }
 
-/// What a new run is.
+/// What a new run is. Nothing is flattened into it, or clap would not know it as a group.
 #[derive(Args)]
 struct Choices {
     /// A network as in `cnn show`
@@ -60,8 +62,6 @@ struct Choices {
     /// cifar100:DIR or folder:DIR (a folder for each class) [default: digits]
     #[arg(long, value_name = "DATA")]
     data: Option<Source>,
-    #[command(flatten)]
-    images: ImageChoices,
     /// How many digits are drawn, to train on and to test on [default: 10000:2000, fewer if large]
     #[arg(long, value_name = "TRAIN:TEST", value_parser = counts)]
     digits: Option<[usize; 2]>,
@@ -148,7 +148,7 @@ impl Train {
         }
         let run = match &self.resume {
             Some(dir) => Run::open(dir)?,
-            None => self.choices.begin(&self.recipes, &self.names, self.json, output)?,
+            None => self.choices.begin(&self.images, &self.recipes, &self.names, self.json, output)?,
         };
         let mut progress = Progress::new(run.settings(), output, interrupts()?);
         progress.quiet = self.json;
@@ -246,8 +246,15 @@ struct Asked {
 
 impl Choices {
     /// A new run in a new folder.
-    fn begin(&self, recipes: &Recipes, names: &Names, quiet: bool, output: &mut Output<'_>) -> Result<Run, Failure> {
-        let Asked { name, source, settings, weights, .. } = self.asked(recipes, names)?;
+    fn begin(
+        &self,
+        images: &ImageChoices,
+        recipes: &Recipes,
+        names: &Names,
+        quiet: bool,
+        output: &mut Output<'_>,
+    ) -> Result<Run, Failure> {
+        let Asked { name, source, settings, weights, .. } = self.asked(images, recipes, names)?;
         let Some((weights, report)) = weights else {
             return Ok(match &self.out {
                 Some(dir) => Run::create(dir, settings, &source)?,
@@ -265,20 +272,20 @@ impl Choices {
     }
 
     /// The network, the settings, and the weights if they are a file's.
-    fn asked(&self, recipes: &Recipes, names: &Names) -> Result<Asked, Failure> {
+    fn asked(&self, images: &ImageChoices, recipes: &Recipes, names: &Names) -> Result<Asked, Failure> {
         let net = self.net.as_deref().ok_or_else(|| {
             Failure::mistake("a network is required").help("`cnn train NET`; `cnn list` names the networks")
         })?;
         let Network { name, graph, recipe, .. } = Wanted { net, input: self.input }.load()?;
         let usual = recipes.usual(Settings::suggested(net, &graph), |usual| {
-            let settings = self.settings(usual, &recipe)?;
+            let settings = self.settings(usual, &recipe, images)?;
             Ok(Images::load(&settings, &graph)?.facts.train)
         })?;
         let usual = match self.batch {
             Some(batch) => recipes.scaled(usual, batch),
             None => usual,
         };
-        let settings = recipes.apply(self.settings(usual, &recipe)?);
+        let settings = recipes.apply(self.settings(usual, &recipe, images)?);
         let weights = match &self.weights {
             None => None,
             Some(path) => {
@@ -292,7 +299,7 @@ impl Choices {
     }
 
     /// What was chosen, and the rest as usual.
-    fn settings(&self, usual: Settings, recipe: &Recipe) -> Result<Settings, Failure> {
+    fn settings(&self, usual: Settings, recipe: &Recipe, images: &ImageChoices) -> Result<Settings, Failure> {
         let (optimizer, rate, decay) = match self.optimizer {
             None => (usual.optimizer, usual.learning_rate, usual.weight_decay),
             Some(OptimizerArg::Adamw) if usual.recipe.is_none() => {
@@ -309,7 +316,7 @@ impl Choices {
             arguments: recipe.arguments.clone(),
             input: image(recipe.input)?,
             data,
-            images: self.images.apply(usual.images.clone()),
+            images: images.apply(usual.images.clone()),
             digits: self.digits.unwrap_or(usual.digits),
             epochs: self.epochs.unwrap_or(usual.epochs),
             batch: self.batch.unwrap_or(usual.batch),

@@ -130,12 +130,12 @@ impl Search {
             Some(path) => path.clone(),
             None => numbered(Path::new("studies"), &name)?,
         };
+        // Mistakes in what is wanted leave nothing.
+        Evaluator::check(&spec)?;
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             let what = format!("cannot create {}", parent.display());
             std::fs::create_dir_all(parent).map_err(|source| Failure::Machine { what, source })?;
         }
-        // Mistakes in what is wanted leave no file.
-        Evaluator::check(&spec)?;
         let storage = Sqlite::begin(&path, spec)?;
         let study = Study::new(networks.clone(), Box::new(storage))?;
         Ok(Opened { path, networks, study })

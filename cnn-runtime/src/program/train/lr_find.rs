@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
+use super::images::ImageChoices;
 use super::recipe::Recipes;
 use super::{Asked, Choices, shown};
 use crate::program::Output;
@@ -20,6 +21,8 @@ use crate::weights::StateDict;
 pub(in crate::program) struct LrFind {
     #[command(flatten)]
     choices: Choices,
+    #[command(flatten)]
+    images: ImageChoices,
     #[command(flatten)]
     recipes: Recipes,
     #[command(flatten)]
@@ -52,7 +55,8 @@ impl LrFind {
         if self.recipes.lists() {
             return super::recipe::list(self.json, output);
         }
-        let Asked { name, graph, settings, weights, .. } = self.choices.asked(&self.recipes, &self.names)?;
+        let Asked { name, graph, settings, weights, .. } =
+            self.choices.asked(&self.images, &self.recipes, &self.names)?;
         let weights = match weights {
             Some((weights, report)) => {
                 if !self.json {

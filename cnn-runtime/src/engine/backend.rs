@@ -65,7 +65,7 @@ pub struct Feed<'a, E> {
     pub targets: Targets<'a, E>,
     /// In training, how the optimizer steps; nothing in a part of a step that others follow.
     pub update: Option<Rule>,
-    /// Of each of the network's tensors, how its steps differ from the others'; as [`Pace::default`] behind the end.
+    /// Of each of the network's tensors, how its steps differ from the others'; as `Pace::default` behind the end.
     pub paces: &'a [Pace],
     /// Of a step that goes through in parts, which one.
     pub part: Part,

@@ -104,7 +104,7 @@ pub enum TrainError {
     },
 
     /// A file of the run is not what the run began with.
-    #[error("{} is not as the run began: its checksum is another; bring the file back or begin a new run", path.display())]
+    #[error("{} is not as the run began: its checksum is not the one in `checksums`; bring back whichever has changed or begin a new run", path.display())]
     Changed {
         /// The file.
         path: PathBuf,

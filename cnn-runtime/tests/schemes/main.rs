@@ -3,7 +3,6 @@
 mod meta;
 mod noisy_student;
 mod refusals;
-mod student_loss;
 
 use std::sync::Arc;
 

@@ -96,5 +96,5 @@ fn meta_pseudo_labels_come_to_the_same_bits_and_learn() {
     let accuracy = |network: &Learned| evaluate(&mut network.session(50).unwrap(), &labelled).unwrap().accuracy;
     let found = [&first.teacher, &first.pupil, &first.student].map(accuracy);
     println!("50 meta steps, 15 of fine-tuning, the same bits twice; teacher, pupil, student {found:.3?}");
-    assert!(found[0] > 0.3 && found[2] >= found[1]);
+    assert!(found[0] > 0.2 && found[2] >= found[1]);
 }

@@ -32,6 +32,12 @@ pub fn report(study: &Study) -> String {
         }
     };
     section(
+        "Trained again",
+        "The most promising members, trained from seeds that had no part in finding them: means of these trainings, and the standard deviation \
+         between them. The first by held-out images wins; the test images choose nothing.",
+        views::confirmed(study),
+    );
+    section(
         "History",
         "Each dot a trial; the line is the best so far. Hollow: pruned, at its last report. Crosses: failed.",
         views::history(study),
@@ -65,6 +71,9 @@ fn summary(study: &Study) -> String {
         (count(State::Pruned).to_string(), "pruned".to_owned()),
         (count(State::Failed).to_string(), "failed".to_owned()),
     ];
+    if let Some(first) = study.confirmed().first() {
+        tiles.push((format!("{:.2} %", 100.0 * first.test), "winner&rsquo;s accuracy on test images".to_owned()));
+    }
     if let Some(best) = study.best() {
         let values = spec.objectives.iter().zip(&best.values);
         tiles.extend(
@@ -90,15 +99,16 @@ fn summary(study: &Study) -> String {
     )
 }
 
-/// The best trial's options.
+/// The winner's options.
 fn winner(study: &Study) -> String {
-    let Some(best) = study.best() else { return "<p>No trial is complete.</p>".to_owned() };
+    let Some(best) = study.winner() else { return "<p>No trial is complete.</p>".to_owned() };
     let options = study.domain().genes().iter().zip(&best.genome.0).filter_map(|(gene, option)| {
         let option = gene.options.get(usize::from((*option)?))?;
         Some(format!("<span class=\"gene\"><i>{}</i> {}</span>", escape(&gene.name), escape(option)))
     });
     format!(
-        "<p>Best: trial {} <code>{}</code></p>\n<div class=\"genes\">{}</div>\n",
+        "<p>{}: trial {} <code>{}</code></p>\n<div class=\"genes\">{}</div>\n",
+        if study.confirmed().is_empty() { "Best" } else { "Winner" },
         best.number,
         best.genome,
         options.collect::<String>()

@@ -60,7 +60,7 @@ fn a_search_finds_a_network_that_can_be_trained_again() {
         &search(&["--trials", "8", "--workers", "2", "--objective", "max:accuracy", "--objective", "min:params"]),
     );
     assert!(out.contains("Small: 18 members, 4 genes, 1x14x14 -> 10"), "{out}");
-    assert_eq!(out.lines().filter(|line| line.contains("  trial ")).count(), 8, "{out}");
+    assert_eq!(out.lines().filter(|line| line.contains("/8  trial ")).count(), 8, "{out}");
     for line in [
         "8 trials: 8 complete, 0 pruned, 0 failed",
         "front: trials",

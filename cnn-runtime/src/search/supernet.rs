@@ -222,7 +222,7 @@ mod tests {
         let alone = Settings {
             digits: [2000, 20],
             images: held_out(0.5),
-            epochs: 12,
+            epochs: 4,
             learning_rate: 4e-3,
             ..Settings::new("Ranked")
         };

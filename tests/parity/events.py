@@ -1,6 +1,6 @@
 """TensorBoard's own reader reads a run's event file: every scalar of metrics.jsonl, at its step, and both texts.
 
-    python3 tests/parity/tensorboard.py RUN        (with TensorBoard installed: pip install tensorboard)
+    python3 tests/parity/events.py RUN        (with TensorBoard installed: pip install tensorboard)
 """
 
 import json

@@ -155,12 +155,12 @@ impl Evaluator {
             Quantity::Activations => self.members.costs(&trial.genome)?.activations as f64,
             Quantity::Synflow => synflow(graph, self.evaluation.training.seed).map_err(engine)?,
             Quantity::GradNorm => {
-                let (weights, images) = self.untrained(graph)?;
-                grad_norm(graph, &weights, &images.0, &images.1).map_err(engine)?
+                let (images, labels) = self.first_images()?;
+                grad_norm(graph, &self.untrained(graph)?, &images, &labels).map_err(engine)?
             }
             Quantity::JacobCov => {
-                let (weights, images) = self.untrained(graph)?;
-                jacob_cov(graph, &weights, &images.0).map_err(engine)?
+                let (images, _) = self.first_images()?;
+                jacob_cov(graph, &self.untrained(graph)?, &images).map_err(engine)?
             }
         })
     }
@@ -181,16 +181,20 @@ impl Evaluator {
         Ok(Some(lookup.error(&graphs?).map_err(TrainError::from)?))
     }
 
-    /// What a training would begin with, and the first training images with their classes, as they are.
-    fn untrained(&self, graph: &Graph) -> Result<(StateDict<f32>, (Vec<f32>, Vec<usize>)), SearchError> {
-        let weights = StateDict::init(graph, self.evaluation.training.seed).map_err(TrainError::from)?;
-        let Some(Split { train, .. }) = &self.split else { return Ok((weights, Default::default())) };
+    /// What a training would begin with.
+    fn untrained(&self, graph: &Graph) -> Result<StateDict<f32>, SearchError> {
+        Ok(StateDict::init(graph, self.evaluation.training.seed).map_err(TrainError::from)?)
+    }
+
+    /// The first training images as they are, with their classes; none where no objective looks at any.
+    fn first_images(&self) -> Result<(Vec<f32>, Vec<usize>), SearchError> {
+        let Some(Split { train, .. }) = &self.split else { return Ok((Vec::new(), Vec::new())) };
         let count = train.len().min(IMAGES);
         let mut images = vec![0.0; count * train.image_len()];
         for (index, image) in images.chunks_exact_mut(train.image_len()).enumerate() {
             train.image(index, image).map_err(TrainError::from)?;
         }
-        Ok((weights, (images, (0..count).map(|index| train.label(index)).collect())))
+        Ok((images, (0..count).map(|index| train.label(index)).collect()))
     }
 
     /// Whether members are trained, so that the best can be [confirmed](Self::confirm).

@@ -206,14 +206,12 @@ fn eigenvalues(mut a: Vec<Vec<f64>>) -> Vec<f64> {
             for q in p + 1..n {
                 let angle = 0.5 * (2.0 * a[p][q]).atan2(a[q][q] - a[p][p]);
                 let (s, c) = angle.sin_cos();
-                for k in 0..n {
-                    let (x, y) = (a[k][p], a[k][q]);
-                    (a[k][p], a[k][q]) = (c * x - s * y, s * x + c * y);
+                for row in &mut a {
+                    (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
                 }
-                for k in 0..n {
-                    let (x, y) = (a[p][k], a[q][k]);
-                    (a[p][k], a[q][k]) = (c * x - s * y, s * x + c * y);
-                }
+                let (x, y) = (a[p].clone(), a[q].clone());
+                a[p] = x.iter().zip(&y).map(|(x, y)| c * x - s * y).collect();
+                a[q] = x.iter().zip(&y).map(|(x, y)| s * x + c * y).collect();
             }
         }
     }

@@ -12,39 +12,16 @@ use std::time::Instant;
 use clap::Parser;
 use cnn_examples::Failure;
 use cnn_examples::figure::{Line, lines};
-use cnn_examples::supervised::{Errors, images, train, variant};
-use cnn_runtime::data::{Augment, Source};
+use cnn_examples::supervised::{Errors, Setting, units, variant};
 use cnn_runtime::zoo;
 
 #[derive(Parser)]
 struct Args {
-    /// Images of ten classes: digits (drawn by the library), cifar10:DIR, mnist:DIR, …
-    #[arg(long, default_value = "digits")]
-    data: Source,
-    /// Channels, height, width that the networks take; images are resized to it
-    #[arg(long, value_delimiter = ',', num_args = 3, default_values_t = [1, 16, 16])]
-    input: Vec<usize>,
-    /// Training images
-    #[arg(long, default_value_t = 2_000)]
-    images: usize,
-    /// Test images
-    #[arg(long, default_value_t = 1_000)]
-    test: usize,
-    /// Passes over them
-    #[arg(long, default_value_t = 8)]
-    epochs: usize,
-    /// The highest learning rate
-    #[arg(long, default_value_t = 0.1)]
-    rate: f64,
+    #[command(flatten)]
+    setting: Setting,
     /// Depths, 6n + 2
     #[arg(long, value_delimiter = ',', default_values_t = [20, 56])]
     layers: Vec<usize>,
-    /// What happens to training images
-    #[arg(long, default_value = "crop:2")]
-    augment: Augment,
-    /// Everything random follows from it
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
     /// Where the figure goes
     #[arg(long, default_value = "target/degradation.svg")]
     figure: PathBuf,
@@ -53,20 +30,17 @@ struct Args {
 fn main() -> Result<(), Failure> {
     let args = Args::parse();
     let begin = Instant::now();
-    let &[channels, height, width] = &args.input[..] else { return Err("--input takes three numbers".into()) };
-    let input = [channels, height, width];
-    if let Some(wrong) = args.layers.iter().find(|&&layers| layers < 8 || layers % 6 != 2) {
-        return Err(format!("--layers must be 6n + 2 from 8 on, as in 20,56, got {wrong}").into());
-    }
-    let data = images(&args.data, input, [args.images, args.test], &args.augment, args.seed)?;
-    let classes = data[0].classes();
+    let depths: Vec<(usize, usize)> =
+        args.layers.iter().map(|&layers| Ok((layers, units(layers)?))).collect::<Result<_, Failure>>()?;
+    let experiment = args.setting.open()?;
+    let classes = experiment.classes();
     let mut panels = Vec::new();
     let mut last = Vec::new();
     for (kind, source) in [("plain", zoo::Plain20Cifar), ("residual", zoo::ResNet20Cifar)] {
         let mut curves = Vec::new();
-        for (colour, layers) in args.layers.iter().enumerate() {
-            let graph = variant(source, &format!("classes = {classes}, n = {}", (layers - 2) / 6), input)?;
-            let (_, errors) = train(&format!("{kind}-{layers}"), &graph, &data, args.epochs, args.rate, args.seed)?;
+        for (colour, (layers, n)) in depths.iter().enumerate() {
+            let graph = variant(source, &format!("classes = {classes}, n = {n}"), experiment.input)?;
+            let (_, errors) = experiment.train(&format!("{kind}-{layers}"), &graph)?;
             let curve = |of: fn(&Errors) -> f64| {
                 errors.iter().enumerate().map(|(epoch, errors)| (epoch as f64 + 1.0, of(errors))).collect::<Vec<_>>()
             };

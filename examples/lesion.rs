@@ -12,8 +12,7 @@ use std::time::Instant;
 use clap::Parser;
 use cnn_examples::Failure;
 use cnn_examples::figure::{Line, lines};
-use cnn_examples::supervised::{images, train, variant};
-use cnn_runtime::data::{Augment, Part, Source};
+use cnn_examples::supervised::{Experiment, Setting, units, variant};
 use cnn_runtime::engine::{Session, SessionOptions};
 use cnn_runtime::train::evaluate;
 use cnn_runtime::weights::StateDict;
@@ -53,36 +52,14 @@ head gap -> fc: linear(classes);
 
 #[derive(Parser)]
 struct Args {
-    /// Images of ten classes: digits (drawn by the library), cifar10:DIR, mnist:DIR, …
-    #[arg(long, default_value = "digits")]
-    data: Source,
-    /// Channels, height, width that the networks take; images are resized to it
-    #[arg(long, value_delimiter = ',', num_args = 3, default_values_t = [1, 16, 16])]
-    input: Vec<usize>,
+    #[command(flatten)]
+    setting: Setting,
     /// Layers of both networks, 6n + 2
     #[arg(long, default_value_t = 32)]
     layers: usize,
-    /// Training images
-    #[arg(long, default_value_t = 2_000)]
-    images: usize,
-    /// Test images
-    #[arg(long, default_value_t = 1_000)]
-    test: usize,
-    /// Passes over them
-    #[arg(long, default_value_t = 8)]
-    epochs: usize,
-    /// The highest learning rate
-    #[arg(long, default_value_t = 0.1)]
-    rate: f64,
     /// How often so many units are drawn to be deleted
     #[arg(long, default_value_t = 5)]
     draws: usize,
-    /// What happens to training images
-    #[arg(long, default_value = "crop:2")]
-    augment: Augment,
-    /// Everything random follows from it
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
     /// Where the figures go: FIGURE-single.svg and FIGURE-several.svg
     #[arg(long, default_value = "target/lesion")]
     figure: PathBuf,
@@ -92,19 +69,18 @@ struct Args {
 struct Trained<'a> {
     source: &'a str,
     weights: StateDict<f32>,
-    input: [usize; 3],
-    classes: usize,
     /// Units of a stage.
     n: usize,
-    test: &'a Part,
+    experiment: &'a Experiment,
 }
 
 impl Trained<'_> {
     /// Percent of errors without some units, counted through all stages.
     fn error(&self, cut: &[usize]) -> Result<f64, Failure> {
-        let graph = variant(self.source, &arguments(self.classes, self.n, cut), self.input)?;
+        let Experiment { input, test, .. } = self.experiment;
+        let graph = variant(self.source, &arguments(self.experiment.classes(), self.n, cut), *input)?;
         let mut session = Session::new(&graph, &self.weights, SessionOptions { batch: 64, ..Default::default() })?;
-        Ok(100.0 * (1.0 - evaluate(&mut session, self.test)?.accuracy))
+        Ok(100.0 * (1.0 - evaluate(&mut session, test)?.accuracy))
     }
 }
 
@@ -121,19 +97,14 @@ fn arguments(classes: usize, n: usize, cut: &[usize]) -> String {
 fn main() -> Result<(), Failure> {
     let args = Args::parse();
     let begin = Instant::now();
-    let &[channels, height, width] = &args.input[..] else { return Err("--input takes three numbers".into()) };
-    let input = [channels, height, width];
-    if args.layers < 8 || args.layers % 6 != 2 {
-        return Err(format!("--layers must be 6n + 2 from 8 on, as in 20 or 56, got {}", args.layers).into());
-    }
-    let n = (args.layers - 2) / 6;
-    let data = images(&args.data, input, [args.images, args.test], &args.augment, args.seed)?;
-    let classes = data[0].classes();
+    let n = units(args.layers)?;
+    let seed = args.setting.seed;
+    let experiment = args.setting.open()?;
     let (mut singles, mut several) = (Vec::new(), Vec::new());
     for (colour, (kind, source)) in [("residual", zoo::ResNet56CifarLesion), ("plain", PLAIN)].into_iter().enumerate() {
-        let graph = variant(source, &arguments(classes, n, &[]), input)?;
-        let (weights, _) = train(&format!("{kind}-{}", args.layers), &graph, &data, args.epochs, args.rate, args.seed)?;
-        let trained = Trained { source, weights, input, classes, n, test: &data[1] };
+        let graph = variant(source, &arguments(experiment.classes(), n, &[]), experiment.input)?;
+        let (weights, _) = experiment.train(&format!("{kind}-{}", args.layers), &graph)?;
+        let trained = Trained { source, weights, n, experiment: &experiment };
         let whole = trained.error(&[])?;
         let line = |name: &str, thin, points| Line { name: format!("{kind}{name}"), colour, thin, points };
 
@@ -149,7 +120,7 @@ fn main() -> Result<(), Failure> {
 
         // Units that change sizes are not drawn: figure 5 (a) is about how many, not which.
         let mut units: Vec<usize> = (0..3 * n).filter(|unit| unit % n != 0).collect();
-        let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut means = vec![(0.0, whole)];
         for count in 1..=units.len() {
             let mut sum = 0.0;

@@ -19,29 +19,76 @@ pub fn variant(source: &str, arguments: &str, input: [usize; 3]) -> Result<Graph
     cnn_lang::load_at(source, None, &arguments, input).map_err(told)
 }
 
-/// Training and test images for networks of an input, normalised; training images are augmented.
-pub fn images(
-    source: &Source,
-    shape: [usize; 3],
-    counts: [usize; 2],
-    augment: &Augment,
-    seed: u64,
-) -> Result<[Part; 2], Failure> {
-    let Parts { train, test } = source.open(shape, counts, seed)?;
-    train.fits(shape, true).and(test.fits(shape, true))?;
-    // As many as asked for of larger data sets too, the classes in turn or shuffled as they come.
-    let first = |len: usize, most: usize| (0..len.min(most)).collect::<Vec<_>>();
-    let (chosen, tested) = (first(train.len(), counts[0]), first(test.len(), counts[1]));
-    let (mean, std) = train.channel_statistics(&chosen, shape, false)?;
-    let preparation = std::sync::Arc::new(Preparation {
-        shape,
-        mean,
-        std,
-        augment: augment.clone(),
-        class_weights: None,
-        skip: false,
-    });
-    Ok([(train, chosen), (test, tested)].map(|(images, items)| Part::new(images.into(), items, preparation.clone())))
+/// The part of a command line that says what is learned from, and how long.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Setting {
+    /// Images of ten classes: digits (drawn by the library), cifar10:DIR, mnist:DIR, …
+    #[arg(long, default_value = "digits")]
+    data: Source,
+    /// Channels, height, width that the networks take; images are resized to it
+    #[arg(long, value_delimiter = ',', num_args = 3, default_values_t = [1, 16, 16])]
+    input: Vec<usize>,
+    /// Training images
+    #[arg(long, default_value_t = 2_000)]
+    images: usize,
+    /// Test images
+    #[arg(long, default_value_t = 1_000)]
+    test: usize,
+    /// Passes over them
+    #[arg(long, default_value_t = 12)]
+    epochs: usize,
+    /// The highest learning rate
+    #[arg(long, default_value_t = 0.1)]
+    rate: f64,
+    /// What happens to training images
+    #[arg(long, default_value = "crop:2")]
+    augment: Augment,
+    /// Everything random follows from it
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// What an experiment's networks learn from.
+pub struct Experiment {
+    setting: Setting,
+    /// Channels, height, width.
+    pub input: [usize; 3],
+    training: Part,
+    /// To test on.
+    pub test: Part,
+}
+
+impl Setting {
+    /// Training and test images, normalised; training images are augmented.
+    ///
+    /// # Errors
+    /// If there are no such images, or one cannot be read.
+    pub fn open(self) -> Result<Experiment, Failure> {
+        let &[channels, height, width] = &self.input[..] else { return Err("--input takes three numbers".into()) };
+        let input = [channels, height, width];
+        let Parts { train, test } = self.data.open(input, [self.images, self.test], self.seed)?;
+        train.fits(input, true).and(test.fits(input, true))?;
+        // As many as asked for of larger data sets too, the classes in turn or shuffled as they come.
+        let first = |len: usize, most: usize| (0..len.min(most)).collect::<Vec<_>>();
+        let (chosen, tested) = (first(train.len(), self.images), first(test.len(), self.test));
+        let (mean, std) = train.channel_statistics(&chosen, input, false)?;
+        let augment = self.augment.clone();
+        let preparation =
+            std::sync::Arc::new(Preparation { shape: input, mean, std, augment, class_weights: None, skip: false });
+        let part = |images: cnn_runtime::data::Collection, items| Part::new(images.into(), items, preparation.clone());
+        Ok(Experiment { input, training: part(train, chosen), test: part(test, tested), setting: self })
+    }
+}
+
+/// Units of a stage in a network of 6n + 2 layers.
+///
+/// # Errors
+/// If there is no such network.
+pub fn units(layers: usize) -> Result<usize, Failure> {
+    match layers >= 8 && layers % 6 == 2 {
+        true => Ok((layers - 2) / 6),
+        false => Err(format!("--layers must be 6n + 2 from 8 on, as in 20 or 56, got {layers}").into()),
+    }
 }
 
 /// Percent of errors after an epoch.
@@ -53,55 +100,60 @@ pub struct Errors {
     pub test: f64,
 }
 
-/// SGD as He et al. 2015 trained on CIFAR, the rate divided by 10 after a half and three quarters of the epochs; weights and
-/// errors of each epoch.
-pub fn train(
-    name: &str,
-    graph: &Graph,
-    [training, test]: &[Part; 2],
-    epochs: usize,
-    rate: f64,
-    seed: u64,
-) -> Result<(StateDict<f32>, Vec<Errors>), Failure> {
-    let batch = 64;
-    let weights = StateDict::init(graph, seed)?;
-    let options =
-        TrainerOptions { batch, optimizer: Optimizer::SGD, weight_decay: 1e-4, seed, ..TrainerOptions::default() };
-    let steps = epochs as f64;
-    let schedule = Schedule::WarmUp {
-        epochs: 1.0,
-        from: 0.1,
-        then: Box::new(Schedule::MultiStep { epochs: vec![0.5 * steps, 0.75 * steps], factor: 0.1 }),
-    };
-    let mut trainer = Trainer::new(graph, &weights, options)?;
-    let mut session = Session::new(graph, &weights, SessionOptions { batch, ..SessionOptions::default() })?;
-    let per_epoch = training.len().div_ceil(batch) as u64;
-    let mut errors = Vec::new();
-    for epoch in 0..epochs {
-        let (begin, mut right) = (Instant::now(), 0);
-        for batch in Loader::training(training, batch, seed * 1_000 + epoch as u64, 0, training.threads()) {
-            let batch = batch?;
-            let targets = match &batch.labels {
-                Labels::Classes(labels) => Targets::Labels(labels),
-                Labels::Soft(rows) => Targets::Soft(rows),
-            };
-            let rate = schedule.rate(rate, trainer.steps(), per_epoch, epochs);
-            let report = trainer.step(&batch.images, targets, rate)?;
-            if !report.loss.is_finite() {
-                return Err(format!("{name}: the loss is {}; a lower --rate mends it", report.loss).into());
-            }
-            right += report.correct;
-        }
-        session.set_weights(&trainer.weights())?;
-        let wrong = |right: f64| 100.0 * (1.0 - right);
-        let training = wrong(right as f64 / training.count().max(1) as f64);
-        let test = wrong(evaluate(&mut session, test)?.accuracy);
-        println!(
-            "  {name} epoch {:>2}/{epochs}  training error {training:5.2} %  test error {test:5.2} %  {:.1} s",
-            epoch + 1,
-            begin.elapsed().as_secs_f64()
-        );
-        errors.push(Errors { training, test });
+impl Experiment {
+    /// Classes of the images.
+    pub fn classes(&self) -> usize {
+        self.training.classes()
     }
-    Ok((trainer.weights(), errors))
+
+    /// SGD as He et al. 2015 trained on CIFAR, the rate divided by 10 after a half and three quarters of the epochs; weights
+    /// and errors of each epoch.
+    ///
+    /// # Errors
+    /// If an image cannot be read, memory is not to be had, or the loss is no longer finite.
+    pub fn train(&self, name: &str, graph: &Graph) -> Result<(StateDict<f32>, Vec<Errors>), Failure> {
+        let Setting { epochs, rate, seed, .. } = self.setting;
+        let batch = 64;
+        let weights = StateDict::init(graph, seed)?;
+        let options =
+            TrainerOptions { batch, optimizer: Optimizer::SGD, weight_decay: 1e-4, seed, ..TrainerOptions::default() };
+        let steps = epochs as f64;
+        let schedule = Schedule::WarmUp {
+            epochs: 1.0,
+            from: 0.1,
+            then: Box::new(Schedule::MultiStep { epochs: vec![0.5 * steps, 0.75 * steps], factor: 0.1 }),
+        };
+        let mut trainer = Trainer::new(graph, &weights, options)?;
+        let mut session = Session::new(graph, &weights, SessionOptions { batch, ..SessionOptions::default() })?;
+        let per_epoch = self.training.len().div_ceil(batch) as u64;
+        let mut errors = Vec::new();
+        for epoch in 0..epochs {
+            let (begin, mut right) = (Instant::now(), 0);
+            let threads = self.training.threads();
+            for batch in Loader::training(&self.training, batch, seed * 1_000 + epoch as u64, 0, threads) {
+                let batch = batch?;
+                let targets = match &batch.labels {
+                    Labels::Classes(labels) => Targets::Labels(labels),
+                    Labels::Soft(rows) => Targets::Soft(rows),
+                };
+                let rate = schedule.rate(rate, trainer.steps(), per_epoch, epochs);
+                let report = trainer.step(&batch.images, targets, rate)?;
+                if !report.loss.is_finite() {
+                    return Err(format!("{name}: the loss is {}; a lower --rate mends it", report.loss).into());
+                }
+                right += report.correct;
+            }
+            session.set_weights(&trainer.weights())?;
+            let wrong = |right: f64| 100.0 * (1.0 - right);
+            let training = wrong(right as f64 / self.training.count().max(1) as f64);
+            let test = wrong(evaluate(&mut session, &self.test)?.accuracy);
+            println!(
+                "  {name} epoch {:>2}/{epochs}  training error {training:5.2} %  test error {test:5.2} %  {:.1} s",
+                epoch + 1,
+                begin.elapsed().as_secs_f64()
+            );
+            errors.push(Errors { training, test });
+        }
+        Ok((trainer.weights(), errors))
+    }
 }

@@ -9,14 +9,18 @@ use serde_json::value::RawValue;
 use super::checksums;
 use super::early::Gains;
 use super::metrics::EpochRecord;
+use crate::engine::StepReport;
 
 /// Measured on some images.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sums {
     /// Images.
     pub images: usize,
     /// Sum of their losses.
     pub loss: f64,
+    /// The same of the logits alone, then of each auxiliary output, none times its share; nothing where no output is auxiliary.
+    #[serde(default)]
+    pub parts: Vec<f64>,
     /// How many were classified correctly.
     pub correct: usize,
     /// Seconds that it took.
@@ -27,10 +31,16 @@ pub struct Sums {
 }
 
 impl Sums {
-    pub(super) fn add(&mut self, images: usize, mean_loss: f64, correct: usize, [seconds, data_seconds]: [f64; 2]) {
-        self.images += images;
-        self.loss += mean_loss * images as f64;
-        self.correct += correct;
+    pub(super) fn add(&mut self, report: &StepReport, [seconds, data_seconds]: [f64; 2]) {
+        let images = report.samples as f64;
+        self.images += report.samples;
+        self.loss += report.loss * images;
+        self.correct += report.correct;
+        if !report.auxiliary_losses.is_empty() {
+            self.parts.resize(1 + report.auxiliary_losses.len(), 0.0);
+            let losses = std::iter::once(&report.main_loss).chain(&report.auxiliary_losses);
+            self.parts.iter_mut().zip(losses).for_each(|(sum, loss)| *sum += loss * images);
+        }
         self.seconds += seconds;
         self.data_seconds += data_seconds;
     }
@@ -38,6 +48,16 @@ impl Sums {
     /// Mean loss.
     pub fn mean_loss(&self) -> f64 {
         self.loss / self.images.max(1) as f64
+    }
+
+    /// Mean loss of the logits alone, where an output is auxiliary.
+    pub fn main_loss(&self) -> Option<f64> {
+        self.parts.first().map(|sum| sum / self.images.max(1) as f64)
+    }
+
+    /// Mean loss of each auxiliary output.
+    pub fn auxiliary_losses(&self) -> Vec<f64> {
+        self.parts.iter().skip(1).map(|sum| sum / self.images.max(1) as f64).collect()
     }
 
     /// Share of images that were classified correctly.
@@ -215,7 +235,9 @@ mod tests {
     #[test]
     fn the_file_holds_the_state_and_the_position_to_the_bit() {
         let (tensors, state) = state();
-        let epoch = Sums { images: 3, loss: 0.1 + 0.2, correct: 2, seconds: 1e-7 / 3.0, data_seconds: 0.1 / 3.0 };
+        let parts = vec![0.1 / 7.0, 2.0 / 3.0];
+        let (loss, seconds, data_seconds) = (0.1 + 0.2, 1e-7 / 3.0, 0.1 / 3.0);
+        let epoch = Sums { images: 3, loss, parts, correct: 2, seconds, data_seconds };
         let best = Some(Best { epoch: 1, accuracy: 1.0 / 3.0 });
         let progress =
             Progress { epochs: 1, batches: 2, steps: 1 << 60, epoch, best, metrics: 99, ..Progress::default() };

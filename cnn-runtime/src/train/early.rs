@@ -105,6 +105,8 @@ mod tests {
             epoch: 1,
             step: 1,
             loss: 0.0,
+            main_loss: None,
+            auxiliary_losses: Vec::new(),
             accuracy: 0.0,
             eval_loss: loss,
             eval_accuracy: accuracy,

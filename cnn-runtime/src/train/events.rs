@@ -78,34 +78,45 @@ fn masked(data: &[u8]) -> [u8; 4] {
 
 /// The scalars of a record.
 fn event(began: f64, record: &Record) -> Option<Event> {
-    let (step, seconds, scalars): (u64, f64, Vec<(&str, f64)>) = match record {
+    let (step, seconds, scalars): (u64, f64, Vec<(String, f64)>) = match record {
         Record::Step(r) => (
             r.step,
             r.seconds,
-            vec![
+            named([
                 ("train/loss", r.loss),
                 ("train/accuracy", r.accuracy),
                 ("train/rate", r.rate),
                 ("train/images_per_second", r.images_per_second),
-            ],
+            ])
+            .chain(parts("train", r.main_loss, &r.auxiliary_losses))
+            .collect(),
         ),
         Record::Epoch(r) => {
-            let mut scalars = vec![
+            let scalars = named([
                 ("epoch/loss", r.loss),
                 ("epoch/accuracy", r.accuracy),
                 ("test/loss", r.test_loss()),
                 ("test/accuracy", r.test_accuracy()),
                 ("test/calibration_error", r.calibration_error),
-            ];
-            scalars.extend(r.top5.map(|top5| ("test/top5", top5)));
-            (r.step, r.seconds, scalars)
+            ]);
+            let top5 = r.top5.map(|top5| ("test/top5".to_owned(), top5));
+            (r.step, r.seconds, scalars.chain(top5).chain(parts("epoch", r.main_loss, &r.auxiliary_losses)).collect())
         }
         Record::Rollback(_) => return None,
     };
-    let value =
-        |(tag, value): (&str, f64)| Value { tag: tag.to_owned(), simple_value: Some(value as f32), ..Value::default() };
+    let value = |(tag, value): (String, f64)| Value { tag, simple_value: Some(value as f32), ..Value::default() };
     let summary = Summary { value: scalars.into_iter().map(value).collect() };
     Some(Event { wall_time: began + seconds, step: step as i64, summary: Some(summary), ..Event::default() })
+}
+
+fn named<const N: usize>(scalars: [(&str, f64); N]) -> impl Iterator<Item = (String, f64)> {
+    scalars.map(|(tag, value)| (tag.to_owned(), value)).into_iter()
+}
+
+/// What the loss is made of, where the network has auxiliary outputs; they are counted from 1.
+fn parts(group: &str, main: Option<f64>, auxiliary: &[f64]) -> impl Iterator<Item = (String, f64)> {
+    let main = main.map(|loss| (format!("{group}/main_loss"), loss));
+    main.into_iter().chain((1..).zip(auxiliary).map(move |(i, &loss)| (format!("{group}/auxiliary_loss_{i}"), loss)))
 }
 
 /// A text, which TensorBoard takes as Markdown: indented it stands as it is.

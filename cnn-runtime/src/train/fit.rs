@@ -181,7 +181,7 @@ impl<'a> Fit<'a> {
             progress.seconds += seconds;
             progress.skipped += u64::from(report.skipped);
             for sums in [&mut progress.epoch, &mut progress.line].into_iter().filter(|_| !report.skipped) {
-                sums.add(report.samples, report.loss, report.correct, [seconds, data_seconds]);
+                sums.add(&report, [seconds, data_seconds]);
             }
             if progress.steps.is_multiple_of(log_every as u64) {
                 self.line(rate)?;
@@ -243,12 +243,14 @@ impl<'a> Fit<'a> {
     }
 
     fn line(&mut self, rate: f64) -> Result<(), TrainError> {
-        let Progress { epochs, steps, seconds, line, .. } = self.progress;
-        self.progress.line = Sums::default();
+        let line = std::mem::take(&mut self.progress.line);
+        let Progress { epochs, steps, seconds, .. } = self.progress;
         self.metrics.append(&Record::Step(StepRecord {
             epoch: epochs + 1,
             step: steps,
             loss: line.mean_loss(),
+            main_loss: line.main_loss(),
+            auxiliary_losses: line.auxiliary_losses(),
             accuracy: line.accuracy(),
             rate,
             images_per_second: line.images_per_second(),
@@ -271,11 +273,13 @@ impl<'a> Fit<'a> {
         let averaged = averages.as_ref().map(|averages| self.evaluate(averages)).transpose()?;
         self.progress.seconds += began.elapsed().as_secs_f64();
         let kept = averaged.as_ref().unwrap_or(&evaluation);
-        let Progress { epochs, steps, seconds, epoch, .. } = self.progress;
+        let Progress { epochs, steps, seconds, ref epoch, .. } = self.progress;
         let record = EpochRecord {
             epoch: epochs + 1,
             step: steps,
             loss: epoch.mean_loss(),
+            main_loss: epoch.main_loss(),
+            auxiliary_losses: epoch.auxiliary_losses(),
             accuracy: epoch.accuracy(),
             eval_loss: evaluation.loss,
             eval_accuracy: evaluation.accuracy,

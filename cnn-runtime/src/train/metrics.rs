@@ -50,6 +50,12 @@ pub struct StepRecord {
     pub step: u64,
     /// Mean of what was minimised.
     pub loss: f64,
+    /// Mean cross-entropy of the logits alone, where the network has auxiliary outputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main_loss: Option<f64>,
+    /// Mean cross-entropy of each auxiliary output, not yet times its share in the loss.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub auxiliary_losses: Vec<f64>,
     /// Share of training images whose class was found, while it was trained on them.
     pub accuracy: f64,
     /// Learning rate of the last step.
@@ -72,6 +78,12 @@ pub struct EpochRecord {
     pub step: u64,
     /// Mean of what was minimised.
     pub loss: f64,
+    /// Mean cross-entropy of the logits alone, where the network has auxiliary outputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main_loss: Option<f64>,
+    /// Mean cross-entropy of each auxiliary output, not yet times its share in the loss.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub auxiliary_losses: Vec<f64>,
     /// Share of training images whose class was found, while it was trained on them.
     pub accuracy: f64,
     /// Mean cross-entropy of the test images.

@@ -1,5 +1,6 @@
 //! Trainings in folders: stopped anywhere and resumed they give the bits of one that was not, and what is wrong is refused.
 
+mod auxiliary;
 mod damage;
 mod data;
 mod diverged;

@@ -1,5 +1,6 @@
 //! Teacher and student in one step.
 
+use cnn_lang::graph::Role;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -9,6 +10,7 @@ use crate::engine::{Session, Targets, Trainer, TrainerOptions};
 use crate::train::schemes::endless::rows;
 use crate::train::schemes::pseudo::{largest, softmax};
 use crate::train::schemes::{Learned, Learner, Phase, SchemeError};
+use crate::weights::StateDict;
 
 /// Both networks in training, and beside each its latest weights in inference.
 pub(super) struct Pair<'a> {
@@ -18,6 +20,8 @@ pub(super) struct Pair<'a> {
     student: Trainer,
     opinion: Session,
     exam: Session,
+    /// The student's weights before its next step.
+    pupil: StateDict<f32>,
     /// The feedback's moving mean; nothing before the first.
     mean: Option<f64>,
     /// Draws the classes.
@@ -55,6 +59,7 @@ impl<'a> Pair<'a> {
             student: Trainer::new(&student.graph, &student.weights, student.options.clone())?,
             opinion: session(teacher, many)?,
             exam: session(student, few)?,
+            pupil: student.weights.clone(),
             mean: None,
             rng: ChaCha8Rng::seed_from_u64(teacher.options.seed ^ 0x3C6E_F372_FE94_F82B),
         })
@@ -82,13 +87,18 @@ impl<'a> Pair<'a> {
         let drawn: Vec<usize> = probabilities.chunks_exact(classes).map(|row| self.draw(row)).collect();
         let consistent = self.consistent(step.plain, classes)?;
 
-        // 2. The student learns from them: how much better does it know what is labelled?
-        let before = mean_loss(self.exam.run(&step.labelled.images)?, &truth, classes);
+        // 2. The student learns from them: how much better does it know what is labelled? What its batch norms saw of the
+        // images would have been the same with any labels, so both answers are given with the statistics after the step.
         let targets = Targets::Labels(&drawn);
         let loss = student.step(&mut self.student, step.strong, targets, step.per_epoch, Phase::Meta)?;
-        self.exam.set_weights(&self.student.weights())?;
-        let after = mean_loss(self.exam.run(&step.labelled.images)?, &truth, classes);
-        let feedback = before - after;
+        let moved = self.student.weights();
+        let unmoved = with_parameters_of(&self.pupil, &moved);
+        let mut exam = |weights: &StateDict<f32>| -> Result<f64, SchemeError> {
+            self.exam.set_weights(weights)?;
+            Ok(mean_loss(self.exam.run(&step.labelled.images)?, &truth, classes))
+        };
+        let feedback = exam(&unmoved)? - exam(&moved)?;
+        self.pupil = moved;
         let told = self.scheme.feedback * (feedback - self.mean(feedback));
 
         // 3. The teacher learns from all of it. Its loss is a mean over the batch; each term is one over its own images.
@@ -150,6 +160,17 @@ impl<'a> Pair<'a> {
         self.mean = Some(mean);
         mean
     }
+}
+
+/// What is learned by gradient from the one, running statistics from the other.
+fn with_parameters_of(one: &StateDict<f32>, other: &StateDict<f32>) -> StateDict<f32> {
+    let mut mixed = other.clone();
+    for (tensor, role) in one.tensors().iter().zip(one.roles()) {
+        if let (Role::Parameter, Some(values)) = (role, mixed.get_mut(&tensor.name)) {
+            values.copy_from_slice(&tensor.data);
+        }
+    }
+    mixed
 }
 
 /// Mean cross-entropy of logits with rows of probabilities.

@@ -169,7 +169,7 @@ pub fn duration(seconds: f64) -> String {
 
 const STYLE: &str = "
 :root{color-scheme:light dark;--page:#fcfcfb;--ink:#20201e;--dim:#6c6b66;--line:#e2e1db;--card:#f3f2ee;--dot:#2a78d6;--best:#d1403f;--soft:#9ec5f4}
-@media (prefers-color-scheme:dark){:root{--page:#191918;--ink:#f0efea;--dim:#a3a29b;--line:#383835;--card:#242422;--dot:#5598e7;--best:#f07a6d;--soft:#2f5a8c}}
+@media (prefers-color-scheme:dark){:root{--page:#191918;--ink:#f0efea;--dim:#a3a29b;--line:#383835;--card:#242422;--dot:#5598e7;--best:#f07a6d;--soft:#4478ae}}
 *{box-sizing:border-box}
 body{background:var(--page);color:var(--ink);font:15px/1.5 system-ui,sans-serif;max-width:1040px;margin:2rem auto;padding:0 1.2rem}
 h1{font-size:1.6rem;margin:0 0 .3rem}h2{font-size:1.15rem;margin:2.2rem 0 .2rem}

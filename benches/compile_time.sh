@@ -6,6 +6,7 @@ set -euo pipefail
 source "$(dirname "$0")/crates.sh"
 
 repeats=${REPEATS:-3}
+# A space of networks is proven, all of its members at once; its input is `space` here.
 #         name         file             network           input              defaults changed
 networks="AlexNet      alexnet.rs       AlexNet           Rank4<2,3,224,224>
           VGG-16       vgg.rs           VGG16             Rank4<2,3,224,224>
@@ -13,12 +14,14 @@ networks="AlexNet      alexnet.rs       AlexNet           Rank4<2,3,224,224>
           ResNet-50    resnet.rs        ResNet50          Rank4<2,3,224,224>
           ResNet-152   resnet.rs        ResNet50          Rank4<2,3,224,224> units=[3,8,36,3]
           ResNet-1001  identity_mappings.rs  ResNet1001Cifar  Rank4<2,3,32,32>
-          DenseNet-121 densenet.rs      DenseNet121       Rank4<2,3,224,224>"
+          DenseNet-121 densenet.rs      DenseNet121       Rank4<2,3,224,224>
+          MnasNet-space spaces/mnasnet.rs MnasNetSpace    space"
 
 #       name         seconds to check, to build
 limits="ResNet-152   1.5  8
         ResNet-1001  2    -
-        DenseNet-121 -    15"
+        DenseNet-121 -    15
+        MnasNet-space 2   -"
 
 # Everything a network's program does but the network: its code is subtracted.
 baseline() {
@@ -42,6 +45,20 @@ program() { # CRATE FILE NETWORK INPUT [ARGUMENT=DEFAULT]
     source=$(text "$2" "$3" "${5:-}")
     [[ $source == *"pub $3("* ]] || fail "$2 has no paragraph that begins \`pub $3(\`"
     [[ -z ${5:-} || $source == *"${5#*=}"* ]] || fail "$3 in $2 has no argument to set ${5}"
+    if [[ $4 == space ]]; then
+        crate "$1" <<RUST
+use cnn_runtime::space::SearchSpace;
+
+cnn_runtime::search_space! {
+$source
+}
+
+fn main() {
+    println!("2^{:.1} networks", $3::LOG2_SIZE);
+}
+RUST
+        return
+    fi
     crate "$1" <<RUST
 use cnn_runtime::prelude::*;
 

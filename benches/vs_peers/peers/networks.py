@@ -31,7 +31,7 @@ class BasicUnit(nn.Module):
         y = functional.relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
         if self.zeros:
-            x = functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.zeros // 2, self.zeros - self.zeros // 2))
+            x = functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.zeros))
         return functional.relu(x + y)
 
 

@@ -129,6 +129,8 @@ pub struct Batch {
     pub images: Vec<f32>,
     /// The class of each image.
     pub labels: Vec<usize>,
+    /// Which images they are.
+    pub items: Vec<usize>,
 }
 
 impl Batch {
@@ -179,7 +181,7 @@ impl Iterator for Batches<'_> {
             images.extend_from_slice(self.dataset.image(i));
         }
         let labels = items.iter().map(|&i| self.dataset.labels[i]).collect();
-        Some(Batch { images, labels })
+        Some(Batch { images, labels, items: items.to_vec() })
     }
 
     /// Copies no image of the batches before.
@@ -266,7 +268,7 @@ mod tests {
 
     #[test]
     fn one_hot_marks_the_label() {
-        let batch = Batch { images: vec![0.0; 3], labels: vec![2, 0, 5] };
+        let batch = Batch { images: vec![0.0; 3], labels: vec![2, 0, 5], items: vec![0, 1, 2] };
         assert_eq!(batch.one_hot(3), [0., 0., 1., 1., 0., 0., 0., 0., 0.]);
     }
 

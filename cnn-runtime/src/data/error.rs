@@ -76,8 +76,8 @@ pub enum DataError {
     },
 
     /// A folder without folders of classes.
-    #[error("{} holds {got} folders, expected a folder for each of two classes or more, or train and test with such \
-        folders", dir.display())]
+    #[error("{} holds {}, expected a folder for each of two classes or more, or train and test with such folders",
+        dir.display(), match got { 0 => "no folder".to_owned(), 1 => "one folder".to_owned(), got => format!("{got} folders") })]
     Classes {
         /// The folder.
         dir: PathBuf,

@@ -268,6 +268,7 @@ impl Batched for Part {
                     Labels::Soft(_) => batch.items.iter().map(|&item| self.label(item)).collect(),
                 },
                 images: batch.images,
+                items: batch.items,
             })
         }))
     }

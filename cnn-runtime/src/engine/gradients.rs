@@ -7,13 +7,28 @@ mod rules;
 
 use cnn_lang::graph::{Graph, Role};
 
+use super::constants::Recipe;
 use super::error::EngineError;
 use super::operation::{Activation, Operation};
 use super::program::{Class, Content, Extent, Instruction, Named, Origin, Output, Program, State, ValueId};
 
+/// The name of the images' gradient among a plan's outputs; no tensor of a network is called so.
+pub const INPUT: &str = "the images";
+
+/// What gradients are taken of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// The cross-entropy of each output, times its share.
+    Loss,
+    /// The sum of all logits of all samples.
+    Logits,
+}
+
 /// What a training step is to do with gradients.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Objective {
+    /// What gradients are taken of.
+    pub of: Of,
     /// Shares of the outputs in the loss: the logits, then the auxiliary ones.
     pub weights: Vec<f64>,
     /// Label smoothing.
@@ -30,6 +45,10 @@ pub struct Objective {
     pub gradient_norm: bool,
     /// Whether gradients can be read after the step.
     pub keep_gradients: bool,
+    /// Whether that of the images can be read too, behind all others.
+    pub keep_input: bool,
+    /// Whether parameters follow their gradients.
+    pub updates: bool,
     /// For each tensor of the network whether it stays as it is.
     pub frozen: Vec<bool>,
 }
@@ -40,8 +59,13 @@ pub fn differentiate(program: &mut Program, graph: &Graph, objective: &Objective
     let outputs = std::mem::take(&mut program.outputs);
     let mut reverse = Reverse::new(program, graph, objective);
     for (output, (named, &weight)) in outputs.iter().zip(&objective.weights).enumerate() {
-        let operation = Operation::CrossEntropy { output, weight, smoothing: objective.smoothing };
-        let gradient = reverse.fresh(operation, vec![named.value], named.value, &named.name);
+        let gradient = match objective.of {
+            Of::Loss => {
+                let operation = Operation::CrossEntropy { output, weight, smoothing: objective.smoothing };
+                reverse.fresh(operation, vec![named.value], named.value, &named.name)
+            }
+            Of::Logits => reverse.ones(named.value, &named.name),
+        };
         reverse.contribute(named.value, gradient, &named.name);
     }
     for instruction in forward.iter().rev() {
@@ -79,7 +103,11 @@ impl<'a> Reverse<'a> {
         let mut wanted: Vec<bool> = vec![false; program.values.len()];
         for (value, wanted) in program.values.iter().zip(&mut wanted) {
             let learned = |index: usize| roles[index] == Role::Parameter && !objective.frozen[index];
-            *wanted = matches!(value.origin, Origin::State(index) if learned(index));
+            *wanted = match value.origin {
+                Origin::State(index) => learned(index),
+                Origin::Input => objective.keep_input,
+                Origin::Computed | Origin::Constant(_) => false,
+            };
         }
         for instruction in &program.instructions {
             let any = instruction.reads().any(|id| wanted[id.0]);
@@ -105,6 +133,13 @@ impl<'a> Reverse<'a> {
         let value = self.gradient(like);
         self.emit(operation, inputs, vec![Output { value, onto: None }], place);
         value
+    }
+
+    /// As large as `like`, and 1 everywhere: the gradient of its sum.
+    fn ones(&mut self, like: ValueId, place: &str) -> ValueId {
+        let channels = self.program.shape(like).channels();
+        let [zero, one] = [0.0, 1.0].map(|value| self.program.constant(Recipe::Fill(value, channels), channels));
+        self.fresh(Operation::Affine { activation: None }, vec![like, zero, one], like, place)
     }
 
     /// Adds a gradient to those of a value.
@@ -201,12 +236,20 @@ impl<'a> Reverse<'a> {
             self.emit(Operation::GradientNorm, inputs, vec![Output { value, onto: None }], "");
             value
         });
-        for &(tensor, gradient) in &waiting {
-            self.update(tensor, gradient, norm);
+        if self.objective.updates {
+            for &(tensor, gradient) in &waiting {
+                self.update(tensor, gradient, norm);
+            }
         }
         if self.objective.keep_gradients {
             let named = |&(tensor, value): &(usize, ValueId)| Named { name: self.names[tensor].clone(), value };
             self.program.outputs = waiting.iter().map(named).collect();
+        }
+        if self.objective.keep_input {
+            let input = self.program.values.iter().position(|value| value.origin == Origin::Input);
+            let gradient = input.and_then(|input| self.gradients.get(input).copied().flatten());
+            let named = gradient.map(|value| Named { name: INPUT.to_owned(), value });
+            self.program.outputs.extend(named);
         }
         if self.objective.averages {
             let roles = std::mem::take(&mut self.roles);

@@ -70,6 +70,7 @@ struct Evaluated {
     accuracy: f64,
     top5: Option<f64>,
     calibration_error: f64,
+    names: Vec<String>,
     classes: Vec<ClassQuality>,
     confusion: Vec<[usize; 3]>,
 }
@@ -124,13 +125,14 @@ impl Eval {
             accuracy: evaluation.accuracy,
             top5: evaluation.top5,
             calibration_error: evaluation.calibration.error(),
+            names: (0..evaluation.confusion.classes).map(|class| images.facts.name(class)).collect(),
             classes: evaluation.confusion.classes(),
             confusion: evaluation.confusion.cells,
         };
         if self.json {
             return json(output.out, &evaluated);
         }
-        let Evaluated { images, loss, accuracy, top5, calibration_error, classes, .. } = evaluated;
+        let Evaluated { images, loss, accuracy, top5, calibration_error, names, classes, .. } = evaluated;
         writeln!(output.out, "images: {images}")?;
         writeln!(output.out, "loss: {loss:.4}")?;
         writeln!(output.out, "accuracy: {:.2} %", 100.0 * accuracy)?;
@@ -141,7 +143,7 @@ impl Eval {
         if self.classes {
             let percent = |share: Option<f64>| share.map_or("-".into(), |share| format!("{:.1} %", 100.0 * share));
             let row = |c: &ClassQuality| {
-                [c.class.to_string(), c.images.to_string(), percent(c.precision), percent(c.recall), percent(c.f1())]
+                [names[c.class].clone(), c.images.to_string(), percent(c.precision), percent(c.recall), percent(c.f1())]
             };
             let rows: Vec<_> = classes.iter().map(row).collect();
             write!(output.out, "{}", table(["class", "images", "precision", "recall", "F1"], &rows, 1))?;

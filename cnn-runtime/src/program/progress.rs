@@ -42,6 +42,8 @@ pub(super) struct Progress<'o, 'w> {
     said: Instant,
     /// Steps of an epoch.
     steps: usize,
+    /// What there is to say of waiting for data in this epoch.
+    waited: String,
     /// When the training went on, and after which step.
     began: (Instant, u64),
     /// Why lines could not be written.
@@ -69,6 +71,7 @@ impl<'o, 'w> Progress<'o, 'w> {
             bar,
             said: now,
             steps: 0,
+            waited: String::new(),
             began: (now, 0),
             failed: None,
         }
@@ -103,6 +106,11 @@ impl<'o, 'w> Progress<'o, 'w> {
     }
 }
 
+/// That the engine waited for data, where it is worth a thought: more workers, smaller files.
+fn waited(share: f64) -> String {
+    if share < 0.03 { String::new() } else { format!(" ({:.0} % of the time waiting for data)", 100.0 * share) }
+}
+
 impl Observer for Progress<'_, '_> {
     fn begin(&mut self, begin: &Begin<'_>) {
         let Begin { facts, training, evaluation, steps, progress, graph } = begin;
@@ -124,17 +132,18 @@ impl Observer for Progress<'_, '_> {
     fn step(&mut self, progress: &train::Progress, _rate: f64) {
         let sums = &progress.epoch;
         let (loss, percent) = (sums.mean_loss(), 100.0 * sums.accuracy());
-        self.bar
-            .set_message(format!("loss {loss:.4}  accuracy {percent:.2} %  {:.0} images/s", sums.images_per_second()));
+        self.waited = waited(sums.waited());
+        let (images, waited) = (sums.images_per_second(), &self.waited);
+        self.bar.set_message(format!("loss {loss:.4}  accuracy {percent:.2} %  {images:.0} images/s{waited}"));
         self.bar.set_position(progress.steps);
         // In a file a bar would be control codes: a line now and then, so that long epochs can be followed.
         if self.bar.is_hidden() && self.said.elapsed() >= LINES {
             let (epoch, epochs) = (progress.epochs + 1, self.settings.epochs);
-            let (step, steps, images) = (progress.batches, self.steps, sums.images_per_second());
+            let (step, steps) = (progress.batches, self.steps);
             let left = self.left(progress.steps);
             self.say(&format!(
-                "epoch {epoch}/{epochs}  step {step}/{steps}  loss {loss:.4}  accuracy {percent:.2} %  {images:.0} images/s  \
-                 {left} left"
+                "epoch {epoch}/{epochs}  step {step}/{steps}  loss {loss:.4}  accuracy {percent:.2} %  {images:.0} \
+                 images/s{waited}  {left} left"
             ));
         }
     }
@@ -145,8 +154,8 @@ impl Observer for Progress<'_, '_> {
         let (test_loss, test) = (record.test_loss(), 100.0 * record.test_accuracy());
         self.say(&format!(
             "epoch {epoch}/{epochs}  loss {loss:.4}  accuracy {:.2} %  test loss {test_loss:.4}  test accuracy {test:.2} %  \
-             {images_per_second:.0} images/s  {seconds:.1} s",
-            100.0 * accuracy
+             {images_per_second:.0} images/s{}  {seconds:.1} s",
+            100.0 * accuracy, self.waited
         ));
         self.begin_epoch(*epoch);
     }

@@ -24,6 +24,7 @@ mod history;
 mod named;
 mod networks;
 mod objective;
+pub mod proxies;
 pub mod pruners;
 pub mod report;
 mod run;
@@ -47,7 +48,7 @@ pub use spec::{Spec, digest};
 #[cfg(feature = "sqlite")]
 pub use storage::Sqlite;
 pub use storage::{Claim, Memory, Storage};
-pub use study::{Asked, Study, Verdict};
+pub use study::{Asked, Confirmation, Confirmed, Study, Verdict};
 pub use supernet::Supernet;
 pub use table::Table;
 pub use trial::{Outcome, Proposal, State, Trial};

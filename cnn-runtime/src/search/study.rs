@@ -1,5 +1,7 @@
 //! The study: ask, report, tell. [`run`](super::run()) is a loop around it.
 
+mod confirm;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +15,8 @@ use super::samplers::{Context, Sampler};
 use super::spec::{Spec, digest};
 use super::storage::{Claim, Storage};
 use super::trial::{Outcome, State, Trial};
+
+pub use confirm::{Confirmation, Confirmed};
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +60,7 @@ pub struct Study {
     sampler: Box<dyn Sampler>,
     pruner: Box<dyn Pruner>,
     history: History,
+    confirmations: Vec<Confirmation>,
     silence: Duration,
     attempts: u32,
 }
@@ -74,7 +79,8 @@ impl Study {
         }
         let (sampler, pruner) = (spec.sampler.sampler(), spec.pruner.pruner());
         let (silence, attempts) = (Duration::from_secs(60), 5);
-        let mut study = Study { domain, storage, sampler, pruner, history: History::default(), silence, attempts };
+        let (history, confirmations) = (History::default(), Vec::new());
+        let mut study = Study { domain, storage, sampler, pruner, history, confirmations, silence, attempts };
         study.refresh()?;
         Ok(study)
     }
@@ -134,6 +140,7 @@ impl Study {
             }
         }
         self.history.take(revision, changed);
+        self.confirmations = self.storage.confirmations()?;
         Ok(())
     }
 

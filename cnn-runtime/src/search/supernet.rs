@@ -209,6 +209,7 @@ mod tests {
     fn inherited_weights_rank_members_as_training_does() {
         use crate::search::Verdict;
         use crate::search::evaluate::{Ended, kendall_tau, train_short};
+        use crate::search::proxies::{grad_norm, jacob_cov, synflow};
         let source = "Ranked(classes = 10): 1x16x16 -> classes;
             stem conv(8, 3, pad = 1) -> bn -> relu;
             body \"a\": choose { conv(16, 3, pad = 1) -> bn -> relu; conv(16, 1) -> bn -> relu; dwconv(3, pad = 1) -> bn -> relu -> conv(16, 1) -> bn -> relu; conv(16, 5, pad = 2) -> bn -> relu; } -> maxpool(2);
@@ -232,13 +233,27 @@ mod tests {
         let began = std::time::Instant::now();
         let loss = supernet.train(&split).unwrap();
         println!("supernet: {} steps in {:.0} s, loss {loss:.3}", supernet.steps(), began.elapsed().as_secs_f64());
+        let mut images = vec![0.0; 64 * split.train.image_len()];
+        for (index, image) in images.chunks_exact_mut(split.train.image_len()).enumerate() {
+            split.train.image(index, image).unwrap();
+        }
+        let labels: Vec<usize> = (0..64).map(|index| split.train.label(index)).collect();
         let mut pairs = Vec::new();
+        let mut proxies: [Vec<(f64, f64)>; 4] = Default::default();
         for genome in &members {
             let graph = networks.graph(genome).unwrap();
             let ended = train_short(&graph, &alone, &split, &|| false, &mut |_, _| Ok(Verdict::Continue)).unwrap();
             let Ended::Done(trained) = ended else { panic!("it was not stopped") };
             let inherited = supernet.judge(genome, &split).unwrap().0;
             pairs.push((inherited.accuracy, trained.accuracy));
+            let weights = StateDict::init(&graph, alone.seed).unwrap();
+            let scores = [
+                synflow(&graph, alone.seed).unwrap(),
+                grad_norm(&graph, &weights, &images, &labels).unwrap(),
+                jacob_cov(&graph, &weights, &images).unwrap(),
+                networks.costs(genome).unwrap().macs as f64,
+            ];
+            proxies.iter_mut().zip(scores).for_each(|(all, score)| all.push((score, trained.accuracy)));
         }
         let mean = |of: fn(&(f64, f64)) -> f64| pairs.iter().map(of).sum::<f64>() / pairs.len() as f64;
         let tau = kendall_tau(&pairs);
@@ -248,6 +263,10 @@ mod tests {
             mean(|pair| pair.1),
             began.elapsed().as_secs_f64()
         );
-        assert!(tau > 0.3, "{tau}");
+        let [synflow, grad_norm, jacob_cov, macs] = proxies.each_ref().map(|pairs| kendall_tau(pairs));
+        println!(
+            "by proxies: synflow {synflow:.2}, grad_norm {grad_norm:.2}, jacob_cov {jacob_cov:.2}, multiply-adds {macs:.2}"
+        );
+        assert!(tau > 0.5, "{tau}");
     }
 }

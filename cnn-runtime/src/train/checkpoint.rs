@@ -69,6 +69,11 @@ impl Sums {
     pub fn images_per_second(&self) -> f64 {
         self.images as f64 / self.seconds.max(1e-9)
     }
+
+    /// Share of the time in which the engine waited for data.
+    pub fn waited(&self) -> f64 {
+        self.data_seconds / self.seconds.max(1e-9)
+    }
 }
 
 /// The epoch with the best test accuracy.

@@ -42,10 +42,11 @@ pub fn evaluate(session: &mut Session, data: &dyn Batched) -> Result<Evaluation,
         let batch = batch?;
         images += batch.len();
         let logits = session.run(&batch.images)?;
-        for (row, &label) in logits.chunks_exact(outputs.max(1)).zip(&batch.labels) {
+        let rows = logits.chunks_exact(outputs.max(1)).zip(&batch.items);
+        for ((row, &item), &label) in rows.zip(&batch.labels) {
             let (rank, loss) = (rank(row, label), cross_entropy(row, label));
             sums = (sums.0 + loss, sums.1 + usize::from(rank == 0), sums.2 + usize::from(rank < 5));
-            tally.add(row, label, loss);
+            tally.add(item, row, label, loss);
         }
     }
     let share = |sum: f64| sum / images.max(1) as f64;

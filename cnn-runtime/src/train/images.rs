@@ -35,6 +35,13 @@ pub struct Facts {
     pub std: Vec<f32>,
 }
 
+impl Facts {
+    /// What a class is called: its number where it has no name.
+    pub fn name(&self, class: usize) -> String {
+        self.names.get(class).cloned().unwrap_or_else(|| class.to_string())
+    }
+}
+
 /// Training, validation and test images, prepared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Images {

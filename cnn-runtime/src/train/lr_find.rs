@@ -26,7 +26,7 @@ pub struct Sweep {
 
 impl Default for Sweep {
     fn default() -> Self {
-        Sweep { from: 1e-6, to: 10.0, steps: 120 }
+        Sweep { from: 1e-5, to: 10.0, steps: 500 }
     }
 }
 
@@ -37,7 +37,7 @@ pub struct Point {
     pub rate: f64,
     /// The loss before the step.
     pub loss: f64,
-    /// Mean of the losses so far, recent ones weighing more.
+    /// Mean of the losses around, near ones weighing more; while the sweep goes on, of those so far.
     pub smoothed: f64,
 }
 
@@ -46,7 +46,8 @@ pub struct Point {
 pub struct Found {
     /// As far as the loss was bounded.
     pub points: Vec<Point>,
-    /// The rate at which the smoothed loss falls fastest; none where it does not fall.
+    /// The rate at which the smoothed loss falls fastest, at most a tenth of [`lowest`](Found::lowest); none where it falls
+    /// no more than the noise of its batches.
     pub suggestion: Option<f64>,
     /// The rate at which it is lowest.
     pub lowest: f64,
@@ -54,9 +55,23 @@ pub struct Found {
     pub diverged: bool,
 }
 
-/// The share of the mean loss that stays from step to step.
-const STAYS: f64 = 0.9;
-/// A loss so many times the lowest ends the sweep.
+/// A mean in which older values weigh less: 0.9 of the weight of the next.
+#[derive(Default)]
+struct MovingMean {
+    sum: f64,
+    weight: f64,
+}
+
+impl MovingMean {
+    fn add(&mut self, value: f64) -> f64 {
+        const STAYS: f64 = 0.9;
+        self.sum = STAYS * self.sum + value;
+        self.weight = STAYS * self.weight + 1.0;
+        self.sum / self.weight
+    }
+}
+
+/// A smoothed loss so many times the lowest ends the sweep.
 const BEYOND: f64 = 4.0;
 
 /// Trains from `weights` on, at rates that rise from step to step; of the settings everything counts but epochs and schedule.
@@ -77,7 +92,7 @@ pub fn lr_find(
     let steps = images.train.len().div_ceil(settings.batch);
     let mut trainer = Trainer::new(graph, weights, settings.trainer_options(steps))?;
     let mut points: Vec<Point> = Vec::new();
-    let (mut mean, mut lowest, mut diverged) = (0.0, f64::INFINITY, false);
+    let (mut mean, mut lowest, mut diverged) = (MovingMean::default(), f64::INFINITY, false);
     let train = &images.train;
     let threads = settings.images.workers.unwrap_or(train.threads());
     let batches =
@@ -85,8 +100,7 @@ pub fn lr_find(
     for (step, batch) in batches.take(sweep.steps).enumerate() {
         let (batch, rate) = (batch?, sweep.rate(step));
         let loss = trainer.step(&batch.images, targets(&batch.labels), rate)?.loss;
-        mean = STAYS * mean + (1.0 - STAYS) * loss;
-        let smoothed = mean / (1.0 - libm::pow(STAYS, (step + 1) as f64));
+        let smoothed = mean.add(loss);
         diverged = !smoothed.is_finite() || smoothed > BEYOND * lowest;
         if diverged {
             break;
@@ -128,15 +142,26 @@ impl Sweep {
 }
 
 impl Found {
-    fn of(points: Vec<Point>, diverged: bool) -> Found {
+    fn of(mut points: Vec<Point>, diverged: bool) -> Found {
         let lowest = (0..points.len()).min_by(|&a, &b| points[a].smoothed.total_cmp(&points[b].smoothed)).unwrap_or(0);
+        // A mean of what came before shows the fall late, at rates that are too high: the same from the other end takes that back.
+        let mut mean = MovingMean::default();
+        points.iter_mut().take(lowest + 1).rev().for_each(|point| point.smoothed = mean.add(point.smoothed));
         // Slopes over the logarithm of the rate, so wide that the noise of batches does not decide; steps are equally far apart.
         let wide = (points.len() / 10).max(1);
         let slope = |at: usize| points[at + wide].smoothed - points[at - wide].smoothed;
         let inner = wide..lowest.saturating_sub(wide).max(wide);
         let steepest = inner.min_by(|&a, &b| slope(a).total_cmp(&slope(b)));
-        let suggestion = steepest.filter(|&at| slope(at) < 0.0).map(|at| points[at].rate);
-        Found { suggestion, lowest: points[lowest].rate, diverged, points }
+        // A fall that the noise of batches explains is none: the mean of so many weighs a third of one loss's noise.
+        let before = &points[..=lowest];
+        let squares: f64 =
+            before.iter().map(|point| (point.loss - point.smoothed) * (point.loss - point.smoothed)).sum();
+        let noise = libm::sqrt(squares / before.len() as f64).max(1e-9);
+        let falls = |&at: &usize| -slope(at) > noise;
+        // Networks that are slow to begin fall fastest at rates that are too high already.
+        let suggestion = steepest.filter(falls).map(|at| points[at].rate.min(points[lowest].rate / 10.0));
+        let lowest = points[lowest].rate;
+        Found { suggestion, lowest, diverged, points }
     }
 
     /// The curve as an SVG picture: losses over the rate.

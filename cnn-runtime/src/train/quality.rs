@@ -114,17 +114,16 @@ pub(super) struct Tally {
     confusion: std::collections::BTreeMap<[usize; 2], usize>,
     bins: Vec<Bin>,
     worst: Vec<Worst>,
-    images: usize,
 }
 
 impl Tally {
     pub fn new(outputs: usize) -> Tally {
         let (bins, worst) = (vec![Bin::default(); BINS], Vec::new());
-        Tally { outputs, confusion: Default::default(), bins, worst, images: 0 }
+        Tally { outputs, confusion: Default::default(), bins, worst }
     }
 
-    /// The next image: its logits, its class, its cross-entropy.
-    pub fn add(&mut self, row: &[f32], label: usize, loss: f64) {
+    /// An image: its number, its logits, its class, its cross-entropy.
+    pub fn add(&mut self, index: usize, row: &[f32], label: usize, loss: f64) {
         let mut taken = 0;
         for (class, &logit) in row.iter().enumerate() {
             if logit > row[taken] || row[taken].is_nan() {
@@ -138,14 +137,13 @@ impl Tally {
         bin.images += 1;
         bin.confidence += confidence;
         bin.correct += usize::from(taken == label);
-        let one = Worst { index: self.images, label, taken, confidence, loss };
+        let one = Worst { index, label, taken, confidence, loss };
         // Of equal ones the earlier counts as worse.
         let place = self.worst.partition_point(|other| other.loss >= loss);
         if place < WORST && loss.is_finite() {
             self.worst.insert(place, one);
             self.worst.truncate(WORST);
         }
-        self.images += 1;
     }
 
     pub fn finish(self) -> (Confusion, Calibration, Vec<Worst>) {
@@ -162,8 +160,8 @@ mod tests {
     fn tally() -> (Confusion, Calibration, Vec<Worst>) {
         let images = [([0.7, 0.2, 0.1], 0), ([0.7, 0.2, 0.1], 1), ([0.1, 0.85, 0.05], 1), ([0.42, 0.33, 0.25], 0)];
         let mut tally = Tally::new(3);
-        for (probabilities, label) in images {
-            tally.add(&probabilities.map(|p: f32| p.ln()), label, -f64::from(probabilities[label]).ln());
+        for (index, (probabilities, label)) in images.into_iter().enumerate() {
+            tally.add(index, &probabilities.map(|p: f32| p.ln()), label, -f64::from(probabilities[label]).ln());
         }
         tally.finish()
     }
@@ -199,7 +197,7 @@ mod tests {
         assert_eq!((worst[0].label, worst[0].taken), (1, 0));
         assert!((worst[0].confidence - 0.7).abs() < 1e-6);
         let mut many = Tally::new(2);
-        (0..100).for_each(|i| many.add(&[0.0, 1.0], 0, f64::from(i % 10)));
+        (0..100).for_each(|i| many.add(i, &[0.0, 1.0], 0, (i % 10) as f64));
         let worst = many.finish().2;
         assert_eq!(
             worst.iter().map(|one| one.index).take(11).collect::<Vec<_>>(),

@@ -23,13 +23,14 @@ impl Run {
     /// If a file that it tells of is damaged, or the page cannot be written.
     pub fn report(&self) -> Result<std::path::PathBuf, TrainError> {
         let all = records(&self.path("metrics.jsonl"))?;
-        let page = page(self, &all, self.assessment()?.as_ref())?;
+        let names = self.facts()?.map(|facts| facts.names).unwrap_or_default();
+        let page = page(self, &all, self.assessment()?.as_ref(), &names)?;
         self.replace("report.html", page.as_bytes())?;
         Ok(self.path("report.html"))
     }
 }
 
-fn page(run: &Run, all: &[Record], assessment: Option<&Assessment>) -> Result<String, TrainError> {
+fn page(run: &Run, all: &[Record], assessment: Option<&Assessment>, names: &[String]) -> Result<String, TrainError> {
     let graph = run.graph()?;
     let settings = run.settings();
     let (mut steps, mut epochs, mut back): (Vec<&StepRecord>, Vec<&EpochRecord>, Vec<String>) = Default::default();
@@ -62,7 +63,7 @@ fn page(run: &Run, all: &[Record], assessment: Option<&Assessment>) -> Result<St
     }
     out.push_str(&curves(&steps, &epochs));
     if let Some(assessment) = assessment {
-        out.push_str(&classes::sections(assessment));
+        out.push_str(&classes::sections(assessment, names));
     }
     let picture = STANDARD.encode(crate::export::svg(&graph, &settings.network));
     let _ = write!(
@@ -71,17 +72,16 @@ fn page(run: &Run, all: &[Record], assessment: Option<&Assessment>) -> Result<St
          <details><summary>its source</summary><pre>{}</pre></details>",
         escaped(run.source().trim())
     );
-    out.push_str("<h2>Settings</h2><div class=\"scroll\"><table>");
-    if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(settings) {
-        for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
-            let value = match value {
-                serde_json::Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
-            let _ = write!(out, "<tr><td>{}</td><td>{}</td></tr>", escaped(&name.replace('_', " ")), escaped(&value));
-        }
+    let mut rows = String::new();
+    if let Ok(value) = serde_json::to_value(settings) {
+        setting(&mut rows, "", &value);
     }
-    let _ = write!(out, "</table></div><h2>Files</h2><div class=\"scroll\"><table>{}</table></div>", files(run));
+    let _ = write!(
+        out,
+        "<h2>Settings</h2><div class=\"scroll\"><table class=\"texts\">{rows}</table></div><h2>Files</h2><div \
+         class=\"scroll\"><table class=\"texts\">{}</table></div>",
+        files(run)
+    );
     out.push_str("</main></body></html>\n");
     Ok(out)
 }
@@ -148,6 +148,22 @@ fn curves(steps: &[&StepRecord], epochs: &[&EpochRecord]) -> String {
         },
     ];
     format!("<h2>Curves</h2><div class=\"grid\">{}</div>", cards.concat())
+}
+
+/// Rows of a table: names, words of inner ones behind those of outer ones, and values. What is not set is not there.
+fn setting(rows: &mut String, name: &str, value: &serde_json::Value) {
+    use serde_json::Value;
+    let text = match value {
+        Value::Null | Value::Bool(false) => return,
+        Value::Array(values) if values.is_empty() => return,
+        Value::Object(fields) => {
+            let inner = |field: &str| [name, &field.replace('_', " ")].join(" ").trim().to_owned();
+            return fields.iter().for_each(|(field, value)| setting(rows, &inner(field), value));
+        }
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let _ = write!(rows, "<tr><td>{}</td><td>{}</td></tr>", escaped(name), escaped(&text));
 }
 
 /// What lies in the folder, with links that work beside the page.

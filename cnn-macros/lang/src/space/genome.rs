@@ -3,10 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde_core::de::{Deserialize, Deserializer, Error, Visitor};
+use serde_core::ser::{Serialize, Serializer};
+
 /// Which option each gene of a space takes, in the order of the space's gene table; `None` where the gene is inactive, since
 /// the branch that it stands in was not taken. Two genomes are equal if and only if they are the same member.
 ///
-/// As text it is the options' numbers with dots between, `-` for an inactive gene: `2.0.-.1`.
+/// As text it is the options' numbers with dots between, `-` for an inactive gene: `2.0.-.1`. In files of serde it is that text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Genome(pub Vec<Option<u16>>);
 
@@ -78,9 +81,61 @@ impl FromStr for Genome {
     }
 }
 
+impl Serialize for Genome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Genome {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Genome, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Genome;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a genome as text, as in \"2.0.-.1\"")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Genome, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_genome_in_json_is_its_text() {
+        for (genome, json) in [("", "\"\""), ("2.0.-.1", "\"2.0.-.1\""), ("-.65535", "\"-.65535\"")] {
+            let genome: Genome = genome.parse().unwrap();
+            assert_eq!(serde_json::to_string(&genome).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Genome>(json).unwrap(), genome);
+            // As bytes that are read once, and as a value in memory.
+            assert_eq!(serde_json::from_reader::<_, Genome>(json.as_bytes()).unwrap(), genome);
+            assert_eq!(serde_json::from_value::<Genome>(serde_json::to_value(&genome).unwrap()).unwrap(), genome);
+        }
+        let by_genome: std::collections::BTreeMap<Genome, f64> = serde_json::from_str("{\"1.-\":0.5}").unwrap();
+        assert_eq!(serde_json::to_string(&by_genome).unwrap(), "{\"1.-\":0.5}");
+    }
+
+    #[test]
+    fn json_that_is_no_genome_is_refused() {
+        for (json, expected) in [
+            ("\"1.x\"", "gene 1 of the genome is `x`; expected the number of an option or -, as in 2.0.-.1"),
+            ("\"70000\"", "gene 0 of the genome is `70000`"),
+            ("[1, 2]", "expected a genome as text, as in \"2.0.-.1\""),
+            ("3", "invalid type: integer `3`, expected a genome as text"),
+            ("null", "expected a genome as text"),
+        ] {
+            let error = serde_json::from_str::<Genome>(json).unwrap_err().to_string();
+            assert!(error.contains(expected), "{json}: {error}");
+        }
+    }
 
     #[test]
     fn a_genome_is_its_text() {

@@ -62,7 +62,7 @@ fn what_is_no_folder_of_classes_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     let expected = "expected a folder for each of two classes or more";
-    assert_eq!(told(dir), format!("DIR holds 0 folders, {expected}, or train and test with such folders"));
+    assert_eq!(told(dir), format!("DIR holds no folder, {expected}, or train and test with such folders"));
     image(&dir.join("a/0.png"), 0);
     fs::create_dir(dir.join("b")).unwrap();
     assert_eq!(told(dir), "DIR/b holds no image (jpg, png, bmp, webp, pnm): put some there or remove it");

@@ -5,7 +5,7 @@ use cnn_lang::graph::{Graph, Shape};
 use crate::engine::backend::{Backend, Targets};
 use crate::engine::error::EngineError;
 use crate::engine::fuse::fuse;
-use crate::engine::gradients::{Objective, differentiate};
+use crate::engine::gradients::{Objective, Of, differentiate};
 use crate::engine::lower::{Mode, lower_fixing};
 use crate::engine::optimizer::{Clip, Optimizer};
 use crate::engine::plan::Plan;
@@ -109,6 +109,7 @@ pub fn plan_training<E>(
     let mut program = lower_fixing(graph, Mode::Training, &frozen.norms)?;
     fuse(&mut program, true);
     let objective = Objective {
+        of: Of::Loss,
         weights: shares.clone(),
         smoothing: options.label_smoothing,
         optimizer_states: options.optimizer.states(),
@@ -117,6 +118,8 @@ pub fn plan_training<E>(
         accumulate: options.parts > 1,
         gradient_norm: options.skip_non_finite || matches!(options.clip, Some(Clip::Norm(_))),
         keep_gradients: options.keep_gradients,
+        keep_input: false,
+        updates: true,
         frozen: frozen.tensors,
     };
     differentiate(&mut program, graph, &objective)?;

@@ -1,7 +1,10 @@
 //! `cnn search SPACE`: a study from its beginning, or from where it stands.
 
+mod choices;
+mod confirm;
 mod progress;
 
+pub(super) use confirm::line;
 pub(super) use progress::value;
 
 use std::path::{Path, PathBuf};
@@ -10,7 +13,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
-use cnn_lang::graph::{Graph, Shape};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -19,15 +21,14 @@ use super::failure::Failure;
 use super::space::{Found, find};
 use super::study::{Opened, summary, test_accuracy};
 use super::text::json;
-use super::train::{counts, interrupts, shown};
-use crate::data::Source;
-use crate::search::evaluate::{Evaluation, Evaluator};
+use super::train::{interrupts, shown};
+use crate::search::evaluate::Evaluator;
 use crate::search::report::report;
-use crate::search::{
-    Domain, Members, Objective, PrunerSettings, Reward, SamplerSettings, SearchError, Spec, Sqlite, State, Storage,
-    Study, digest, run,
-};
-use crate::train::{ImageSettings, Settings};
+use crate::search::{Domain, Members, SamplerSettings, SearchError, Sqlite, State, Storage, Study, run};
+use choices::Choices;
+
+/// Members whose predicted latencies are compared with measured ones.
+const COMPARED: usize = 20;
 
 /// Searches a space of architectures and keeps everything in a file
 #[derive(Args)]
@@ -43,57 +44,16 @@ pub(super) struct Search {
     /// Trials at a time, each on its share of the processors
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: u16,
+    /// At the end so many of the most promising members are trained again from other seeds; the best of them by the mean of these
+    /// trainings wins. 0 leaves that out
+    #[arg(long, value_name = "MEMBERS", default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=16))]
+    confirm: u8,
+    /// How often each of them is trained again
+    #[arg(long, value_name = "TIMES", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
+    confirm_trainings: u16,
     /// Write JSON instead of lines
     #[arg(long)]
     json: bool,
-}
-
-/// What a new study is.
-#[derive(Args)]
-#[group(multiple = true)]
-struct Choices {
-    /// A space: a predefined one (`cifar-small`), the last one of a file (`my.cnn`) or another one of it (`my.cnn:Name`);
-    /// without it the study in --study goes on as it began
-    #[arg(value_name = "SPACE")]
-    space: Option<String>,
-    /// Another input than the definition's: channels, height, width
-    #[arg(long, value_name = "CxHxW", requires = "space")]
-    input: Option<Shape>,
-    /// Images as in `cnn train`: digits (drawn at the networks' size), mnist:DIR, cifar10:DIR, folder:DIR … [default: digits]
-    #[arg(long, value_name = "DATA", requires = "space")]
-    data: Option<Source>,
-    /// How many digits are drawn, to train on and to test on [default: 2500:1000]
-    #[arg(long, value_name = "TRAIN:TEST", value_parser = counts, requires = "space")]
-    digits: Option<[usize; 2]>,
-    /// Share of the training images that is held out to judge members by [default: 0.2]
-    #[arg(long, value_name = "SHARE", requires = "space")]
-    validation: Option<f64>,
-    /// Passes over the training images [default: 3]
-    #[arg(long, requires = "space")]
-    epochs: Option<usize>,
-    /// Images of a step [default: 32]
-    #[arg(long, requires = "space")]
-    batch: Option<usize>,
-    /// The learning rate at its highest [default: 0.004, 0.001 for spaces of more than a million parameters]
-    #[arg(long, value_name = "RATE", requires = "space")]
-    lr: Option<f64>,
-    /// What is wanted: max:accuracy, min:latency, min:predicted_latency, min:params, min:macs, min:activations, min:loss; may
-    /// be repeated, pruners follow the first [default: max:accuracy]
-    #[arg(long, value_name = "OBJECTIVE", requires = "space")]
-    objective: Vec<Objective>,
-    /// MnasNet's reward, one number of two objectives: soft:COST:TARGET or hard:COST:TARGET
-    #[arg(long, value_name = "REWARD", requires = "space")]
-    reward: Option<Reward>,
-    /// random, grid, evolution, nsga2, tpe, reinforce or local, with figures as in evolution:population=20,sample=5
-    /// [default: evolution, with several objectives nsga2]
-    #[arg(long, value_name = "SAMPLER", requires = "space")]
-    sampler: Option<SamplerSettings>,
-    /// none, median, asha or hyperband, with figures as in asha:least=1,eta=4 [default: none]
-    #[arg(long, value_name = "PRUNER", requires = "space")]
-    pruner: Option<PrunerSettings>,
-    /// What is tried, initial weights and the order of images follow from it [default: 0]
-    #[arg(long, requires = "space")]
-    seed: Option<u64>,
 }
 
 impl Search {
@@ -104,7 +64,16 @@ impl Search {
         };
         let stop = interrupts()?;
         let evaluator = Evaluator::new(opened.networks.clone(), opened.study.spec(), Some(weights_dir(&opened.path)))?;
-        let done = self.search(&opened, &evaluator, &stop, output)?;
+        let mut done = self.search(&opened, &evaluator, &stop, output)?;
+        if done && self.confirm > 0 && evaluator.trains() {
+            let plan = confirm::Plan {
+                members: usize::from(self.confirm),
+                trainings: u64::from(self.confirm_trainings),
+                workers: self.workers,
+                quiet: self.json,
+            };
+            done = confirm::confirm(&opened, &evaluator, plan, &stop, output)?;
+        }
         let mut study = opened.study;
         study.refresh()?;
         evaluator.tidy(&study);
@@ -200,6 +169,15 @@ impl Search {
         done
     }
 
+    /// Does something on as many threads as a worker has.
+    fn with_threads<T: Send>(&self, path: &Path, work: impl FnOnce() -> T + Send) -> Result<T, SearchError> {
+        let threads = (rayon::current_num_threads() / usize::from(self.workers)).max(1);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| {
+            SearchError::Storage { action: "start threads for", path: path.to_owned(), reason: error.to_string() }
+        })?;
+        Ok(pool.install(work))
+    }
+
     fn lines(
         &self,
         study: &Study,
@@ -224,13 +202,26 @@ impl Search {
             let values: Vec<String> =
                 study.spec().objectives.iter().zip(&best.values).map(|(o, v)| value(o, *v)).collect();
             writeln!(output.out, "best: trial {}, {}, genome {}", best.number, values.join(", "), best.genome)?;
-            if let Some(accuracy) = test_accuracy(evaluator, networks, path, best)? {
-                writeln!(output.out, "its accuracy on the test images: {:.2} %", 100.0 * accuracy)?;
-            }
+        }
+        let confirmed = study.confirmed();
+        if confirmed.is_empty()
+            && let Some(best) = study.best()
+            && let Some(accuracy) = test_accuracy(evaluator, networks, path, best)?
+        {
+            writeln!(output.out, "its accuracy on the test images: {:.2} %", 100.0 * accuracy)?;
+        }
+        for confirmed in &confirmed {
+            writeln!(output.out, "  {}", line(confirmed))?;
+        }
+        if let (Some(winner), false) = (study.winner(), confirmed.is_empty()) {
+            writeln!(output.out, "winner: trial {}, genome {}", winner.number, winner.genome)?;
         }
         if study.spec().objectives.len() > 1 {
             let front: Vec<String> = study.front().iter().map(|trial| trial.number.to_string()).collect();
             writeln!(output.out, "front: trials {}", front.join(", "))?;
+        }
+        if let Some(error) = self.with_threads(path, || evaluator.latency_error(COMPARED))?? {
+            writeln!(output.out, "{error}")?;
         }
         writeln!(output.out, "study: {name}")?;
         writeln!(output.out, "report: {}", shown(page))?;
@@ -239,53 +230,6 @@ impl Search {
             writeln!(output.out, "go on with: cnn search --study {name}{trials}")?;
         }
         Ok(writeln!(output.out, "its source: cnn study best {name} --source")?)
-    }
-}
-
-impl Choices {
-    /// What was chosen, and the rest as usual.
-    fn spec(&self, name: &str, networks: &Arc<crate::search::Networks>, graph: &Graph) -> Result<Spec, Failure> {
-        let largest = networks.space().range()[1].params;
-        let usual = Settings::suggested(name, graph);
-        // The study goes on from any folder.
-        let data = self.data.clone().unwrap_or(Source::Digits).absolute()?;
-        let digits = self.digits.unwrap_or([2500, 1000]);
-        let seed = self.seed.unwrap_or(0);
-        let training = Settings {
-            digits,
-            epochs: self.epochs.unwrap_or(3),
-            batch: self.batch.unwrap_or(usual.batch),
-            learning_rate: self.lr.unwrap_or(if largest < 1_000_000 { 4e-3 } else { 1e-3 }),
-            seed,
-            data,
-            images: ImageSettings { validation: self.validation.unwrap_or(0.2), ..ImageSettings::default() },
-            ..usual
-        };
-        let definition = networks.space().definition().to_owned();
-        let evaluation = serde_json::to_value(Evaluation { training, definition })
-            .map_err(|error| Failure::Failed(error.to_string()))?;
-        let objectives = match self.objective.is_empty() {
-            true => vec![Objective::maximise("accuracy")],
-            false => self.objective.clone(),
-        };
-        let several = objectives.len() > 1 && self.reward.is_none();
-        let usual: &str = if several { "nsga2" } else { "evolution" };
-        let sampler = match &self.sampler {
-            Some(sampler) => sampler.clone(),
-            None => usual.parse()?,
-        };
-        let spec = Spec {
-            space: name.to_owned(),
-            genes: digest(&**networks),
-            objectives,
-            reward: self.reward.clone(),
-            sampler,
-            pruner: self.pruner.clone().unwrap_or(PrunerSettings::None),
-            seed,
-            evaluation,
-        };
-        spec.check()?;
-        Ok(spec)
     }
 }
 

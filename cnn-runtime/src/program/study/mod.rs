@@ -8,13 +8,13 @@ use serde::Serialize;
 
 use super::Output;
 use super::failure::Failure;
-use super::search::{value, weights_dir};
+use super::search::{line as confirmed_line, value, weights_dir};
 use super::text::json;
 use super::train::shown;
 use crate::engine::{Session, SessionOptions};
 use crate::search::evaluate::{Evaluation, Evaluator, weights_file};
 use crate::search::report::{duration, importance, report};
-use crate::search::{Domain, Members, Networks, SearchError, Sqlite, State, Storage, Study, Trial};
+use crate::search::{Confirmed, Domain, Members, Networks, SearchError, Sqlite, State, Storage, Study, Trial};
 use crate::train::evaluate;
 use crate::weights::StateDict;
 
@@ -29,7 +29,7 @@ pub(super) struct StudyCommand {
 enum What {
     /// Trials, front and genes in lines
     Show(Show),
-    /// The best trial: its options, its source, its weights
+    /// The winner: its options, its source, its weights
     Best(Best),
     /// Everything as a page that needs no network
     Report(Page),
@@ -48,7 +48,7 @@ struct Show {
 struct Best {
     /// The study's file
     file: PathBuf,
-    /// Another trial than the best one
+    /// Another trial than the winner
     #[arg(long, value_name = "NUMBER")]
     trial: Option<u64>,
     /// Print the network in the language: what `network!` takes and `cnn train` reads
@@ -129,6 +129,14 @@ impl Show {
         if let Some(best) = study.best() {
             writeln!(output.out, "best: {}", line(&study, best))?;
         }
+        let confirmed = study.confirmed();
+        if let (Some(winner), false) = (study.winner(), confirmed.is_empty()) {
+            writeln!(output.out, "winner: {}", line(&study, winner))?;
+            writeln!(output.out, "trained again from other seeds:")?;
+            for confirmed in &confirmed {
+                writeln!(output.out, "  {}", confirmed_line(confirmed))?;
+            }
+        }
         if spec.objectives.len() > 1 {
             writeln!(output.out, "front:")?;
             for trial in study.front() {
@@ -155,7 +163,7 @@ impl Best {
     fn run(&self, output: &mut Output<'_>) -> Result<(), Failure> {
         let Opened { study, networks, path } = Opened::new(&self.file)?;
         let trial = match self.trial {
-            None => study.best().ok_or_else(|| {
+            None => study.winner().ok_or_else(|| {
                 Failure::mistake(format!("no trial of {} is complete", path.display()))
                     .help("go on with `cnn search --study`")
             })?,
@@ -169,7 +177,7 @@ impl Best {
             let from = weights_file(&weights_dir(&path), trial.number);
             if !from.is_file() {
                 let failure = Failure::mistake(format!("the weights of trial {} are not kept", trial.number));
-                return Err(failure.help("weights are kept of the best trial and of those on the front"));
+                return Err(failure.help("weights are kept of the best trials and of those on the front"));
             }
             let graph = networks.graph(&trial.genome).map_err(SearchError::from)?;
             StateDict::<f32>::load(&graph, &from)?.save(to)?;
@@ -184,6 +192,9 @@ impl Best {
         writeln!(output.out, "{}", line(&study, trial))?;
         let costs = networks.costs(&trial.genome).map_err(SearchError::from)?;
         writeln!(output.out, "{} parameters, {} multiply-adds", costs.params, costs.macs)?;
+        if let Some(confirmed) = study.confirmed().iter().find(|confirmed| confirmed.trial == trial.number) {
+            writeln!(output.out, "trained again: {}", confirmed_line(confirmed))?;
+        }
         for (gene, option) in networks.genes().iter().zip(&trial.genome.0) {
             if let Some(option) = option.and_then(|option| gene.options.get(usize::from(option))) {
                 writeln!(output.out, "  {} = {option}", gene.name)?;
@@ -220,8 +231,29 @@ pub(super) struct Summary {
     pruner: String,
     seed: u64,
     best: Option<u64>,
+    winner: Option<u64>,
+    confirmed: Vec<Again>,
     front: Vec<u64>,
     trials: Vec<Row>,
+}
+
+/// What further trainings say of a trial, in JSON.
+#[derive(Serialize)]
+struct Again {
+    trial: u64,
+    trainings: usize,
+    held_out_accuracy: f64,
+    held_out_loss: f64,
+    test_accuracy: f64,
+    test_spread: f64,
+}
+
+impl Again {
+    fn of(confirmed: Confirmed) -> Again {
+        let Confirmed { trial, trainings, accuracy, loss, test, spread } = confirmed;
+        let (held_out_accuracy, held_out_loss, test_accuracy) = (accuracy, loss, test);
+        Again { trial, trainings, held_out_accuracy, held_out_loss, test_accuracy, test_spread: spread }
+    }
 }
 
 /// A trial in JSON.
@@ -274,6 +306,8 @@ pub(super) fn summary(study: &Study, path: &Path) -> Summary {
         pruner: spec.pruner.to_string(),
         seed: spec.seed,
         best: study.best().map(|trial| trial.number),
+        winner: study.winner().map(|trial| trial.number),
+        confirmed: study.confirmed().into_iter().map(Again::of).collect(),
         front: study.front().iter().map(|trial| trial.number).collect(),
         trials: study.history().trials().iter().map(|trial| Row::of(study, trial)).collect(),
     }

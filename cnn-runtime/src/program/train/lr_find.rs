@@ -107,8 +107,11 @@ impl LrFind {
             writeln!(output.out, "the loss grew beyond bounds after {} steps", points.len())?;
         }
         match suggestion {
-            Some(rate) => writeln!(output.out, "steepest fall: --lr {rate:.2e} (lowest loss at {lowest:.2e})")?,
-            None => writeln!(output.out, "the loss never fell; other rates: --from, --to; more steps: --steps")?,
+            Some(rate) => writeln!(output.out, "suggested: --lr {rate:.2e} (lowest loss at {lowest:.2e})")?,
+            None => writeln!(
+                output.out,
+                "the loss fell no more than the noise of its batches; more steps: --steps, larger batches: --batch, other rates: --from, --to"
+            )?,
         }
         Ok(writeln!(output.out, "curve: {}", shown(&dir.join("lr_find.svg")))?)
     }

@@ -136,7 +136,7 @@ pub(super) fn list(as_json: bool, output: &mut Output<'_>) -> Result<(), Failure
         [
             listed.name.to_owned(),
             listed.paper.to_owned(),
-            schedule.to_string(),
+            readable(&schedule.to_string()),
             batch.to_string(),
             epochs.to_string(),
             learning_rate.to_string(),
@@ -149,6 +149,19 @@ pub(super) fn list(as_json: bool, output: &mut Output<'_>) -> Result<(), Failure
         writeln!(output.out, "{name}: {deviations}")?;
     }
     Ok(())
+}
+
+/// A schedule whose numbers have three digits behind the point at most.
+fn readable(schedule: &str) -> String {
+    let short = |part: &str| match part.parse::<f64>() {
+        Ok(number) if part.len() > 8 => ((1000.0 * number).round() / 1000.0).to_string(),
+        _ => part.to_owned(),
+    };
+    let parts = schedule.split_inclusive([':', ',', '+']).map(|part| {
+        let number = part.trim_end_matches([':', ',', '+']);
+        short(number) + &part[number.len()..]
+    });
+    parts.collect()
 }
 
 /// `fc=10`

@@ -20,6 +20,8 @@ pub struct Lookup {
 pub struct LookupError {
     /// Mean of the distances, each as a share of what was measured.
     pub mean: f64,
+    /// The median of them.
+    pub median: f64,
     /// The largest of them.
     pub largest: f64,
     /// Kendall's rank correlation between predicted and measured latencies.
@@ -84,10 +86,23 @@ impl Lookup {
         for graph in graphs {
             pairs.push((self.predict(graph)?, latency(graph)?.median));
         }
-        let off: Vec<f64> = pairs.iter().map(|(predicted, measured)| (predicted / measured - 1.0).abs()).collect();
+        let mut off: Vec<f64> = pairs.iter().map(|(predicted, measured)| (predicted / measured - 1.0).abs()).collect();
         let mean = off.iter().sum::<f64>() / off.len().max(1) as f64;
         let largest = off.iter().copied().fold(0.0, f64::max);
-        Ok(LookupError { mean, largest, tau: kendall_tau(&pairs), networks: graphs.len() })
+        let (median, tau) = (median(&mut off), kendall_tau(&pairs));
+        Ok(LookupError { mean, median, largest, tau, networks: graphs.len() })
+    }
+}
+
+impl std::fmt::Display for LookupError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let LookupError { mean, median, largest, tau, networks } = self;
+        let [mean, median, largest] = [mean, median, largest].map(|share| 100.0 * share);
+        write!(
+            f,
+            "predicted against measured latency of {networks} networks: off by {median:.1} % in the median, {mean:.1} % on average, \
+             {largest:.1} % at most; Kendall tau {tau:.2}"
+        )
     }
 }
 

@@ -16,11 +16,14 @@ use serde::{Deserialize, Serialize};
 
 use super::domain::Members;
 use super::error::SearchError;
+use super::proxies::{IMAGES, grad_norm, jacob_cov, synflow};
 use super::run::{Evaluated, Report};
 use super::spec::Spec;
-use super::study::Study;
+use super::study::{Confirmation, Study};
 use super::trial::{Outcome, Trial};
-use crate::train::Settings;
+use crate::engine::{Session, SessionOptions};
+use crate::train::{Settings, TrainError, evaluate};
+use crate::weights::StateDict;
 
 pub use latency::{Latency, latency};
 pub use lookup::{Lookup, LookupError, kendall_tau};
@@ -43,7 +46,7 @@ pub struct Evaluator {
     members: Arc<dyn Members>,
     evaluation: Evaluation,
     quantities: Vec<Quantity>,
-    /// None where nothing is trained.
+    /// None where no images are needed.
     split: Option<Split>,
     lookup: Mutex<Lookup>,
     weights: Option<PathBuf>,
@@ -59,7 +62,7 @@ impl Evaluator {
             SearchError::Damaged { place: format!("the evaluation of {}", spec.space), reason: error.to_string() }
         })?;
         let quantities = spec.objectives.iter().map(Quantity::of).collect::<Result<Vec<_>, _>>()?;
-        let split = match quantities.iter().any(|quantity| quantity.is_trained()) {
+        let split = match quantities.iter().any(|quantity| quantity.sees_images()) {
             true => {
                 let any = members.sample(&mut ChaCha8Rng::seed_from_u64(0))?;
                 Some(Split::load(&evaluation, &members.graph(&any)?)?)
@@ -100,7 +103,7 @@ impl Evaluator {
     ) -> Result<Evaluated, SearchError> {
         let graph = self.members.graph(&trial.genome)?;
         let failed = |why: String| Ok(Evaluated::Told(Outcome::Failed(why)));
-        let trained = match &self.split {
+        let trained = match self.split.as_ref().filter(|_| self.trains()) {
             None => None,
             Some(split) => {
                 let first = self.quantities.first().filter(|quantity| quantity.is_trained());
@@ -127,7 +130,7 @@ impl Evaluator {
         }
         if let (Some(short), Some(dir)) = (&trained, &self.weights) {
             fs::create_dir_all(dir).map_err(|error| storage("create", dir, &error))?;
-            short.weights.save(weights_file(dir, trial.number)).map_err(crate::train::TrainError::from)?;
+            short.weights.save(weights_file(dir, trial.number)).map_err(TrainError::from)?;
         }
         Ok(Evaluated::Told(Outcome::Values(values)))
     }
@@ -139,7 +142,7 @@ impl Evaluator {
         trial: &Trial,
         trained: Option<&Short>,
     ) -> Result<f64, SearchError> {
-        let engine = |error| SearchError::Train(crate::train::TrainError::Engine(error));
+        let engine = |error| SearchError::Train(TrainError::Engine(error));
         Ok(match quantity {
             Quantity::Accuracy | Quantity::Loss => trained.map_or(f64::NAN, |short| quantity.of_training(short)),
             Quantity::Latency => latency(graph).map_err(engine)?.median,
@@ -150,14 +153,99 @@ impl Evaluator {
             Quantity::Params => self.members.costs(&trial.genome)?.params as f64,
             Quantity::Macs => self.members.costs(&trial.genome)?.macs as f64,
             Quantity::Activations => self.members.costs(&trial.genome)?.activations as f64,
+            Quantity::Synflow => synflow(graph, self.evaluation.training.seed).map_err(engine)?,
+            Quantity::GradNorm => {
+                let (images, labels) = self.first_images()?;
+                grad_norm(graph, &self.untrained(graph)?, &images, &labels).map_err(engine)?
+            }
+            Quantity::JacobCov => {
+                let (images, _) = self.first_images()?;
+                jacob_cov(graph, &self.untrained(graph)?, &images).map_err(engine)?
+            }
         })
     }
 
-    /// Removes the kept weights of trials that are neither on the front nor the best.
+    /// How far predicted latencies are from measured ones, for so many members drawn at random, where latencies are predicted. It runs
+    /// on the threads of the pool that this runs in: those that evaluated.
+    ///
+    /// # Errors
+    /// If the space has no members to draw, or the engine cannot run one.
+    pub fn latency_error(&self, members: usize) -> Result<Option<LookupError>, SearchError> {
+        if !self.quantities.contains(&Quantity::Predicted) {
+            return Ok(None);
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let graphs: Result<Vec<Graph>, SearchError> =
+            (0..members).map(|_| Ok(self.members.graph(&self.members.sample(&mut rng)?)?)).collect();
+        let mut lookup = self.lookup.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Some(lookup.error(&graphs?).map_err(TrainError::from)?))
+    }
+
+    /// What a training would begin with.
+    fn untrained(&self, graph: &Graph) -> Result<StateDict<f32>, SearchError> {
+        Ok(StateDict::init(graph, self.evaluation.training.seed).map_err(TrainError::from)?)
+    }
+
+    /// The first training images as they are, with their classes; none where no objective looks at any.
+    fn first_images(&self) -> Result<(Vec<f32>, Vec<usize>), SearchError> {
+        let Some(Split { train, .. }) = &self.split else { return Ok((Vec::new(), Vec::new())) };
+        let count = train.len().min(IMAGES);
+        let mut images = vec![0.0; count * train.image_len()];
+        for (index, image) in images.chunks_exact_mut(train.image_len()).enumerate() {
+            train.image(index, image).map_err(TrainError::from)?;
+        }
+        Ok((images, (0..count).map(|index| train.label(index)).collect()))
+    }
+
+    /// Whether members are trained, so that the best can be [confirmed](Self::confirm).
+    pub fn trains(&self) -> bool {
+        self.quantities.iter().any(|quantity| quantity.is_trained())
+    }
+
+    /// Trains a trial's member once more, with everything drawn from another seed and nothing pruned; nothing where it was stopped. A training
+    /// that diverges has learned nothing: no image is classified rightly.
+    ///
+    /// # Errors
+    /// If nothing is trained in this study, or the engine fails.
+    pub fn confirm(
+        &self,
+        trial: &Trial,
+        seed: u64,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<Confirmation>, SearchError> {
+        let Some(split) = self.split.as_ref().filter(|_| self.trains()) else {
+            let message = "nothing is trained in this study: there is no accuracy to confirm".to_owned();
+            return Err(SearchError::Objectives { message });
+        };
+        let graph = self.members.graph(&trial.genome)?;
+        let settings = Settings { seed, ..self.evaluation.training.clone() };
+        match train_short(&graph, &settings, split, stop, &mut |_, _| Ok(super::study::Verdict::Continue)) {
+            Ok(Ended::Done(short)) => {
+                let options = SessionOptions {
+                    batch: settings.batch,
+                    precision: settings.precision,
+                    ..SessionOptions::default()
+                };
+                let mut session = Session::new(&graph, &short.weights, options).map_err(TrainError::from)?;
+                let test = evaluate(&mut session, &split.test)?.accuracy;
+                let Short { accuracy, loss, .. } = short;
+                Ok(Some(Confirmation { trial: trial.number, seed, accuracy, loss, test }))
+            }
+            Ok(Ended::Pruned | Ended::Stopped) => Ok(None),
+            Err(SearchError::Train(TrainError::Diverged { .. })) => {
+                Ok(Some(Confirmation { trial: trial.number, seed, accuracy: 0.0, loss: f64::MAX, test: 0.0 }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes the kept weights of trials that are neither on the front nor among the best.
     pub fn tidy(&self, study: &Study) {
         let Some(dir) = &self.weights else { return };
         let mut kept: Vec<u64> = study.front().iter().map(|trial| trial.number).collect();
-        kept.extend(study.best().map(|trial| trial.number));
+        kept.extend([study.best(), study.winner()].into_iter().flatten().map(|trial| trial.number));
+        // One of these may win yet.
+        kept.extend(study.promising(PROMISING).iter().map(|trial| trial.number));
         for trial in study.history().told() {
             if !kept.contains(&trial.number) {
                 // Most have none.
@@ -166,6 +254,9 @@ impl Evaluator {
         }
     }
 }
+
+/// The most trials whose weights are kept as those of promising ones.
+const PROMISING: usize = 16;
 
 /// Where the weights of a trial are kept.
 pub fn weights_file(dir: &Path, trial: u64) -> PathBuf {

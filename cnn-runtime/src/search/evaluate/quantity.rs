@@ -21,11 +21,17 @@ pub enum Quantity {
     Macs,
     /// `activations`: bytes of all layer outputs of one image.
     Activations,
+    /// `synflow`: the logarithm of Tanaka et al.'s score of the untrained network.
+    Synflow,
+    /// `grad_norm`: norms of the untrained network's gradients.
+    GradNorm,
+    /// `jacob_cov`: how little its gradients by images have in common, Mellor et al.
+    JacobCov,
 }
 
 impl Quantity {
     /// Each with its name and the direction that makes sense.
-    pub const ALL: [(Quantity, &'static str, Direction); 7] = [
+    pub const ALL: [(Quantity, &'static str, Direction); 10] = [
         (Quantity::Accuracy, "accuracy", Direction::Maximise),
         (Quantity::Loss, "loss", Direction::Minimise),
         (Quantity::Latency, "latency", Direction::Minimise),
@@ -33,6 +39,9 @@ impl Quantity {
         (Quantity::Params, "params", Direction::Minimise),
         (Quantity::Macs, "macs", Direction::Minimise),
         (Quantity::Activations, "activations", Direction::Minimise),
+        (Quantity::Synflow, "synflow", Direction::Maximise),
+        (Quantity::GradNorm, "grad_norm", Direction::Maximise),
+        (Quantity::JacobCov, "jacob_cov", Direction::Maximise),
     ];
 
     /// The quantity that an objective names.
@@ -61,6 +70,11 @@ impl Quantity {
     /// Whether it needs a training.
     pub fn is_trained(self) -> bool {
         matches!(self, Quantity::Accuracy | Quantity::Loss)
+    }
+
+    /// Whether it needs images.
+    pub fn sees_images(self) -> bool {
+        self.is_trained() || matches!(self, Quantity::GradNorm | Quantity::JacobCov)
     }
 
     /// What a training says of it.

@@ -32,6 +32,12 @@ pub fn report(study: &Study) -> String {
         }
     };
     section(
+        "Trained again",
+        "The most promising members, trained from seeds that had no part in finding them: means of these trainings, and the standard deviation \
+         between them. The first by held-out images wins; the test images choose nothing.",
+        views::confirmed(study),
+    );
+    section(
         "History",
         "Each dot a trial; the line is the best so far. Hollow: pruned, at its last report. Crosses: failed.",
         views::history(study),
@@ -65,6 +71,9 @@ fn summary(study: &Study) -> String {
         (count(State::Pruned).to_string(), "pruned".to_owned()),
         (count(State::Failed).to_string(), "failed".to_owned()),
     ];
+    if let Some(first) = study.confirmed().first() {
+        tiles.push((format!("{:.2} %", 100.0 * first.test), "winner&rsquo;s accuracy on test images".to_owned()));
+    }
     if let Some(best) = study.best() {
         let values = spec.objectives.iter().zip(&best.values);
         tiles.extend(
@@ -90,15 +99,16 @@ fn summary(study: &Study) -> String {
     )
 }
 
-/// The best trial's options.
+/// The winner's options.
 fn winner(study: &Study) -> String {
-    let Some(best) = study.best() else { return "<p>No trial is complete.</p>".to_owned() };
+    let Some(best) = study.winner() else { return "<p>No trial is complete.</p>".to_owned() };
     let options = study.domain().genes().iter().zip(&best.genome.0).filter_map(|(gene, option)| {
         let option = gene.options.get(usize::from((*option)?))?;
         Some(format!("<span class=\"gene\"><i>{}</i> {}</span>", escape(&gene.name), escape(option)))
     });
     format!(
-        "<p>Best: trial {} <code>{}</code></p>\n<div class=\"genes\">{}</div>\n",
+        "<p>{}: trial {} <code>{}</code></p>\n<div class=\"genes\">{}</div>\n",
+        if study.confirmed().is_empty() { "Best" } else { "Winner" },
         best.number,
         best.genome,
         options.collect::<String>()
@@ -159,7 +169,7 @@ pub fn duration(seconds: f64) -> String {
 
 const STYLE: &str = "
 :root{color-scheme:light dark;--page:#fcfcfb;--ink:#20201e;--dim:#6c6b66;--line:#e2e1db;--card:#f3f2ee;--dot:#2a78d6;--best:#d1403f;--soft:#9ec5f4}
-@media (prefers-color-scheme:dark){:root{--page:#191918;--ink:#f0efea;--dim:#a3a29b;--line:#383835;--card:#242422;--dot:#5598e7;--best:#f07a6d;--soft:#2f5a8c}}
+@media (prefers-color-scheme:dark){:root{--page:#191918;--ink:#f0efea;--dim:#a3a29b;--line:#383835;--card:#242422;--dot:#5598e7;--best:#f07a6d;--soft:#4478ae}}
 *{box-sizing:border-box}
 body{background:var(--page);color:var(--ink);font:15px/1.5 system-ui,sans-serif;max-width:1040px;margin:2rem auto;padding:0 1.2rem}
 h1{font-size:1.6rem;margin:0 0 .3rem}h2{font-size:1.15rem;margin:2.2rem 0 .2rem}

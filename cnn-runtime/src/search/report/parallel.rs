@@ -29,7 +29,7 @@ pub(super) fn parallel(study: &Study) -> String {
     // The most important genes, in the space's order.
     let mut axes: Vec<usize> = importance(study).into_iter().map(|importance| importance.gene).take(MOST).collect();
     axes.sort_unstable();
-    let (top, bottom, height) = (64.0, 330.0, 350.0);
+    let (top, bottom, height) = (78.0, 344.0, 364.0);
     let width = 1000.0;
     let step = (width - 150.0) / axes.len() as f64;
     let x = |axis: usize| 60.0 + step * axis as f64;
@@ -74,7 +74,7 @@ pub(super) fn parallel(study: &Study) -> String {
         let _ = writeln!(
             svg,
             "<text class=\"name\" transform=\"translate({at:.1} {}) rotate(-24)\"><title>{}</title>{}</text>",
-            top - 14.0,
+            top - 22.0,
             escape(&genes[gene].name),
             escape(&name)
         );
@@ -83,12 +83,13 @@ pub(super) fn parallel(study: &Study) -> String {
                 svg,
                 "<text x=\"{:.1}\" y=\"{:.1}\">{}</text>",
                 at + 6.0,
-                y(gene, Some(option as u16)) + 4.0,
+                // Above the lines that go through it.
+                y(gene, Some(option as u16)) - 7.0,
                 escape(&shortened(text, (step / 7.0) as usize))
             );
         }
         if !genes[gene].parents.is_empty() {
-            let _ = writeln!(svg, "<text x=\"{:.1}\" y=\"{:.1}\">–</text>", at + 6.0, bottom + 4.0);
+            let _ = writeln!(svg, "<text x=\"{:.1}\" y=\"{:.1}\">–</text>", at + 6.0, bottom - 7.0);
         }
     }
     for tick in values.ticks(6) {
@@ -101,7 +102,7 @@ pub(super) fn parallel(study: &Study) -> String {
     let _ = writeln!(
         svg,
         "<text class=\"name\" transform=\"translate({end:.1} {}) rotate(-24)\">{}</text>",
-        top - 14.0,
+        top - 22.0,
         escape(result)
     );
     svg.push_str("</svg>\n");

@@ -73,6 +73,21 @@ fn pages_stand_alone_whatever_the_study() {
 }
 
 #[test]
+fn what_was_trained_again_is_told() {
+    let mut study = study(&["max:accuracy"], "random", 12);
+    assert!(!report(&study).contains("Trained again"));
+    let trials: Vec<u64> = study.promising(2).iter().map(|trial| trial.number).collect();
+    for (trial, test) in trials.iter().zip([0.5, 0.75]) {
+        let one = crate::search::Confirmation { trial: *trial, seed: 1, accuracy: test, loss: 1.0, test };
+        study.confirm(one).unwrap();
+    }
+    let page = report(&study);
+    well_formed(&page);
+    assert!(page.contains("<h2>Trained again</h2>") && page.contains(&format!("Winner: trial {}", trials[1])));
+    assert!(page.contains("75.00 % &plusmn; 0.00") && page.contains("accuracy (share of held-out images)"));
+}
+
+#[test]
 fn genes_that_decide_are_important() {
     let study = study(&["max:accuracy"], "random", 200);
     let importance = importance(&study);

@@ -8,6 +8,49 @@ use crate::search::objective::{Objective, score};
 use crate::search::study::Study;
 use crate::search::trial::{State, Trial};
 
+/// An objective as an axis says it, with its unit.
+pub(super) fn axis(objective: &str) -> &str {
+    match objective {
+        "accuracy" => "accuracy (share of held-out images)",
+        "loss" => "loss on held-out images (nats)",
+        "latency" => "latency of one image (ms)",
+        "predicted_latency" => "predicted latency of one image (ms)",
+        "params" => "parameters",
+        "macs" => "multiply-adds of one image",
+        "activations" => "activations of one image (bytes)",
+        "synflow" => "synflow (natural logarithm)",
+        other => other,
+    }
+}
+
+/// What trainings from other seeds say of the most promising members.
+pub(super) fn confirmed(study: &Study) -> String {
+    let confirmed = study.confirmed();
+    if confirmed.is_empty() {
+        return String::new();
+    }
+    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+    let mut rows = String::new();
+    for (place, one) in confirmed.iter().enumerate() {
+        let Some(trial) = study.history().get(one.trial) else { continue };
+        // Writing to a text does not fail.
+        let _ = writeln!(
+            rows,
+            "<tr{}><td>{}</td><td>{}</td><td>{} &plusmn; {:.2}</td><td>{}</td><td><code>{}</code></td></tr>",
+            if place == 0 { " class=\"front\"" } else { "" },
+            one.trial,
+            one.trainings,
+            percent(one.test),
+            100.0 * one.spread,
+            percent(one.accuracy),
+            trial.genome
+        );
+    }
+    format!(
+        "<table><tr><th>trial</th><th>trainings</th><th>test images</th><th>held-out images</th><th>genome</th></tr>\n{rows}</table>"
+    )
+}
+
 fn title(trial: &Trial, objectives: &[Objective]) -> String {
     let values =
         objectives.iter().zip(&trial.values).map(|(objective, &value)| format!("{} {}", objective.name, number(value)));
@@ -34,7 +77,8 @@ pub(super) fn history(study: &Study) -> String {
         return String::new();
     }
     let numbers = trials.iter().map(|trial| trial.number as f64);
-    let mut chart = Chart::new(["trial", &objective.name], 360.0, numbers, trials.iter().filter_map(shown));
+    let mut chart =
+        Chart::new(["number of the trial", axis(&objective.name)], 360.0, numbers, trials.iter().filter_map(shown));
     let mut best: Vec<(f64, f64)> = Vec::new();
     for trial in trials {
         let (x, title) = (trial.number as f64, title(trial, &spec.objectives));
@@ -67,7 +111,7 @@ pub(super) fn pareto(study: &Study, first: usize, second: usize) -> String {
     }
     let of = |trial: &Trial, index: usize| trial.values.get(index).copied().unwrap_or(f64::NAN);
     let mut chart = Chart::new(
-        [&b.name, &a.name],
+        [axis(&b.name), axis(&a.name)],
         400.0,
         complete.iter().map(|trial| of(trial, second)),
         complete.iter().map(|trial| of(trial, first)),
@@ -148,7 +192,7 @@ pub(super) fn lineage(study: &Study) -> String {
     let known = || line.iter().chain(&others).filter(|trial| value(trial).is_some());
     let objective = spec.objectives.first().map_or("", |objective| objective.name.as_str());
     let mut chart = Chart::new(
-        ["trial", objective],
+        ["number of the trial", axis(objective)],
         300.0,
         known().map(|trial| trial.number as f64),
         known().filter_map(|trial| value(trial)),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Claim, Storage, given_up, now};
 use crate::search::error::SearchError;
 use crate::search::spec::Spec;
+use crate::search::study::Confirmation;
 use crate::search::trial::{Outcome, Proposal, State, Trial};
 
 /// A study that ends with the process. Clones are the same study.
@@ -20,6 +21,7 @@ struct Book {
     revision: u64,
     told: u64,
     entries: Vec<Entry>,
+    confirmations: Vec<Confirmation>,
 }
 
 #[derive(Debug)]
@@ -101,7 +103,7 @@ impl Storage for Memory {
         let mut book = self.book();
         let now = now();
         let before = now.saturating_sub(silence.as_millis().min(u128::from(u64::MAX)) as u64);
-        let Book { revision, told, entries } = &mut *book;
+        let Book { revision, told, entries, .. } = &mut *book;
         for entry in entries {
             let free = match entry.trial.state {
                 State::Waiting => true,
@@ -157,5 +159,17 @@ impl Storage for Memory {
         (trial.state, trial.attempt) = (State::Waiting, claim.attempt - 1);
         trial.reports.clear();
         Ok(())
+    }
+    fn confirm(&mut self, confirmation: &Confirmation) -> Result<(), SearchError> {
+        let key = |one: &Confirmation| (one.trial, one.seed);
+        let known = &mut self.book().confirmations;
+        if let Err(at) = known.binary_search_by_key(&key(confirmation), key) {
+            known.insert(at, *confirmation);
+        }
+        Ok(())
+    }
+
+    fn confirmations(&mut self) -> Result<Vec<Confirmation>, SearchError> {
+        Ok(self.book().confirmations.clone())
     }
 }

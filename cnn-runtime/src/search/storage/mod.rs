@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::error::SearchError;
 use super::spec::Spec;
+use super::study::Confirmation;
 use super::trial::{Outcome, Proposal, Trial};
 
 pub use memory::Memory;
@@ -77,6 +78,18 @@ pub trait Storage: Send {
     /// # Errors
     /// If the claim no longer stands, or the storage fails.
     fn release(&mut self, claim: Claim) -> Result<(), SearchError>;
+
+    /// Keeps a further training of a trial; nothing if one from this seed is there.
+    ///
+    /// # Errors
+    /// If the storage fails.
+    fn confirm(&mut self, confirmation: &Confirmation) -> Result<(), SearchError>;
+
+    /// All further trainings, by trial and seed.
+    ///
+    /// # Errors
+    /// If the storage fails, or holds what it cannot hold.
+    fn confirmations(&mut self) -> Result<Vec<Confirmation>, SearchError>;
 }
 
 /// Milliseconds since 1970.

@@ -87,6 +87,15 @@ pub(super) fn conforms(storage: &mut dyn Storage) {
         assert_eq!((trial.state, trial.told), (outcome.state(), Some(number)));
         assert_eq!(trial.note, if let Outcome::Failed(why) = outcome { Some(why) } else { None });
     }
+    // Further trainings, each once, in order.
+    assert_eq!(other.confirmations().unwrap(), []);
+    let training = |trial, seed, accuracy| Confirmation { trial, seed, accuracy, loss: 0.1 + 0.2, test: 1.0 / 3.0 };
+    let all = [training(0, 1, 0.5), training(0, 2, 0.75), training(3, 1, 1.0)];
+    for index in [2, 0, 1] {
+        storage.confirm(&all[index]).unwrap();
+    }
+    other.confirm(&training(0, 2, 0.25)).unwrap();
+    assert_eq!(other.confirmations().unwrap(), all);
 }
 
 #[test]

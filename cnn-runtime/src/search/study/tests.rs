@@ -170,3 +170,62 @@ fn eight_threads_share_a_study() {
     assert_eq!(places, (0..200).collect::<Vec<_>>());
     assert_eq!(study.best().unwrap().values, [5.0]);
 }
+
+/// The best of noisy values is not the winner; the means of further trainings say which one is.
+#[test]
+fn the_winner_is_who_is_confirmed() {
+    let (memory, mut study) = study_of(&["max:accuracy"], "grid", "none");
+    assert!(study.winner().is_none() && study.promising(3).is_empty());
+    for value in [0.5, 0.9, 0.7, 0.8, 0.8] {
+        let trial = next(&mut study);
+        study.tell(&trial, Outcome::Values(vec![value])).unwrap();
+    }
+    let numbers = |trials: Vec<&Trial>| trials.iter().map(|trial| trial.number).collect::<Vec<_>>();
+    assert_eq!(numbers(study.promising(4)), [1, 3, 4, 2]);
+    assert_eq!((study.winner().unwrap().number, study.confirmed().len()), (1, 0));
+    let training = |trial, seed, accuracy, test| Confirmation { trial, seed, accuracy, loss: 0.5, test };
+    for one in
+        [training(1, 1, 0.7, 0.71), training(1, 2, 0.8, 0.77), training(3, 1, 0.78, 0.6), training(3, 2, 0.77, 0.64)]
+    {
+        study.confirm(one).unwrap();
+        // Told twice, it counts once.
+        study.confirm(one).unwrap();
+    }
+    let mut other = Study::new(table(), Box::new(memory)).unwrap();
+    other.refresh().unwrap();
+    let confirmed = other.confirmed();
+    assert_eq!(confirmed.iter().map(|one| (one.trial, one.trainings)).collect::<Vec<_>>(), [(3, 2), (1, 2)]);
+    // The test images choose nothing.
+    assert!((confirmed[0].test - 0.62).abs() < 1e-12 && (confirmed[0].accuracy - 0.775).abs() < 1e-12);
+    assert!((confirmed[1].spread - 0.06 / 2f64.sqrt()).abs() < 1e-12, "{}", confirmed[1].spread);
+    assert_eq!((other.winner().unwrap().number, other.best().unwrap().number), (3, 1));
+}
+
+/// With a reward, further trainings count as the first objective does; without one, the front is promising.
+#[test]
+fn costs_count_for_the_winner_too() {
+    let values = [[0.9, 8.0], [0.8, 2.0], [0.7, 4.0], [0.6, 1.0]];
+    let told = |reward: Option<&str>| {
+        let table = table();
+        let spec = Spec {
+            objectives: vec![Objective::maximise("accuracy"), Objective::minimise("latency")],
+            reward: reward.map(|text| text.parse().unwrap()),
+            sampler: "grid".parse().unwrap(),
+            ..Spec::new("test", &*table, Objective::maximise("accuracy"))
+        };
+        let mut study = Study::new(table, Box::new(Memory::new(spec).unwrap())).unwrap();
+        for values in values {
+            let trial = next(&mut study);
+            study.tell(&trial, Outcome::Values(values.to_vec())).unwrap();
+        }
+        study
+    };
+    let numbers = |trials: Vec<&Trial>| trials.iter().map(|trial| trial.number).collect::<Vec<_>>();
+    let mut study = told(Some("hard:latency:4"));
+    assert_eq!(numbers(study.promising(9)), [1, 2, 3, 0]);
+    for (trial, accuracy) in [(1, 0.6), (2, 0.65), (0, 0.95)] {
+        study.confirm(Confirmation { trial, seed: 1, accuracy, loss: 1.0, test: accuracy }).unwrap();
+    }
+    assert_eq!(study.winner().unwrap().number, 2);
+    assert_eq!(numbers(told(None).promising(9)), [0, 1, 3]);
+}

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::chart::calibration;
+use super::escaped;
 use crate::train::assessment::{Assessment, Example};
 use crate::train::quality::BINS;
 
@@ -10,12 +11,24 @@ use crate::train::quality::BINS;
 const MOST_CELLS: usize = 25;
 /// Rows of a table that is not folded.
 const OPEN: usize = 30;
+/// Letters of a class's name that fit on a column of the matrix; longer ones stand upright.
+const LYING: usize = 3;
+
+/// What classes are called, as HTML.
+struct Names<'n>(&'n [String]);
+
+impl Names<'_> {
+    fn of(&self, class: usize) -> String {
+        self.0.get(class).map_or_else(|| class.to_string(), |name| escaped(name))
+    }
+}
 
 /// Confusion, classes, calibration, worst images.
-pub(super) fn sections(assessment: &Assessment) -> String {
+pub(super) fn sections(assessment: &Assessment, names: &[String]) -> String {
+    let names = &Names(names);
     let confusion = match assessment.confusion.classes <= MOST_CELLS {
-        true => matrix(assessment),
-        false => pairs(assessment),
+        true => matrix(assessment, names),
+        false => pairs(assessment, names),
     };
     let bins: Vec<(f64, f64, f64)> = assessment
         .calibration
@@ -31,26 +44,27 @@ pub(super) fn sections(assessment: &Assessment) -> String {
     format!(
         "<h2>Classes</h2><div class=\"grid\">{confusion}{}</div>{}{}",
         calibration("Calibration", &bins),
-        table(assessment),
-        worst(&assessment.worst),
+        table(assessment, names),
+        worst(&assessment.worst, names),
     )
 }
 
-fn matrix(assessment: &Assessment) -> String {
+fn matrix(assessment: &Assessment, names: &Names) -> String {
     let confusion = &assessment.confusion;
-    let mut rows = String::from("<tr><th></th>");
-    (0..confusion.classes).for_each(|class| _ = write!(rows, "<th>{class}</th>"));
+    let long = names.0.iter().any(|name| name.chars().count() > LYING);
+    let mut rows = format!("<tr{}><th></th>", if long { " class=\"up\"" } else { "" });
+    (0..confusion.classes).for_each(|class| _ = write!(rows, "<th><span>{}</span></th>", names.of(class)));
     rows.push_str("</tr>");
     for class in 0..confusion.classes {
         let counts: Vec<usize> = (0..confusion.classes).map(|taken| confusion.count(class, taken)).collect();
         let all = counts.iter().sum::<usize>().max(1) as f64;
-        let _ = write!(rows, "<tr><th>{class}</th>");
+        let _ = write!(rows, "<tr><th>{}</th>", names.of(class));
         for (taken, count) in counts.into_iter().enumerate() {
             let share = count as f64 / all;
             // Few mistakes are to be seen too.
             let (kind, strength) = if taken == class { ("h", 0.85 * share) } else { ("m", 0.9 * share.sqrt()) };
             let text = if count > 0 { count.to_string() } else { String::new() };
-            let title = format!("{count} of class {class} taken for {taken}");
+            let title = format!("{count} of {} taken for {}", names.of(class), names.of(taken));
             let _ = write!(rows, "<td class=\"{kind}\" style=\"--a:{strength:.2}\" title=\"{title}\">{text}</td>");
         }
         rows.push_str("</tr>");
@@ -62,14 +76,16 @@ fn matrix(assessment: &Assessment) -> String {
 }
 
 /// Which classes are taken for which most often.
-fn pairs(assessment: &Assessment) -> String {
+fn pairs(assessment: &Assessment, names: &Names) -> String {
     let mut mistakes: Vec<[usize; 3]> =
         assessment.confusion.cells.iter().copied().filter(|[class, taken, _]| class != taken).collect();
     mistakes.sort_by_key(|&[class, taken, count]| (std::cmp::Reverse(count), class, taken));
     let rows: String = mistakes
         .iter()
         .take(10)
-        .map(|[class, taken, count]| format!("<tr><td>{class}</td><td>{taken}</td><td>{count}</td></tr>"))
+        .map(|&[class, taken, count]| {
+            format!("<tr><td>{}</td><td>{}</td><td>{count}</td></tr>", names.of(class), names.of(taken))
+        })
         .collect();
     format!(
         "<div class=\"card\"><h3>Taken for each other most often</h3><table class=\"wide\"><tr><th>class</th><th>taken \
@@ -77,14 +93,14 @@ fn pairs(assessment: &Assessment) -> String {
     )
 }
 
-fn table(assessment: &Assessment) -> String {
+fn table(assessment: &Assessment, names: &Names) -> String {
     let percent = |share: Option<f64>| share.map_or("–".into(), |share| format!("{:.1} %", 100.0 * share));
     let mut rows = String::new();
     for class in &assessment.classes {
         let _ = write!(
             rows,
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            class.class,
+            names.of(class.class),
             class.images,
             percent(class.precision),
             percent(class.recall),
@@ -99,7 +115,7 @@ fn table(assessment: &Assessment) -> String {
     )
 }
 
-fn worst(examples: &[Example]) -> String {
+fn worst(examples: &[Example], names: &Names) -> String {
     if examples.is_empty() {
         return String::new();
     }
@@ -111,11 +127,11 @@ fn worst(examples: &[Example]) -> String {
             format!("<img alt=\"test image {}\" src=\"data:image/png;base64,{png}\">", of.index)
         });
         format!(
-            "<figure>{image}<figcaption>class {} <span class=\"{}\">taken for {}</span><br><span class=\"soft\">{:.0} % \
+            "<figure>{image}<figcaption>{} <span class=\"{}\">taken for {}</span><br><span class=\"soft\">{:.0} % \
              sure, loss {:.2}<br>image {}</span></figcaption></figure>",
-            of.label,
+            names.of(of.label),
             if of.label == of.taken { "soft" } else { "no" },
-            of.taken,
+            names.of(of.taken),
             100.0 * of.confidence,
             of.loss,
             of.index

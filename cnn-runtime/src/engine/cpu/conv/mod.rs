@@ -13,10 +13,6 @@
 //! the weights has a tile of its own (`weight_gradient`, `weight_gradient_tile`). One filter for each channel is `depthwise`
 //! and `depthwise_weight_gradient`.
 
-#[cfg(target_arch = "x86_64")]
-mod amx;
-#[cfg(not(target_arch = "x86_64"))]
-#[path = "amx/none.rs"]
 mod amx;
 pub(super) mod bf16;
 mod bf16_weight_gradient;

@@ -14,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use super::{Claim, Storage, given_up, now};
 use crate::search::error::SearchError;
 use crate::search::spec::Spec;
+use crate::search::study::Confirmation;
 use crate::search::trial::{Outcome, Proposal, State, Trial};
 
 /// A study in a file.
@@ -216,6 +217,22 @@ impl Storage for Sqlite {
             transaction.prepare_cached(wait)?.execute(params![State::Waiting.word(), number])?;
             Ok(())
         })
+    }
+
+    fn confirm(&mut self, confirmation: &Confirmation) -> Result<(), SearchError> {
+        let Confirmation { trial, seed, accuracy, loss, test } = *confirmation;
+        let insert =
+            "INSERT OR IGNORE INTO confirmation (trial, seed, accuracy, loss, test) VALUES (?1, ?2, ?3, ?4, ?5)";
+        self.write("keep a training in", |transaction| {
+            // SQLite's integers have a sign.
+            let values = params![trial as i64, seed as i64, accuracy, loss, test];
+            transaction.prepare_cached(insert)?.execute(values)?;
+            Ok(())
+        })
+    }
+
+    fn confirmations(&mut self) -> Result<Vec<Confirmation>, SearchError> {
+        rows::confirmations(&self.connection, &self.path)
     }
 }
 

@@ -127,10 +127,17 @@ fn prepare(path: &Path, connection: &mut Connection, new: Option<&Spec>, alone: 
         let found = format!("a study of schema {version}, and this program knows {VERSION}");
         return Err(foreign(found, "take the newer version that wrote it"));
     } else {
+        if version == 1 {
+            // What came since: the last table.
+            let [.., (name, sql)] = TABLES;
+            transaction.execute(sql, []).map_err(&error)?;
+            transaction.pragma_update(None, "user_version", VERSION).map_err(&error)?;
+            found.push((name.to_owned(), Some(sql.to_owned())));
+        }
         found.sort();
         let mut tables = TABLES.map(|(name, sql)| (name.to_owned(), Some(sql.to_owned())));
         tables.sort();
-        if version != VERSION || found != tables {
+        if !(1..=VERSION).contains(&version) || found != tables {
             return Err(foreign("a study with other tables than those of its version".to_owned(), "begin a new study"));
         }
         let damaged = |reason: String| SearchError::Damaged { place: path.display().to_string(), reason };

@@ -7,6 +7,7 @@ use rusqlite::{Connection, Row, TransactionBehavior};
 
 use super::open::damaged_or_failed;
 use crate::search::error::SearchError;
+use crate::search::study::Confirmation;
 use crate::search::trial::{State, Trial};
 
 /// Numbers as text that reads back to the same bits.
@@ -64,6 +65,30 @@ pub(super) fn changes(connection: &mut Connection, path: &Path, since: u64) -> R
         return Err(damaged(format!("{count} trials, the last of which is number {}", last.unwrap_or_default())));
     }
     Ok((revision.max(0) as u64, trials.into_values().collect()))
+}
+
+/// All further trainings.
+pub(super) fn confirmations(connection: &Connection, path: &Path) -> Result<Vec<Confirmation>, SearchError> {
+    let error = damaged_or_failed(path);
+    let all = "SELECT trial, seed, accuracy, loss, test FROM confirmation ORDER BY trial, seed";
+    let mut all = connection.prepare_cached(all).map_err(&error)?;
+    let mut rows = all.query([]).map_err(&error)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(&error)? {
+        let read = || {
+            let [trial, seed]: [i64; 2] = [row.get(0)?, row.get(1)?];
+            let [accuracy, loss, test]: [f64; 3] = [row.get(2)?, row.get(3)?, row.get(4)?];
+            Ok(Confirmation { trial: trial as u64, seed: seed as u64, accuracy, loss, test })
+        };
+        let one: Confirmation = read().map_err(&error)?;
+        let shares = [one.accuracy, one.test].iter().all(|share| (0.0..=1.0).contains(share));
+        if !shares || !one.loss.is_finite() {
+            let reason = format!("trial {} is said to be trained again to {:?}", one.trial, one.accuracy);
+            return Err(SearchError::Damaged { place: path.display().to_string(), reason });
+        }
+        found.push(one);
+    }
+    Ok(found)
 }
 
 /// The trial of a row, or what is wrong with it.

@@ -29,6 +29,36 @@ fn sqlite_conforms() {
     assert_eq!(again.spec(), &spec());
 }
 
+/// What version 1 of the schema wrote is gone on with.
+#[test]
+fn a_study_without_confirmations_gets_them() {
+    let dir = dir();
+    let path = dir.path().join("study.db");
+    let mut study = Sqlite::begin(&path, spec()).unwrap();
+    let claim = study.add(0, &proposal(0)).unwrap().unwrap();
+    study.tell(claim, &Outcome::Values(vec![0.25])).unwrap();
+    let before = study.changes(0).unwrap();
+    drop(study);
+    let old = "DROP TABLE confirmation; PRAGMA user_version = 1";
+    Connection::open(&path).unwrap().execute_batch(old).unwrap();
+    let mut study = Sqlite::open(&path).unwrap();
+    assert_eq!((study.changes(0).unwrap(), study.confirmations().unwrap()), (before, vec![]));
+    let one = Confirmation { trial: 0, seed: u64::MAX, accuracy: 0.5, loss: 1.5, test: 0.25 };
+    study.confirm(&one).unwrap();
+    drop(study);
+    assert_eq!(Sqlite::open(&path).unwrap().confirmations().unwrap(), [one]);
+    for wrong in ["accuracy = 1.5", "test = -1", "loss = 9e999"] {
+        let change = |what: &str| {
+            let change = format!("UPDATE confirmation SET {what}");
+            Connection::open(&path).unwrap().execute_batch(&change).unwrap();
+        };
+        change(wrong);
+        let refused = message(Sqlite::open(&path).and_then(|mut study| study.confirmations()));
+        assert!(refused.contains("is damaged (trial 0"), "{refused}");
+        change("accuracy = 0.5, loss = 1, test = 0.5");
+    }
+}
+
 #[test]
 fn who_comes_first_after_a_crash_gets_the_orphans_at_once() {
     let dir = dir();
@@ -81,7 +111,7 @@ fn foreign_newer_and_damaged_files_are_one_error() {
         (path("folder"), "is a folder"),
         (path("short"), ""),
         (path("theirs"), "is another program's database"),
-        (with("newer", "PRAGMA user_version = 9"), "schema 9, and this program knows 1"),
+        (with("newer", "PRAGMA user_version = 9"), "schema 9, and this program knows 2"),
         (with("table", "CREATE TABLE more (x)"), "other tables than those of its version"),
         (with("trigger", "CREATE TRIGGER t AFTER INSERT ON trial BEGIN DELETE FROM trial; END"), "other tables"),
         (with("column", "ALTER TABLE trial ADD COLUMN x TEXT"), "other tables"),

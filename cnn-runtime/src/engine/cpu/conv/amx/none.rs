@@ -1,15 +1,15 @@
 //! Other processors have no such unit.
 
-use super::tile::Run;
+use super::super::tile::Run;
+use super::Product;
 
-pub(super) const SLACK: usize = 0;
-pub(super) const ROWS: usize = 16;
+pub(in super::super) const SLACK: usize = 0;
 
-pub(super) fn is_here() -> bool {
+pub(in super::super) fn is_here() -> bool {
     false
 }
 
-pub(super) struct Unit;
+pub(in super::super) struct Unit;
 
 impl Unit {
     /// # Safety
@@ -19,34 +19,21 @@ impl Unit {
     }
 }
 
-pub(super) fn tiles(_: usize) -> &'static [Run] {
+pub(in super::super) fn tiles(_: usize) -> &'static [Run] {
     unreachable!("it is not here")
-}
-
-pub(super) struct Product {
-    pub x: *const f32,
-    pub x_pitch: usize,
-    pub jump: isize,
-    pub dy: *const f32,
-    pub dy_pitch: usize,
-    pub sequences: usize,
-    pub steps: usize,
-    pub squares: [usize; 2],
-    pub sums: *mut f32,
-    pub sums_pitch: usize,
 }
 
 impl Product {
     /// # Safety
     /// None.
-    pub unsafe fn add(&self) {
+    pub(in super::super) unsafe fn add(&self) {
         unreachable!("it is not here")
     }
 }
 
 /// # Safety
 /// None.
-pub(super) unsafe fn copy_turned(
+pub(in super::super) unsafe fn copy_turned(
     _: *const f32,
     _: Option<*const f32>,
     _: usize,

@@ -1,6 +1,6 @@
 """TensorBoard's own reader reads a run's event file: every scalar of metrics.jsonl, at its step, and both texts.
 
-    python3 tests/parity/tensorboard.py RUN        (with TensorBoard installed: pip install tensorboard)
+    python3 tests/parity/events.py RUN        (with TensorBoard installed: pip install tensorboard)
 """
 
 import json
@@ -28,8 +28,13 @@ for line in (run / "metrics.jsonl").read_text().splitlines():
             names["test/top5"] = "top5"
     else:
         continue
-    for tag, key in names.items():
-        expected.setdefault(tag, []).append((record["step"], record[key], record["seconds"]))
+    values = {tag: record[key] for tag, key in names.items()}
+    if record.get("main_loss") is not None:
+        group = "train" if record["kind"] == "step" else "epoch"
+        values[f"{group}/main_loss"] = record["main_loss"]
+        values |= {f"{group}/auxiliary_loss_{i}": loss for i, loss in enumerate(record["auxiliary_losses"], 1)}
+    for tag, value in values.items():
+        expected.setdefault(tag, []).append((record["step"], value, record["seconds"]))
 
 assert sorted(expected) == sorted(tags["scalars"]), (sorted(expected), tags)
 count, began = 0, None

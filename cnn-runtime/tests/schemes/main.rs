@@ -3,6 +3,7 @@
 mod meta;
 mod noisy_student;
 mod refusals;
+mod student_loss;
 
 use std::sync::Arc;
 

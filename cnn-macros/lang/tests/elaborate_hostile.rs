@@ -6,6 +6,9 @@ use cnn_lang::compile_str;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
+#[path = "common/pieces.rs"]
+mod pieces;
+
 /// A second and the patience of a machine that does something else at the same time.
 const LONGEST: Duration = Duration::from_secs(8);
 
@@ -161,19 +164,6 @@ fn loops_end_soon() {
     }
 }
 
-/// Pieces of a text: words, numbers, signs.
-fn pieces(text: &str) -> Vec<&str> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let word = |c: char| c.is_alphanumeric() || c == '_';
-        let end = if word(first) { rest.find(|c| !word(c)).unwrap_or(rest.len()) } else { first.len_utf8() };
-        pieces.push(&rest[..end]);
-        rest = &rest[end..];
-    }
-    pieces
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -198,7 +188,7 @@ proptest! {
         edits in prop::collection::vec((any::<Index>(), any::<Index>(), 0..4, number()), 1..4),
     ) {
         let source = definitions(file);
-        let mut words: Vec<&str> = pieces(&source);
+        let mut words: Vec<&str> = pieces::pieces(&source);
         for (at, other, kind, number) in &edits {
             let (at, other) = (at.index(words.len()), other.index(words.len()));
             match kind {

@@ -6,6 +6,8 @@ use cnn_lang::space::{SplitMix, load};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+#[path = "common/pieces.rs"]
+mod pieces;
 #[path = "common/spaces.rs"]
 mod spaces;
 
@@ -24,26 +26,13 @@ fn check(source: &str) -> bool {
     loaded.is_ok()
 }
 
-/// Words and signs of a text.
-fn pieces(text: &str) -> Vec<&str> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let word = |c: char| c.is_alphanumeric() || c == '_';
-        let end = if word(first) { rest.find(|c| !word(c)).unwrap_or(rest.len()) } else { first.len_utf8() };
-        pieces.push(&rest[..end]);
-        rest = &rest[end..];
-    }
-    pieces
-}
-
 #[test]
 fn mutated_spaces_have_mistakes_or_hold() {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let (mut hold, total) = (0, 600);
     for _ in 0..total {
         let source = spaces::space(&mut rng);
-        let mut words = pieces(&source);
+        let mut words = pieces::pieces(&source);
         for _ in 0..rng.gen_range(1..4) {
             let (at, other) = (rng.gen_range(0..words.len()), rng.gen_range(0..words.len()));
             match rng.gen_range(0..5) {

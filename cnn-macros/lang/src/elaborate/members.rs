@@ -11,6 +11,7 @@ mod joins;
 mod places;
 mod state;
 mod steps;
+mod taps;
 
 use std::cell::Cell;
 use std::collections::HashMap;

@@ -1,13 +1,16 @@
 //! The end of a search: the most promising members trained again, so that the winner is as good as is said.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
+use rayon::ThreadPool;
+
+use super::workers::{self, Stopped};
 use crate::program::Output;
 use crate::program::failure::Failure;
 use crate::program::study::Opened;
 use crate::search::evaluate::Evaluator;
-use crate::search::{Confirmed, SearchError, Storage, Study, Trial};
+use crate::search::{Confirmed, Study, Trial};
 
 /// How many members are trained again, how often, and by how many workers.
 #[derive(Clone, Copy)]
@@ -45,48 +48,19 @@ pub(super) fn confirm(
     }
     left.reverse();
     let (count, left) = (left.len(), Mutex::new(left));
-    let threads = (rayon::current_num_threads() / usize::from(plan.workers)).max(1);
-    // Set when a worker fails: the others end.
-    let failed = AtomicBool::new(false);
-    let stopped = || stop.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed);
-    let done = Mutex::new(0);
-    let (networks, path) = (&opened.networks, &opened.path);
-    let work = |storage: Box<dyn Storage>| -> Result<(), SearchError> {
-        let mut study = Study::new(networks.clone(), storage)?;
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| {
-            SearchError::Storage { action: "start threads for", path: path.clone(), reason: error.to_string() }
-        })?;
+    let work = |study: &mut Study, pool: &ThreadPool, stopped: Stopped<'_>| {
+        let mut done = 0;
         while !stopped() {
             let Some((trial, seed)) = left.lock().unwrap_or_else(PoisonError::into_inner).pop() else { break };
-            let Some(found) = pool.install(|| evaluator.confirm(&trial, seed, &stopped))? else { break };
+            let Some(found) = pool.install(|| evaluator.confirm(&trial, seed, stopped))? else { break };
             study.confirm(found)?;
-            *done.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+            done += 1;
         }
-        Ok(())
+        Ok(done)
     };
-    std::thread::scope(|scope| -> Result<(), Failure> {
-        let mut workers = Vec::new();
-        for _ in 0..usize::from(plan.workers).min(count) {
-            let storage = opened.study.storage()?;
-            let (work, failed) = (&work, &failed);
-            workers.push(scope.spawn(move || {
-                let done = work(storage);
-                if done.is_err() {
-                    failed.store(true, Ordering::Relaxed);
-                }
-                done
-            }));
-        }
-        for worker in workers {
-            match worker.join() {
-                Ok(done) => done?,
-                Err(_) => return Err(Failure::Failed("a worker broke off".to_owned())),
-            }
-        }
-        Ok(())
-    })?;
+    let done = workers::run(opened, plan.workers, stop, work, || Ok(()))?;
     study.refresh()?;
-    Ok(done.into_inner().unwrap_or_else(PoisonError::into_inner) == count)
+    Ok(done.into_iter().sum::<usize>() == count)
 }
 
 /// What the trainings say, in a line.

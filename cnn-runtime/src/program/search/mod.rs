@@ -3,18 +3,19 @@
 mod choices;
 mod confirm;
 mod progress;
+mod workers;
 
 pub(super) use confirm::line;
 pub(super) use progress::value;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use rayon::ThreadPool;
 
 use super::Output;
 use super::failure::Failure;
@@ -24,8 +25,9 @@ use super::text::json;
 use super::train::{interrupts, shown};
 use crate::search::evaluate::Evaluator;
 use crate::search::report::report;
-use crate::search::{Domain, Members, SamplerSettings, SearchError, Sqlite, State, Storage, Study, run};
+use crate::search::{Domain, Members, SamplerSettings, SearchError, Sqlite, State, Study, run};
 use choices::Choices;
+use workers::Stopped;
 
 /// Members whose predicted latencies are compared with measured ones.
 const COMPARED: usize = 20;
@@ -118,64 +120,16 @@ impl Search {
         stop: &AtomicBool,
         output: &mut Output<'_>,
     ) -> Result<bool, Failure> {
-        let (networks, path) = (&opened.networks, &opened.path);
-        let threads = (rayon::current_num_threads() / usize::from(self.workers)).max(1);
         let mut progress = progress::Progress::new(opened, self.trials, self.workers, self.json, output)?;
-        // Set when a worker fails: the others end.
-        let failed = AtomicBool::new(false);
-        let stopped = || stop.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed);
-        let work = |storage: Box<dyn Storage>| -> Result<bool, SearchError> {
-            let mut study = Study::new(networks.clone(), storage)?;
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| {
-                SearchError::Storage { action: "start threads for", path: path.clone(), reason: error.to_string() }
-            })?;
-            run(&mut study, self.trials, &stopped, &mut |trial, report| {
-                pool.install(|| evaluator.evaluate(trial, &stopped, report))
+        let work = |study: &mut Study, pool: &ThreadPool, stopped: Stopped<'_>| {
+            run(study, self.trials, stopped, &mut |trial, report| {
+                pool.install(|| evaluator.evaluate(trial, stopped, report))
             })
         };
-        let done = std::thread::scope(|scope| -> Result<bool, Failure> {
-            let mut workers = Vec::new();
-            for _ in 0..self.workers {
-                let storage = opened.study.storage()?;
-                let (work, failed) = (&work, &failed);
-                workers.push(scope.spawn(move || {
-                    let done = work(storage);
-                    if done.is_err() {
-                        failed.store(true, Ordering::Relaxed);
-                    }
-                    done
-                }));
-            }
-            while !workers.iter().all(|worker| worker.is_finished()) {
-                std::thread::sleep(Duration::from_millis(100));
-                let shown = progress.refresh(evaluator);
-                if shown.is_err() {
-                    // Nobody reads: end in order.
-                    failed.store(true, Ordering::Relaxed);
-                    shown?;
-                }
-            }
-            let mut all = true;
-            for worker in workers {
-                match worker.join() {
-                    Ok(done) => all &= done?,
-                    Err(_) => return Err(Failure::Failed("a worker broke off".to_owned())),
-                }
-            }
-            Ok(all)
-        });
+        let done = workers::run(opened, self.workers, stop, work, || progress.refresh(evaluator));
         progress.refresh(evaluator)?;
         progress.end();
-        done
-    }
-
-    /// Does something on as many threads as a worker has.
-    fn with_threads<T: Send>(&self, path: &Path, work: impl FnOnce() -> T + Send) -> Result<T, SearchError> {
-        let threads = (rayon::current_num_threads() / usize::from(self.workers)).max(1);
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| {
-            SearchError::Storage { action: "start threads for", path: path.to_owned(), reason: error.to_string() }
-        })?;
-        Ok(pool.install(work))
+        Ok(done?.into_iter().all(|done| done))
     }
 
     fn lines(
@@ -220,7 +174,7 @@ impl Search {
             let front: Vec<String> = study.front().iter().map(|trial| trial.number.to_string()).collect();
             writeln!(output.out, "front: trials {}", front.join(", "))?;
         }
-        if let Some(error) = self.with_threads(path, || evaluator.latency_error(COMPARED))?? {
+        if let Some(error) = workers::pool(self.workers, path)?.install(|| evaluator.latency_error(COMPARED))? {
             writeln!(output.out, "{error}")?;
         }
         writeln!(output.out, "study: {name}")?;

@@ -13,7 +13,7 @@ use crate::elaborate::value::Value;
 use crate::elaborate::{MOST_NODES, MOST_STEPS};
 use crate::graph::{Op, Role, ScopeId, layer};
 use crate::space::diagram::sum;
-use crate::syntax::ast::{Body, Chain, Choose, Expr, Label, LabelPiece, Pattern, Postfix, Primary, Step, TapRef};
+use crate::syntax::ast::{Body, Chain, Choose, Expr, Label, LabelPiece, Pattern, Postfix, Primary, Step};
 use crate::syntax::steps;
 
 impl<'a> Explorer<'a> {
@@ -311,43 +311,6 @@ impl<'a> Explorer<'a> {
             }
         }
         Ok(states)
-    }
-
-    fn tap_index(&mut self, tap: &'a TapRef, states: States<'a>, here: Here) -> Run<Vec<(State<'a>, Option<i64>)>> {
-        self.decide(states, here.place, |eval| match &tap.index {
-            None => Some(None),
-            Some(index) => match eval.known(index)? {
-                Value::Int(n) => Some(Some(n)),
-                _ => None,
-            },
-        })
-    }
-
-    fn tap(&mut self, tap: &'a TapRef, states: States<'a>, here: Here) -> Run<States<'a>> {
-        let indexed = self.tap_index(tap, states, here)?;
-        let set = |(mut state, index): (State<'a>, Option<i64>)| {
-            state.set_tap(&tap.name.name, index, state.tensor);
-            state
-        };
-        Ok(indexed.into_iter().map(set).collect())
-    }
-
-    fn from(&mut self, tap: &'a TapRef, states: States<'a>, here: Here) -> Run<States<'a>> {
-        let indexed = self.tap_index(tap, states, here)?;
-        let mut all = Vec::with_capacity(indexed.len());
-        for (mut state, index) in indexed {
-            match self.tapped(&state, &tap.name.name, index) {
-                Some(tensor) => state.tensor = tensor,
-                None => return Err(self.wrong(&state)),
-            }
-            all.push(state);
-        }
-        Ok(all)
-    }
-
-    pub(super) fn tapped(&self, state: &State<'a>, name: &str, index: Option<i64>) -> Option<Tensor> {
-        let found = state.here().taps.iter().find(|tap| tap.name == name && tap.index == index)?.tensor;
-        (self.in_auxiliary || !found.auxiliary).then_some(found)
     }
 
     /// Adds an operation on `inputs` to a state; false if it does not fit.

@@ -137,7 +137,7 @@ pub(super) unsafe fn copy_pixels(
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86::{copy_pairs, copy_samples, patch, tiles};
+pub(super) use x86::{copy_pairs, copy_samples, pairs_of_samples, patch, tiles};
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
@@ -209,6 +209,39 @@ mod x86 {
         pick!(1 2 3 4 5 6 7 8)
     }
 
+    /// Words of the lower half and of the upper half in turns.
+    const TURNS: [u16; 32] = {
+        let mut turns = [0; 32];
+        let mut i = 0;
+        while i < 32 {
+            turns[i] = (i / 2 + i % 2 * 16) as u16;
+            i += 1;
+        }
+        turns
+    };
+
+    /// Up to 16 channels of a pixel of two samples, or of one and zeros, as pairs; zeros behind them.
+    ///
+    /// # Safety
+    /// There are as many channels `at` numbers behind both pointers as `mask` has bits; the processor has AVX512-BF16.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512bf16,avx2,fma")]
+    pub(in crate::engine::cpu::conv) unsafe fn pairs_of_samples(
+        first: *const f32,
+        second: Option<*const f32>,
+        at: usize,
+        mask: __mmask16,
+    ) -> __m512i {
+        // SAFETY: the caller's; masked loads touch what their masks say.
+        unsafe {
+            let turns = _mm512_loadu_epi16(TURNS.as_ptr().cast());
+            let load = |from: *const f32| _mm512_maskz_loadu_ps(mask, from.add(at));
+            let upper = second.map_or(_mm512_setzero_ps(), load);
+            let pairs = _mm512_cvtne2ps_pbh(upper, load(first));
+            _mm512_permutexvar_epi16(turns, std::mem::transmute::<__m512bh, __m512i>(pairs))
+        }
+    }
+
     /// Copies pixels of two samples, or of one and zeros, to pairs of the same channel, in whole vectors with zeros behind the last
     /// channel: beyond `to_step` words of the last pixel they may take up to 15 more.
     ///
@@ -225,18 +258,12 @@ mod x86 {
         to: *mut f32,
         to_step: usize,
     ) {
-        // Words of the lower half and of the upper half in turns.
-        let turns: [u16; 32] = std::array::from_fn(|i| (i / 2 + i % 2 * 16) as u16);
-        // SAFETY: the caller's; masked loads touch what their masks say.
+        // SAFETY: the caller's.
         unsafe {
-            let turns = _mm512_loadu_epi16(turns.as_ptr().cast());
             for pixel in 0..pixels {
                 for c in (0..channels).step_by(BLOCK) {
                     let mask = ((1u32 << (channels - c).min(BLOCK)) - 1) as __mmask16;
-                    let load = |from: *const f32| _mm512_maskz_loadu_ps(mask, from.add(pixel * step + c));
-                    let upper = second.map_or(_mm512_setzero_ps(), load);
-                    let pairs = _mm512_cvtne2ps_pbh(upper, load(first));
-                    let pairs = _mm512_permutexvar_epi16(turns, std::mem::transmute::<__m512bh, __m512i>(pairs));
+                    let pairs = pairs_of_samples(first, second, pixel * step + c, mask);
                     _mm512_storeu_epi32(to.add(pixel * to_step + c).cast(), pairs);
                 }
             }

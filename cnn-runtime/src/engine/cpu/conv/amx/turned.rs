@@ -2,6 +2,7 @@
 
 use std::arch::x86_64::*;
 
+use super::super::bf16::pairs_of_samples;
 use super::ROWS;
 
 /// Copies pixels of two samples, or of one and zeros, `step` apart, channel by channel: to pairs of the same channel, `pitch` words
@@ -20,10 +21,8 @@ pub(in super::super) unsafe fn copy_turned(
     to: *mut f32,
     pitch: usize,
 ) {
-    let turns: [u16; 32] = std::array::from_fn(|i| (i / 2 + i % 2 * 16) as u16);
     // SAFETY: the caller's; masked loads and stores touch what their masks say.
     unsafe {
-        let turns = _mm512_loadu_epi16(turns.as_ptr().cast());
         for c in (0..channels).step_by(ROWS) {
             let count = (channels - c).min(ROWS);
             let mask = ((1u32 << count) - 1) as __mmask16;
@@ -31,10 +30,7 @@ pub(in super::super) unsafe fn copy_turned(
                 let here = (pixels - pixel).min(ROWS);
                 let mut words = [_mm512_setzero_si512(); ROWS];
                 for (p, words) in words.iter_mut().enumerate().take(here) {
-                    let load = |from: *const f32| _mm512_maskz_loadu_ps(mask, from.add((pixel + p) * step + c));
-                    let upper = second.map_or(_mm512_setzero_ps(), load);
-                    let pairs = _mm512_cvtne2ps_pbh(upper, load(first));
-                    *words = _mm512_permutexvar_epi16(turns, std::mem::transmute::<__m512bh, __m512i>(pairs));
+                    *words = pairs_of_samples(first, second, (pixel + p) * step + c, mask);
                 }
                 let turned = turn(words);
                 let mask = ((1u32 << here) - 1) as __mmask16;

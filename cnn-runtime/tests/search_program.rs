@@ -165,7 +165,7 @@ fn mistakes_are_one_line_and_leave_nothing() {
             quick(&["small.cnn", "--reward", "soft:latency:5"]),
             "needs a first objective that is maximised and `min:latency`",
         ),
-        (quick(&["small.cnn", "--trials", "0"]), "0"),
+        (quick(&["small.cnn", "--trials", "0"]), "0 is not in 1..=1000000"),
         (quick(&["small.cnn", "--study", "text.db"]), "text.db is no database, expected a study"),
         (vec!["search", "--study", "none.db"], "no study at none.db"),
         (vec!["study", "show", "none.db"], "no study at none.db"),

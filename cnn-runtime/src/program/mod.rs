@@ -29,7 +29,7 @@ use std::ffi::OsString;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use failure::Failure;
 
@@ -92,8 +92,15 @@ fn exit_status(args: impl IntoIterator<Item = OsString>, output: &mut Output<'_>
     failure.status()
 }
 
+/// A negative number is a value whose range is judged where its meaning is known, not an unknown option.
+fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Program, clap::Error> {
+    let signed = |command: clap::Command| command.mut_args(|arg| arg.allow_negative_numbers(true));
+    let matches = Program::command().mut_subcommands(signed).try_get_matches_from(args)?;
+    Program::from_arg_matches(&matches)
+}
+
 fn command(args: impl IntoIterator<Item = OsString>, output: &mut Output<'_>) -> Result<(), Failure> {
-    let program = match Program::try_parse_from(args) {
+    let program = match parse(args) {
         Ok(program) => program,
         // Help and version were asked for.
         Err(error) if !error.use_stderr() => return Ok(write!(output.out, "{}", error.render())?),

@@ -41,7 +41,7 @@ pub(super) struct Search {
     #[arg(long, value_name = "FILE", required_unless_present = "space")]
     study: Option<PathBuf>,
     /// Trials of the study, those that are there included
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     trials: u64,
     /// Trials at a time, each on its share of the processors
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]

@@ -1,8 +1,10 @@
 //! Where sessions and trainers of the tests run.
 
+use std::sync::OnceLock;
+
 use cnn_lang::graph::Graph;
 use cnn_runtime::engine::{
-    Backend, Cpu, EngineError, Isa, Number, Plan, Reference, Session, SessionOptions, Trainer, TrainerOptions,
+    Backend, Cpu, Cuda, EngineError, Isa, Number, Plan, Reference, Session, SessionOptions, Trainer, TrainerOptions,
 };
 use cnn_runtime::weights::StateDict;
 
@@ -14,6 +16,33 @@ pub enum Device {
     Reference,
     /// The fast kernels.
     Cpu(Isa),
+    /// Those of a graphics processor: the first one of this machine.
+    Cuda,
+    /// The same on the processor.
+    EmulatedCuda,
+}
+
+/// `cuda` or `cuda-emulated`: everything that computes in 32 bits runs there instead.
+pub const WHERE: &str = "CNN_TEST_DEVICE";
+
+/// The back end that is tested instead of this machine's, if one is.
+fn instead() -> Option<Device> {
+    match std::env::var(WHERE).ok()?.as_str() {
+        "cuda" => Some(Device::Cuda),
+        "cuda-emulated" => Some(Device::EmulatedCuda),
+        other => panic!("{WHERE} is {other:?}; expected cuda or cuda-emulated"),
+    }
+}
+
+/// The emulator of graphics processors, if this machine has the compiler that it wants.
+fn emulator() -> Option<Device> {
+    static WANTED: OnceLock<bool> = OnceLock::new();
+    let there = WANTED.get_or_init(|| {
+        let there = Cuda::emulated();
+        there.iter().for_each(|_| println!("CUDA kernels are emulated"));
+        there.map_err(|error| println!("CUDA kernels are left out: {error}")).is_ok()
+    });
+    there.then_some(Device::EmulatedCuda)
 }
 
 /// Numbers, and the back ends that compute with them.
@@ -30,8 +59,12 @@ pub trait Devices: Number {
 
 impl Devices for f32 {
     fn devices() -> Vec<Device> {
+        if let Some(device) = instead() {
+            return vec![device];
+        }
         let vectors = Isa::all().iter().rev();
-        vectors.map(|&isa| Device::Cpu(isa)).chain([Device::Reference]).collect()
+        let here = vectors.map(|&isa| Device::Cpu(isa)).chain([Device::Reference]);
+        here.chain(emulator()).collect()
     }
 
     fn on(device: Device) -> Box<dyn Backend<f32>> {
@@ -42,6 +75,8 @@ impl Devices for f32 {
                 assert_eq!(cpu.isa(), isa, "the processor has it");
                 Box::new(cpu)
             }
+            Device::Cuda => Box::new(Cuda::new(0).unwrap_or_else(|error| panic!("{error}"))),
+            Device::EmulatedCuda => Box::new(Cuda::emulated().unwrap_or_else(|error| panic!("{error}"))),
         }
     }
 }
@@ -54,7 +89,7 @@ impl Devices for f64 {
     fn on(device: Device) -> Box<dyn Backend<f64>> {
         match device {
             Device::Reference => Box::new(Reference::default()),
-            Device::Cpu(_) => panic!("{device:?} computes in 32 bits"),
+            device => panic!("{device:?} computes in 32 bits"),
         }
     }
 }

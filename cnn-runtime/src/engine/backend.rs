@@ -125,7 +125,10 @@ pub struct Measure {
 pub trait Executor<E>: Send {
     /// Runs every step. In training `measures` gets one entry for each output with a loss; the norm of all gradients
     /// comes back where the plan has one. Panics if there are no samples, more than planned, or other images than so many.
-    fn run(&mut self, feed: Feed<'_, E>, measures: &mut [Measure]) -> Option<f64>;
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn run(&mut self, feed: Feed<'_, E>, measures: &mut [Measure]) -> Result<Option<f64>, EngineError>;
 
     /// Notes from now on how long each step takes, or stops it.
     fn watch(&mut self, on: bool);

@@ -130,6 +130,14 @@ pub enum EngineError {
         /// How much.
         bytes: usize,
     },
+    /// A graphics processor that cannot be used, or has failed.
+    #[error("{device}: {failure}")]
+    Device {
+        /// Which one.
+        device: String,
+        /// What it says, and how to mend it.
+        failure: String,
+    },
     /// The weights are of another network.
     #[error("weights of another network: {expected} tensors expected, got {got}")]
     Tensors {

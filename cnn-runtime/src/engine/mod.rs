@@ -12,6 +12,9 @@ pub mod backend;
 mod constant_reader;
 mod constants;
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
+mod device;
 mod error;
 mod fuse;
 mod gradients;
@@ -38,6 +41,9 @@ pub use constant_reader::ConstantReader;
 pub(crate) use constants::Entries;
 pub use constants::{Constants, Recipe};
 pub use cpu::{Cpu, Isa};
+#[cfg(feature = "cuda")]
+pub use cuda::Cuda;
+pub use device::Device;
 pub use error::EngineError;
 pub(crate) use lower::first_tensors;
 pub use optimizer::{Clip, Optimizer, Rule};

@@ -110,7 +110,7 @@ impl<E: Number> Probe<E> {
         let mut measures = [Measure::default()];
         let (paces, part) = (&[], Part::WHOLE);
         let feed = Feed { images, samples, targets, update: None, paces, part, seed: 0, dropout: 0.0 };
-        self.executor.run(feed, &mut measures);
+        self.executor.run(feed, &mut measures)?;
         self.samples = samples;
         Ok(measures[0].loss)
     }

@@ -6,6 +6,7 @@ use cnn_lang::graph::{Graph, Shape};
 
 use super::backend::{Backend, Executor, Feed, Part, Targets};
 use super::constant_reader::ConstantReader;
+use super::device::Device;
 use super::error::EngineError;
 use super::fuse::fuse;
 use super::lower::{Mode, lower};
@@ -24,11 +25,13 @@ pub struct SessionOptions {
     pub auxiliary: bool,
     /// How convolutions and fully connected layers multiply.
     pub precision: Precision,
+    /// Where it runs.
+    pub device: Device,
 }
 
 impl Default for SessionOptions {
     fn default() -> Self {
-        SessionOptions { batch: 1, auxiliary: false, precision: Precision::Full }
+        SessionOptions { batch: 1, auxiliary: false, precision: Precision::Full, device: Device::Cpu }
     }
 }
 
@@ -56,7 +59,7 @@ pub struct Session<E: Number = f32> {
 }
 
 impl<E: Number> Session<E> {
-    /// Plans a network for the CPU: [`Number::backend`].
+    /// Plans a network for [`SessionOptions::device`].
     ///
     /// Beside its own copy of the weights and what they are given as, making a session takes a few MiB and the largest grouped
     /// convolution. Weights that are given away are freed tensor by tensor; those of a file
@@ -64,16 +67,16 @@ impl<E: Number> Session<E> {
     ///
     /// # Errors
     /// If a layer has no kernel, the weights are of another network or cannot be read, the batch is 0, nothing multiplies in the
-    /// precision, or memory is not to be had.
+    /// precision, the device or memory is not to be had.
     pub fn new(
         graph: &Graph,
         weights: impl WeightSource<Element = E>,
         options: SessionOptions,
     ) -> Result<Self, EngineError> {
-        Self::on(&*E::backend_in(options.precision), graph, weights, options)
+        Self::on(&*E::backend_on(options.device, options.precision)?, graph, weights, options)
     }
 
-    /// Plans a network for a back end.
+    /// Plans a network for a back end, whatever [`SessionOptions::device`] says.
     ///
     /// # Errors
     /// As [`Session::new`].
@@ -109,7 +112,7 @@ impl<E: Number> Session<E> {
         let samples = samples(images.len(), self.input, self.plan.batch)?;
         let (targets, part) = (Targets::Labels(&[]), Part::WHOLE);
         let feed = Feed { images, samples, targets, update: None, paces: &[], part, seed: 0, dropout: 0.0 };
-        self.executor.run(feed, &mut []);
+        self.executor.run(feed, &mut [])?;
         for (index, (values, (_, operand))) in self.results.iter_mut().zip(&self.plan.outputs).enumerate() {
             self.executor.read(index, samples, &mut values[..elements(operand.extent) * samples]);
         }

@@ -66,16 +66,16 @@ pub struct Trainer<E: Number = f32> {
 }
 
 impl<E: Number> Trainer<E> {
-    /// Plans a training on the CPU: [`Number::backend`].
+    /// Plans a training for [`TrainerOptions::device`].
     ///
     /// # Errors
     /// If a layer has no kernel, an output is no vector, the weights are of another network, a setting is out of its range,
-    /// everything is frozen, or memory is not to be had.
+    /// everything is frozen, the device or memory is not to be had.
     pub fn new(graph: &Graph, weights: &StateDict<E>, options: TrainerOptions) -> Result<Self, EngineError> {
-        Self::on(E::backend_in(options.precision).into(), graph, weights, options)
+        Self::on(E::backend_on(options.device, options.precision)?.into(), graph, weights, options)
     }
 
-    /// Plans a training on a back end, which plans again when something [thaws](TrainerOptions::thaw).
+    /// Plans a training on a back end, whatever [`TrainerOptions::device`] says, which plans again when something [thaws](TrainerOptions::thaw).
     ///
     /// # Errors
     /// As [`Trainer::new`].

@@ -13,7 +13,9 @@ use super::failure::Failure;
 use super::network::NetworkArg;
 use super::text::json;
 use crate::engine::plan::{Plan, Step};
-use crate::engine::{EngineError, Precision, Report, Session, SessionOptions, Targets, Trainer, TrainerOptions};
+use crate::engine::{
+    Device, EngineError, Precision, Report, Session, SessionOptions, Targets, Trainer, TrainerOptions,
+};
 use crate::weights::{InitialWeights, StateDict};
 
 /// Of weights and images.
@@ -33,6 +35,9 @@ pub(super) struct Bench {
     /// How convolutions and fully connected layers multiply: f32 or bf16
     #[arg(long, default_value_t)]
     precision: Precision,
+    /// Where it runs: cpu, cuda or cuda:N
+    #[arg(long, default_value_t)]
+    device: Device,
     /// Steps that are measured [default: as many as take three seconds, at least 5]
     #[arg(long)]
     repeat: Option<usize>,
@@ -71,6 +76,7 @@ struct Measured {
     mode: Mode,
     batch: usize,
     precision: Precision,
+    device: Device,
     threads: usize,
     steps: usize,
     median_ms: f64,
@@ -122,7 +128,8 @@ impl Bench {
 
     fn infer(&self, graph: &Graph, images: &[f32]) -> Result<Runs, Failure> {
         let weights = InitialWeights::<f32>::new(graph, SEED)?;
-        let options = SessionOptions { batch: self.batch, precision: self.precision, ..Default::default() };
+        let Bench { batch, precision, device, .. } = *self;
+        let options = SessionOptions { batch, precision, device, ..Default::default() };
         let mut session = Session::new(graph, weights, options)?;
         session.watch(self.layers);
         let mut laps = Laps::default();
@@ -135,7 +142,8 @@ impl Bench {
     }
 
     fn train(&self, graph: &Graph, images: &[f32]) -> Result<Runs, Failure> {
-        let options = TrainerOptions { batch: self.batch, precision: self.precision, ..TrainerOptions::default() };
+        let Bench { batch, precision, device, .. } = *self;
+        let options = TrainerOptions { batch, precision, device, ..TrainerOptions::default() };
         let mut trainer = Trainer::new(graph, &StateDict::<f32>::init(graph, SEED)?, options)?;
         trainer.watch(self.layers);
         let mut laps = Laps::default();
@@ -184,6 +192,7 @@ impl Bench {
             mode: self.mode,
             batch: self.batch,
             precision: self.precision,
+            device: self.device,
             threads: rayon::current_num_threads(),
             steps: times.len(),
             median_ms: 1e3 * median,
@@ -250,9 +259,13 @@ fn peak_resident() -> Option<u64> {
 }
 
 fn lines(measured: &Measured, report: &Report, output: &mut Output<'_>) -> Result<(), Failure> {
-    let Measured { network, batch, precision, threads, steps, median_ms, p10_ms, p90_ms, min_ms, .. } = measured;
+    let Measured { network, batch, precision, device, threads, steps, median_ms, p10_ms, p90_ms, min_ms, .. } =
+        measured;
     let what = if measured.mode == Mode::Train { "training" } else { "inference" };
-    writeln!(output.out, "{network}: {what}, batches of {batch}, {precision}, {threads} threads, {steps} steps")?;
+    writeln!(
+        output.out,
+        "{network}: {what}, batches of {batch}, {precision}, {device}, {threads} threads, {steps} steps"
+    )?;
     writeln!(output.out, "step: {median_ms:.3} ms (10 % below {p10_ms:.3}, 90 % below {p90_ms:.3}, best {min_ms:.3})")?;
     writeln!(output.out, "images: {:.1} /s", measured.images_per_second)?;
     writeln!(output.out, "multiply-adds: {:.2} G/s", measured.gmacs_per_second)?;

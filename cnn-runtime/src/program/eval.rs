@@ -13,7 +13,7 @@ use super::text::{json, table};
 use super::train::counts;
 use super::weights::Names;
 use crate::data::Source;
-use crate::engine::{Precision, Session, SessionOptions};
+use crate::engine::{Device, Precision, Session, SessionOptions};
 use crate::train::{ClassQuality, ImageSettings, Images, Normalize, Run, Settings, TrainError, evaluate};
 
 /// Evaluates weights on test images: mean cross-entropy, top-1 accuracy, top-5 beyond five classes
@@ -48,6 +48,9 @@ pub(super) struct Eval {
     /// How convolutions and fully connected layers multiply: f32 or bf16 [default: the run's, or f32]
     #[arg(long)]
     precision: Option<Precision>,
+    /// Where it runs: cpu, cuda or cuda:N [default: the run's, or cpu]
+    #[arg(long)]
+    device: Option<Device>,
     /// Images that run at a time
     #[arg(long, default_value_t = 64)]
     batch: usize,
@@ -99,7 +102,8 @@ impl Eval {
         };
         let stored = self.names.open(&graph, &weights)?;
         let precision = self.precision.unwrap_or(settings.precision);
-        let options = SessionOptions { batch: self.batch, precision, ..Default::default() };
+        let device = self.device.unwrap_or(settings.device);
+        let options = SessionOptions { batch: self.batch, precision, device, ..Default::default() };
         let mut session = Session::new(&graph, stored, options)?;
         settings.data = self.data.clone().unwrap_or(settings.data);
         settings.digits = self.digits.unwrap_or(settings.digits);

@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::network::Wanted;
 use super::text::json;
 use super::weights::Names;
-use crate::engine::{Precision, Session, SessionOptions};
+use crate::engine::{Device, Precision, Session, SessionOptions};
 use crate::train::Run;
 use crate::weights::{NamedTensor, StoredWeights, read_tensor, write_tensors};
 
@@ -44,6 +44,9 @@ pub(super) struct Predict {
     /// How convolutions and fully connected layers multiply: f32 or bf16 [default: the run's, or f32]
     #[arg(long)]
     precision: Option<Precision>,
+    /// Where it runs: cpu, cuda or cuda:N [default: the run's, or cpu]
+    #[arg(long)]
+    device: Option<Device>,
     /// Samples that run at a time
     #[arg(long, default_value_t = 8)]
     batch: usize,
@@ -94,8 +97,13 @@ impl Predict {
         if self.normalize {
             normalize(run.as_ref(), size, &mut values)?;
         }
-        let precision = self.precision.or(run.as_ref().map(|run| run.settings().precision)).unwrap_or_default();
-        let tensors = self.predict(&graph, stored, precision, &values, count)?;
+        let settings = run.as_ref().map(|run| run.settings());
+        let precision = self.precision.or(settings.map(|settings| settings.precision)).unwrap_or_default();
+        let device = self.device.or(settings.map(|settings| settings.device)).unwrap_or_default();
+        // No more memory than the samples need; a batch of 0 is the engine's to refuse.
+        let batch = self.batch.min(count);
+        let options = SessionOptions { batch, auxiliary: self.auxiliary, precision, device };
+        let tensors = predict(&graph, stored, options, &values, count)?;
         write_tensors(&self.output, &tensors)?;
         let named = tensors.into_iter().map(|NamedTensor { name, shape, .. }| Printed { name, shape });
         let written = self.output.display().to_string();
@@ -109,34 +117,30 @@ impl Predict {
         }
         Ok(())
     }
+}
 
-    /// All outputs for `count` samples, a batch at a time.
-    fn predict(
-        &self,
-        graph: &Graph,
-        weights: StoredWeights<f32>,
-        precision: Precision,
-        values: &[f32],
-        count: usize,
-    ) -> Result<Vec<NamedTensor<f32>>, Failure> {
-        // No more memory than the samples need; a batch of 0 is the engine's to refuse.
-        let batch = self.batch.min(count);
-        let options = SessionOptions { batch, auxiliary: self.auxiliary, precision };
-        let mut session = Session::new(graph, weights, options)?;
-        let outputs = session.outputs().map(|(name, shape)| NamedTensor {
-            name: name.to_owned(),
-            shape: [vec![count], shape.dims()].concat(),
-            data: Vec::new(),
-        });
-        let mut outputs: Vec<NamedTensor<f32>> = outputs.collect();
-        for images in values.chunks(batch * graph.input_shape().elements()) {
-            session.run(images)?;
-            for NamedTensor { name, data, .. } in &mut outputs {
-                data.extend_from_slice(session.output(name).unwrap_or_default());
-            }
+/// All outputs for `count` samples, a batch at a time.
+fn predict(
+    graph: &Graph,
+    weights: StoredWeights<f32>,
+    options: SessionOptions,
+    values: &[f32],
+    count: usize,
+) -> Result<Vec<NamedTensor<f32>>, Failure> {
+    let mut session = Session::new(graph, weights, options)?;
+    let outputs = session.outputs().map(|(name, shape)| NamedTensor {
+        name: name.to_owned(),
+        shape: [vec![count], shape.dims()].concat(),
+        data: Vec::new(),
+    });
+    let mut outputs: Vec<NamedTensor<f32>> = outputs.collect();
+    for images in values.chunks(options.batch * graph.input_shape().elements()) {
+        session.run(images)?;
+        for NamedTensor { name, data, .. } in &mut outputs {
+            data.extend_from_slice(session.output(name).unwrap_or_default());
         }
-        Ok(outputs)
     }
+    Ok(outputs)
 }
 
 /// How many samples of which size a tensor holds.

@@ -18,7 +18,7 @@ use super::progress::Progress;
 use super::text::json;
 use super::weights::Names;
 use crate::data::Source;
-use crate::engine::{Clip, Optimizer, Precision};
+use crate::engine::{Clip, Device, Optimizer, Precision};
 use crate::train::{Images, Outcome, Run, Schedule, Settings, TrainError, fit};
 use crate::weights::{LoadOptions, StateDict};
 use images::ImageChoices;
@@ -110,6 +110,9 @@ struct Choices {
     /// How convolutions and fully connected layers multiply: f32 or bf16 [default: f32]
     #[arg(long)]
     precision: Option<Precision>,
+    /// Where it runs: cpu, cuda or cuda:N [default: cpu]
+    #[arg(long)]
+    device: Option<Device>,
     /// Initial weights, order of images and dropout follow from it [default: 0]
     #[arg(long)]
     seed: Option<u64>,
@@ -330,6 +333,7 @@ impl Choices {
             pretrained: self.weights.as_ref().map(|path| path.display().to_string()),
             freeze: self.freeze.clone(),
             precision: self.precision.unwrap_or(usual.precision),
+            device: self.device.unwrap_or(usual.device),
             seed: self.seed.unwrap_or(usual.seed),
             ..usual
         })

@@ -141,7 +141,8 @@ impl Supernet {
             trainer.step(&images.images, targets(&images.labels), 0.0).map_err(TrainError::from)?;
         }
         let weights = trainer.weights();
-        let options = SessionOptions { batch, precision: self.settings.precision, ..SessionOptions::default() };
+        let Settings { precision, device, .. } = self.settings;
+        let options = SessionOptions { batch, precision, device, ..SessionOptions::default() };
         let mut session = Session::new(trainer.graph(), &weights, options).map_err(TrainError::from)?;
         let evaluation = evaluate(&mut session, &split.held_out)?;
         self.keep(genome.clone(), trainer);

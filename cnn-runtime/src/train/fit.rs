@@ -139,8 +139,9 @@ impl<'a> Fit<'a> {
         let weights = run.initial(graph)?;
         let steps = images.train.len().div_ceil(settings.batch);
         let mut trainer = Trainer::new(graph, &weights, settings.trainer_options(steps))?;
-        let Settings { batch, accumulate, precision, .. } = *settings;
-        let options = SessionOptions { batch: batch.div_ceil(accumulate), precision, ..SessionOptions::default() };
+        let Settings { batch, accumulate, precision, device, .. } = *settings;
+        let options =
+            SessionOptions { batch: batch.div_ceil(accumulate), precision, device, ..SessionOptions::default() };
         let session = Session::new(graph, &weights, options)?;
         let mut progress = Progress::default();
         let metrics = run.path("metrics.jsonl");

@@ -9,7 +9,7 @@ use super::image_settings::ImageSettings;
 use super::ramp::Ramp;
 use super::schedule::Schedule;
 use crate::data::Source;
-use crate::engine::{Clip, Group, Optimizer, Precision, Thaw, TrainerOptions};
+use crate::engine::{Clip, Device, Group, Optimizer, Precision, Thaw, TrainerOptions};
 
 /// Everything that decides about the numbers of a training, apart from the network's source: `settings.json` of its folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,6 +60,9 @@ pub struct Settings {
     /// How convolutions and fully connected layers multiply.
     #[serde(default)]
     pub precision: Precision,
+    /// Where it runs.
+    #[serde(default)]
+    pub device: Device,
     /// The recipe that it began with, for people.
     #[serde(default)]
     pub recipe: Option<String>,
@@ -131,6 +134,7 @@ impl Settings {
             pretrained: None,
             freeze: Vec::new(),
             precision: Precision::Full,
+            device: Device::Cpu,
             recipe: None,
             accumulate: 1,
             groups: Vec::new(),
@@ -224,6 +228,7 @@ impl Settings {
             average: self.average,
             freeze: self.freeze.clone(),
             precision: self.precision,
+            device: self.device,
             seed: self.seed,
             ..TrainerOptions::default()
         }
@@ -259,6 +264,7 @@ mod tests {
             pretrained: Some("resnet18.safetensors".into()),
             freeze: vec!["!fc".into()],
             precision: Precision::Bf16,
+            device: Device::Cuda(1),
             recipe: Some("resnet-cifar".into()),
             accumulate: 4,
             groups: vec![Group { pattern: "fc".into(), rate: Some(10.0), weight_decay: None }],
@@ -274,10 +280,11 @@ mod tests {
         let (_, after) = after.split_once(",\"seed\":").unwrap();
         let text = format!("{before},\"seed\":{after}");
         let older =
-            text.replace("\"pretrained\":\"resnet18.safetensors\",\"freeze\":[\"!fc\"],\"precision\":\"bf16\",", "");
+            text.replace("\"pretrained\":\"resnet18.safetensors\",\"freeze\":[\"!fc\"],\"precision\":\"bf16\",\"device\":\"cuda:1\",", "");
         let read: Settings = serde_json::from_str(&older).unwrap();
         assert_eq!((read.pretrained, read.freeze.len(), read.seed), (None, 0, settings.seed));
-        assert_eq!((read.precision, read.accumulate, read.early_stop), (Precision::Full, 1, None));
+        assert_eq!((read.precision, read.device), (Precision::Full, Device::Cpu));
+        assert_eq!((read.accumulate, read.early_stop), (1, None));
         let more = text.replacen('{', "{\"rate\": 1, ", 1);
         assert!(serde_json::from_str::<Settings>(&more).unwrap_err().to_string().contains("unknown field `rate`"));
     }

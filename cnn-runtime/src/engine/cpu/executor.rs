@@ -119,7 +119,7 @@ impl Run<'_> {
 }
 
 impl Executor<f32> for Machine {
-    fn run(&mut self, feed: Feed<'_, f32>, measures: &mut [Measure]) -> Option<f64> {
+    fn run(&mut self, feed: Feed<'_, f32>, measures: &mut [Measure]) -> Result<Option<f64>, EngineError> {
         let (Plan { batch, input, .. }, samples) = (&*self.plan, feed.samples);
         assert!(
             (1..=*batch).contains(&samples) && feed.images.len() == samples * input,
@@ -129,7 +129,7 @@ impl Executor<f32> for Machine {
         let access = self.memory.access(feed.images, samples);
         let (plan, kernels) = (&self.plan, &self.kernels);
         let (watch, audit) = (&mut self.watch, &mut self.audit);
-        Team::run(self.lanes, self.isa, move |team| {
+        Ok(Team::run(self.lanes, self.isa, move |team| {
             let mut run = Run { team, access, feed, measures, norm: None };
             audit.begin();
             watch.begin();
@@ -139,7 +139,7 @@ impl Executor<f32> for Machine {
                 audit.step(|| run.finite(step));
             }
             run.norm
-        })
+        }))
     }
 
     fn watch(&mut self, on: bool) {

@@ -145,7 +145,7 @@ impl<E: Number> Run<'_, E> {
 }
 
 impl<E: Number> Executor<E> for Machine<E> {
-    fn run(&mut self, feed: Feed<'_, E>, measures: &mut [Measure]) -> Option<f64> {
+    fn run(&mut self, feed: Feed<'_, E>, measures: &mut [Measure]) -> Result<Option<f64>, EngineError> {
         let (Plan { batch, input, .. }, samples) = (&*self.plan, feed.samples);
         assert!(
             (1..=*batch).contains(&samples) && feed.images.len() == samples * input,
@@ -167,7 +167,7 @@ impl<E: Number> Executor<E> for Machine<E> {
             run.norm
         };
         // The whole run is one job of the pool: handing over every loop by itself would cost a queue entry each.
-        rayon::join(&mut all, || ()).0
+        Ok(rayon::join(&mut all, || ()).0)
     }
 
     fn watch(&mut self, on: bool) {

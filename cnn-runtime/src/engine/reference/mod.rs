@@ -12,6 +12,7 @@ use executor::Machine;
 
 use super::backend::{Backend, Executor, Use};
 use super::constant_reader::ConstantReader;
+use super::device::Device;
 use super::error::EngineError;
 use super::operation::{ConvShape, LinearShape, Operation};
 use super::plan::Plan;
@@ -41,12 +42,16 @@ pub trait Number: Float + Element {
     /// The same, one that multiplies in this precision if there is any.
     #[doc(hidden)]
     fn backend_in(precision: Precision) -> Box<dyn Backend<Self>>;
+
+    /// The fastest back end of a device.
+    #[doc(hidden)]
+    fn backend_on(device: Device, precision: Precision) -> Result<Box<dyn Backend<Self>>, EngineError>;
 }
 
 /// Not one implementation for all: this one is compiled here, with this crate's optimisations. A generic one would be
 /// compiled where it is used, unoptimised in a debug build.
 macro_rules! number {
-    ($type:ident, $backend:expr) => {
+    ($type:ident, $backend:expr, $on:expr) => {
         impl Number for $type {
             fn machine(
                 plan: Arc<Plan>,
@@ -58,12 +63,24 @@ macro_rules! number {
             fn backend_in(precision: Precision) -> Box<dyn Backend<Self>> {
                 Box::new($backend(precision))
             }
+
+            fn backend_on(device: Device, precision: Precision) -> Result<Box<dyn Backend<Self>>, EngineError> {
+                $on(device, precision)
+            }
         }
     };
 }
 
-number!(f32, |precision| super::Cpu::default().with_precision(precision));
-number!(f64, |_| Reference::default());
+number!(f32, |precision| super::Cpu::default().with_precision(precision), Device::backend);
+number!(f64, |_| Reference::default(), |device: Device, _| -> Result<Box<dyn Backend<f64>>, EngineError> {
+    match device {
+        Device::Cpu => Ok(Box::new(Reference::default())),
+        Device::Cuda(_) => {
+            let failure = "computes in f32; networks in f64 run on the cpu".into();
+            Err(EngineError::Device { device: device.to_string(), failure })
+        }
+    }
+});
 
 /// The back end of [`kernels`](crate::kernels): channels one behind the other, every processor, clarity over speed.
 #[derive(Clone, Copy, Debug)]

@@ -3,6 +3,7 @@
 use cnn_lang::graph::{Graph, Shape};
 
 use crate::engine::backend::{Backend, Targets};
+use crate::engine::device::Device;
 use crate::engine::error::EngineError;
 use crate::engine::fuse::fuse;
 use crate::engine::gradients::{Objective, Of, differentiate};
@@ -53,6 +54,8 @@ pub struct TrainerOptions {
     pub adapt_norms: bool,
     /// How convolutions, fully connected layers and the gradients of their inputs multiply.
     pub precision: Precision,
+    /// Where it runs.
+    pub device: Device,
     /// Whether a step whose gradients are not all finite moves nothing, neither parameters nor averages nor running
     /// statistics; it is counted and [reported](super::StepReport::skipped). Gradients wait for the last of them then.
     pub skip_non_finite: bool,
@@ -81,6 +84,7 @@ impl Default for TrainerOptions {
             thaw: Vec::new(),
             adapt_norms: false,
             precision: Precision::Full,
+            device: Device::Cpu,
             skip_non_finite: false,
             seed: 0,
             keep_gradients: false,

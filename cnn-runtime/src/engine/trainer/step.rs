@@ -65,7 +65,7 @@ impl<E: Number> Trainer<E> {
                 seed: if index == 0 { seed } else { mix(seed.wrapping_add(index as u64)) },
                 dropout: self.dropout,
             };
-            gradient_norm = self.stage.executor.run(feed, &mut self.measures);
+            gradient_norm = self.stage.executor.run(feed, &mut self.measures)?;
             for (sum, measure) in self.sums.iter_mut().zip(&self.measures) {
                 sum.loss += measure.loss * part.share;
                 sum.correct += measure.correct;

@@ -224,6 +224,7 @@ impl Evaluator {
                 let options = SessionOptions {
                     batch: settings.batch,
                     precision: settings.precision,
+                    device: settings.device,
                     ..SessionOptions::default()
                 };
                 let mut session = Session::new(&graph, &short.weights, options).map_err(TrainError::from)?;

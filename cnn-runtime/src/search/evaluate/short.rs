@@ -85,7 +85,8 @@ pub fn train_short(
     let per_epoch = split.train.len().div_ceil(settings.batch) as u64;
     let mut trainer =
         Trainer::new(graph, &weights, settings.trainer_options(per_epoch as usize)).map_err(TrainError::from)?;
-    let options = SessionOptions { batch: settings.batch, precision: settings.precision, ..SessionOptions::default() };
+    let Settings { batch, precision, device, .. } = *settings;
+    let options = SessionOptions { batch, precision, device, ..SessionOptions::default() };
     let mut session = Session::new(graph, &weights, options).map_err(TrainError::from)?;
     let mut last = None;
     for number in 0..settings.epochs {

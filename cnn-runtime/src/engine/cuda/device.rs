@@ -1,0 +1,125 @@
+//! What the back end asks of a graphics processor: memory, copies, launches.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use super::words::Words;
+use crate::engine::error::EngineError;
+
+/// A kernel with its arguments, ready to go.
+#[derive(Clone, Debug)]
+pub(super) struct Launch {
+    pub kernel: &'static str,
+    pub blocks: [u32; 2],
+    /// Threads of a block.
+    pub threads: u32,
+    pub words: Words,
+}
+
+/// What a device says when it fails.
+pub(super) type Failure = String;
+
+/// A graphics processor, or what stands for one. Work is done in the order in which it is asked for.
+pub(super) trait Device: Send + Sync + Debug {
+    /// As error messages name it.
+    fn name(&self) -> String;
+
+    /// Blocks and threads for a kernel that works on so many numbers, each by itself.
+    fn grid(&self, numbers: usize) -> (u32, u32);
+
+    /// So many bytes of zeros, if they are to be had.
+    fn allocate(&self, bytes: usize) -> Result<u64, Failure>;
+
+    /// Gives back what `allocate` gave.
+    fn free(&self, address: u64);
+
+    /// Copies from here to an allocation; the bytes may change afterwards.
+    ///
+    /// # Safety
+    /// The bytes from `to` on are within an allocation.
+    unsafe fn upload(&self, from: &[u8], to: u64) -> Result<(), Failure>;
+
+    /// Waits for all work and copies from an allocation.
+    ///
+    /// # Safety
+    /// The bytes from `from` on are within an allocation.
+    unsafe fn download(&self, from: u64, to: &mut [u8]) -> Result<(), Failure>;
+
+    /// Lets a kernel run.
+    ///
+    /// # Safety
+    /// It reads and writes within allocations only.
+    unsafe fn launch(&self, launch: &Launch) -> Result<(), Failure>;
+
+    /// Waits for all work.
+    fn wait(&self) -> Result<(), Failure>;
+}
+
+/// Memory on a device.
+#[derive(Debug)]
+pub(super) struct Region {
+    device: Arc<dyn Device>,
+    address: u64,
+    bytes: usize,
+}
+
+impl Region {
+    /// Zeros.
+    pub fn new(device: &Arc<dyn Device>, what: &'static str, bytes: usize) -> Result<Region, EngineError> {
+        // An allocation of nothing is none.
+        let address = device.allocate(bytes.max(1)).map_err(|failure| EngineError::Device {
+            device: device.name(),
+            failure: format!("{what} needs {bytes} bytes: {failure}"),
+        })?;
+        Ok(Region { device: device.clone(), address, bytes })
+    }
+
+    /// The address of a byte.
+    pub fn at(&self, byte: usize) -> u64 {
+        assert!(byte <= self.bytes, "byte {byte} of {}; this is a bug in the engine", self.bytes);
+        self.address + byte as u64
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Sets numbers from a byte on.
+    pub fn upload(&self, byte: usize, from: &[u8]) -> Result<(), EngineError> {
+        assert!(byte + from.len() <= self.bytes, "this is a bug in the engine");
+        // SAFETY: within this allocation, as was just seen.
+        unsafe { self.device.upload(from, self.address + byte as u64) }
+            .map_err(|failure| failed(&*self.device, failure))
+    }
+
+    /// Reads numbers from a byte on.
+    pub fn download(&self, byte: usize, to: &mut [u8]) -> Result<(), EngineError> {
+        assert!(byte + to.len() <= self.bytes, "this is a bug in the engine");
+        // SAFETY: within this allocation, as was just seen.
+        unsafe { self.device.download(self.address + byte as u64, to) }
+            .map_err(|failure| failed(&*self.device, failure))
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        self.device.free(self.address);
+    }
+}
+
+/// The error of a device.
+pub(super) fn failed(device: &dyn Device, failure: Failure) -> EngineError {
+    EngineError::Device { device: device.name(), failure }
+}
+
+/// Numbers as bytes.
+pub(super) fn bytes_of(numbers: &[f32]) -> &[u8] {
+    // SAFETY: an f32 is four bytes without a gap.
+    unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast(), size_of_val(numbers)) }
+}
+
+/// Numbers as bytes to write.
+pub(super) fn bytes_of_mut(numbers: &mut [f32]) -> &mut [u8] {
+    // SAFETY: as above, and four bytes of any kind are an f32.
+    unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), size_of_val(numbers)) }
+}

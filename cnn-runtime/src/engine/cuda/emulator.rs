@@ -1,0 +1,139 @@
+//! The kernels on an ordinary processor, for tests where there is no graphics processor: slow, and bit by bit what is written
+//! in them.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+use std::{alloc, env, fs};
+
+use libloading::Library;
+
+use super::device::{Device, Failure, Launch};
+use super::source;
+
+/// A kernel: its arguments, blocks, threads of a block.
+type Kernel = unsafe extern "C" fn(*const u64, *const u32, u32);
+
+/// The compiled kernels.
+#[derive(Debug)]
+pub(super) struct Emulator {
+    kernels: HashMap<&'static str, Kernel>,
+    /// Holds the kernels' code.
+    _library: Library,
+}
+
+/// Each allocation notes its own length before its first byte.
+const HEAD: usize = 64;
+
+impl Emulator {
+    /// Compiles the kernels once for all programs: `CXX`, or `c++`.
+    pub fn shared() -> Result<Arc<Emulator>, Failure> {
+        static ONE: OnceLock<Result<Arc<Emulator>, Failure>> = OnceLock::new();
+        ONE.get_or_init(|| Emulator::new().map(Arc::new)).clone()
+    }
+
+    fn new() -> Result<Emulator, Failure> {
+        let library = compiled()?;
+        // SAFETY: made by `compiled` of this crate's own source, which does nothing when it is loaded.
+        let library = unsafe { Library::new(&library) }.map_err(|error| format!("{}: {error}", library.display()))?;
+        let mut kernels = HashMap::new();
+        for name in source::names() {
+            // SAFETY: all kernels have this type: `EMULATED` in `kernels/emulator.h`.
+            let kernel = unsafe { library.get::<Kernel>(name.as_bytes()) }.map_err(|error| error.to_string())?;
+            kernels.insert(name, *kernel);
+        }
+        Ok(Emulator { kernels, _library: library })
+    }
+}
+
+/// The library with the kernels, made unless it is there.
+fn compiled() -> Result<PathBuf, Failure> {
+    let source = source::for_emulator();
+    let name = format!("cnn-kernels-{}", source::digest(&source));
+    let done = env::temp_dir().join(format!("{name}.so"));
+    if done.exists() {
+        return Ok(done);
+    }
+    let io = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+    // Under a name of its own until it is whole: others may be at it too.
+    let [code, library] = ["cpp", "so"].map(|end| env::temp_dir().join(format!("{name}-{}.{end}", std::process::id())));
+    fs::write(&code, source).map_err(|error| io(&code, error))?;
+    let compiler = env::var("CXX").unwrap_or_else(|_| "c++".into());
+    let output = Command::new(&compiler)
+        .args(["-O2", "-std=c++17", "-shared", "-fPIC", "-o"])
+        .args([&library, &code])
+        .output()
+        .map_err(|error| format!("the emulator needs a C++ compiler; `{compiler}` (or CXX): {error}"))?;
+    if !output.status.success() {
+        return Err(format!("`{compiler}` refuses the kernels:\n{}", String::from_utf8_lossy(&output.stderr)));
+    }
+    let _ = fs::remove_file(&code);
+    fs::rename(&library, &done).map_err(|error| io(&done, error))?;
+    Ok(done)
+}
+
+fn layout(bytes: usize) -> Option<alloc::Layout> {
+    alloc::Layout::from_size_align(bytes.checked_add(HEAD)?, HEAD).ok()
+}
+
+impl Device for Emulator {
+    fn name(&self) -> String {
+        "the emulator of CUDA kernels".into()
+    }
+
+    /// Few of both, so that numbers outnumber them.
+    fn grid(&self, _: usize) -> (u32, u32) {
+        (2, 3)
+    }
+
+    fn allocate(&self, bytes: usize) -> Result<u64, Failure> {
+        let refused = || "this machine does not give them".to_owned();
+        let layout = layout(bytes).ok_or_else(refused)?;
+        // SAFETY: the layout is not of nothing.
+        let start = unsafe { alloc::alloc_zeroed(layout) };
+        if start.is_null() {
+            return Err(refused());
+        }
+        // SAFETY: HEAD bytes are there before what was asked for, aligned for any number.
+        unsafe { start.cast::<usize>().write(bytes) };
+        Ok(start.expose_provenance() as u64 + HEAD as u64)
+    }
+
+    fn free(&self, address: u64) {
+        let start = std::ptr::with_exposed_provenance_mut::<u8>(address as usize - HEAD);
+        // SAFETY: `allocate` gave the address and noted the length.
+        unsafe {
+            let bytes = start.cast::<usize>().read();
+            if let Some(layout) = layout(bytes) {
+                alloc::dealloc(start, layout);
+            }
+        }
+    }
+
+    unsafe fn upload(&self, from: &[u8], to: u64) -> Result<(), Failure> {
+        let to = std::ptr::with_exposed_provenance_mut::<u8>(to as usize);
+        // SAFETY: the caller's: within an allocation of this process.
+        unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), to, from.len()) };
+        Ok(())
+    }
+
+    unsafe fn download(&self, from: u64, to: &mut [u8]) -> Result<(), Failure> {
+        let from = std::ptr::with_exposed_provenance::<u8>(from as usize);
+        // SAFETY: the caller's: within an allocation of this process.
+        unsafe { std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), to.len()) };
+        Ok(())
+    }
+
+    unsafe fn launch(&self, launch: &Launch) -> Result<(), Failure> {
+        let Launch { kernel, blocks, threads, words } = launch;
+        let Some(code) = self.kernels.get(kernel) else { return Err(format!("there is no kernel `{kernel}`")) };
+        // SAFETY: the caller's, and the words are the kernel's arguments.
+        unsafe { code(words.get().as_ptr(), blocks.as_ptr(), *threads) };
+        Ok(())
+    }
+
+    fn wait(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+}

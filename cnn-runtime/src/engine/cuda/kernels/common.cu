@@ -1,0 +1,157 @@
+// What all kernels share. Everything that a kernel is given is 64 bits wide, so that no structure has gaps: addresses, sizes as
+// `i64`, factors as `double`.
+
+typedef long long i64;
+typedef unsigned long long u64;
+
+// A tensor's address and sizes: pixels some way apart, the channels of each together.
+struct Map {
+    float *start;
+    i64 samples;
+    i64 stride; // numbers from a sample to the next
+    i64 height;
+    i64 width;
+    i64 pitch; // numbers from a pixel to the next
+    i64 channels;
+};
+
+// One axis of a sliding window: tap k of output o lies on input `o stride + k dilation - before`.
+struct Axis {
+    i64 input;
+    i64 output;
+    i64 kernel;
+    i64 stride;
+    i64 before;
+    i64 after;
+    i64 dilation;
+};
+
+// What changes from run to run. The program writes it before the first kernel; `norm` is written by a kernel.
+struct Run {
+    u64 seed;
+    double dropout;
+    i64 moves; // whether parameters move
+    i64 optimizer;
+    double factors[4]; // the optimizer's own
+    double rate;
+    double weight_decay;
+    i64 clip; // 0: none, 1: by the norm, 2: every number
+    double limit;
+    double average_decay;
+    double number;
+    i64 skip_non_finite;
+    i64 first_part;
+    i64 last_part;
+    double share;
+    i64 soft; // whether targets are probabilities
+    double norm;
+};
+
+// How the steps of a tensor differ from the others'.
+struct Pace {
+    double rate;
+    double weight_decay;
+    double since;
+};
+
+struct Curve {
+    i64 kind;
+    double slope; // of a leaky one
+};
+
+// For every i below n, shared out to all threads of the grid.
+#define EACH(i, n) \
+    for (i64 i = blockIdx.x * (i64)blockDim.x + threadIdx.x; i < (n); i += (i64)gridDim.x * blockDim.x)
+
+__device__ inline i64 plane_of(const Map &map) { return map.height * map.width; }
+
+__device__ inline i64 numbers_of(const Map &map) { return map.samples * plane_of(map) * map.channels; }
+
+__device__ inline float *pixel_at(const Map &map, i64 sample, i64 pixel) {
+    return map.start + sample * map.stride + pixel * map.pitch;
+}
+
+// A number of a map: channels run fastest.
+struct Place {
+    i64 sample;
+    i64 pixel;
+    i64 channel;
+};
+
+__device__ inline Place place_of(const Map &map, i64 index) {
+    if ((u64)index >> 32) {
+        i64 pixels = index / map.channels;
+        i64 plane = plane_of(map);
+        return {pixels / plane, pixels % plane, index % map.channels};
+    }
+    // Division of 32 bits is several times as fast.
+    unsigned channels = (unsigned)map.channels, plane = (unsigned)plane_of(map);
+    unsigned pixels = (unsigned)index / channels, sample = pixels / plane;
+    return {sample, pixels - sample * plane, (unsigned)index - pixels * channels};
+}
+
+__device__ inline float &number_at(const Map &map, Place at) { return pixel_at(map, at.sample, at.pixel)[at.channel]; }
+
+enum { NONE, RELU, RELU6, LEAKY, SIGMOID, TANH, SILU, HSWISH, HSIGMOID, GELU };
+
+__device__ inline float sigmoid_of(float x) { return 1.0f / (1.0f + expf(-x)); }
+
+// NaN stays what it is.
+__device__ inline float clamped(float x, float least, float most) { return x < least ? least : x > most ? most : x; }
+
+__device__ inline float value_of(Curve f, float x) {
+    switch (f.kind) {
+    case RELU: return x < 0.0f ? 0.0f : x;
+    case RELU6: return clamped(x, 0.0f, 6.0f);
+    case LEAKY: return x > 0.0f ? x : (float)f.slope * x;
+    case SIGMOID: return sigmoid_of(x);
+    case TANH: return tanhf(x);
+    case SILU: return x * sigmoid_of(x);
+    case HSWISH: return x * clamped(x + 3.0f, 0.0f, 6.0f) / 6.0f;
+    case HSIGMOID: return clamped(x + 3.0f, 0.0f, 6.0f) / 6.0f;
+    case GELU: return 0.5f * x * (1.0f + erff(x * 0.70710678118654752f));
+    default: return x;
+    }
+}
+
+// The slope where the value is y; of curves whose value tells it.
+__device__ inline float slope_at_value(Curve f, float y) {
+    switch (f.kind) {
+    case RELU: return y <= 0.0f ? 0.0f : 1.0f;
+    case RELU6: return y <= 0.0f || y >= 6.0f ? 0.0f : 1.0f;
+    case LEAKY: return y > 0.0f ? 1.0f : (float)f.slope;
+    case SIGMOID: return y * (1.0f - y);
+    case TANH: return 1.0f - y * y;
+    default: return 1.0f;
+    }
+}
+
+__device__ inline float slope_of(Curve f, float x) {
+    switch (f.kind) {
+    case SIGMOID:
+    case TANH: return slope_at_value(f, value_of(f, x));
+    case SILU: {
+        float s = sigmoid_of(x);
+        return s * (1.0f + x * (1.0f - s));
+    }
+    case HSWISH: return x <= -3.0f ? 0.0f : x >= 3.0f ? 1.0f : x / 3.0f + 0.5f;
+    case HSIGMOID: return x <= -3.0f || x >= 3.0f ? 0.0f : 1.0f / 6.0f;
+    case GELU: {
+        float half = 0.5f * (1.0f + erff(x * 0.70710678118654752f));
+        return half + x * 0.3989422804014327f * expf(-0.5f * x * x);
+    }
+    default: return slope_at_value(f, x);
+    }
+}
+
+// Number i of the generator that masks are drawn from: SplitMix64.
+__device__ inline u64 scattered(u64 z) {
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+    return z ^ (z >> 31);
+}
+
+__device__ inline double uniform_of(u64 seed, u64 i) {
+    u64 z = scattered(seed + (i + 1) * 0x9E3779B97F4A7C15ull);
+    return (double)(z >> 11) / 9007199254740992.0;
+}

@@ -1,0 +1,100 @@
+// The kernels on an ordinary processor: a block after the other, its threads in turns. A kernel without barriers runs thread by
+// thread; in one with barriers every thread has a stack of its own and gives way at each barrier.
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <ucontext.h>
+
+using std::isfinite;
+using std::isinf;
+
+struct Index {
+    unsigned x, y, z;
+};
+
+static thread_local Index threadIdx, blockIdx, blockDim, gridDim;
+
+#define __device__ static
+#define __shared__ static thread_local
+
+namespace emulated {
+
+const size_t STACK = 64 << 10;
+
+struct Block {
+    ucontext_t scheduler;
+    ucontext_t *threads;
+    bool *ended;
+    void (*body)(const void *);
+    const void *arguments;
+};
+
+static thread_local Block block;
+
+static void barrier() { swapcontext(&block.threads[threadIdx.x], &block.scheduler); }
+
+static void begin() {
+    block.body(block.arguments);
+    block.ended[threadIdx.x] = true;
+}
+
+static void with_barriers(void (*body)(const void *), const void *arguments) {
+    unsigned count = blockDim.x;
+    char *stacks = (char *)malloc(count * STACK);
+    block.threads = (ucontext_t *)malloc(count * sizeof(ucontext_t));
+    block.ended = (bool *)calloc(count, 1);
+    block.body = body;
+    block.arguments = arguments;
+    for (unsigned i = 0; i < count; i++) {
+        getcontext(&block.threads[i]);
+        block.threads[i].uc_stack.ss_sp = stacks + i * STACK;
+        block.threads[i].uc_stack.ss_size = STACK;
+        block.threads[i].uc_link = &block.scheduler;
+        makecontext(&block.threads[i], begin, 0);
+    }
+    for (bool left = true; left;) {
+        left = false;
+        for (unsigned i = 0; i < count; i++) {
+            if (block.ended[i])
+                continue;
+            threadIdx.x = i;
+            swapcontext(&block.scheduler, &block.threads[i]);
+            left = left || !block.ended[i];
+        }
+    }
+    free(stacks);
+    free(block.threads);
+    free(block.ended);
+}
+
+static void one_by_one(void (*body)(const void *), const void *arguments) {
+    for (threadIdx.x = 0; threadIdx.x < blockDim.x; threadIdx.x++)
+        body(arguments);
+}
+
+typedef void (*Way)(void (*)(const void *), const void *);
+
+static void launch(Way way, void (*body)(const void *), const void *arguments, const unsigned *grid, unsigned threads) {
+    gridDim = {grid[0], grid[1], 1};
+    blockDim = {threads, 1, 1};
+    threadIdx = {0, 0, 0};
+    for (blockIdx.y = 0; blockIdx.y < grid[1]; blockIdx.y++)
+        for (blockIdx.x = 0; blockIdx.x < grid[0]; blockIdx.x++)
+            way(body, arguments);
+}
+
+} // namespace emulated
+
+#define __syncthreads emulated::barrier
+
+#define EMULATED(way, name, ...)                                                                            \
+    struct name##_arguments __VA_ARGS__;                                                                    \
+    static void name##_thread(name##_arguments p);                                                          \
+    extern "C" void name(const void *arguments, const unsigned *grid, unsigned threads) {                   \
+        emulated::launch(                                                                                   \
+            way, [](const void *p) { name##_thread(*(const name##_arguments *)p); }, arguments, grid, threads); \
+    }                                                                                                       \
+    static void name##_thread(name##_arguments p)
+#define KERNEL(name, ...) EMULATED(emulated::one_by_one, name, __VA_ARGS__)
+#define BLOCK_KERNEL(name, ...) EMULATED(emulated::with_barriers, name, __VA_ARGS__)

@@ -1,0 +1,234 @@
+// Loss and optimizer.
+
+#define THREADS 128
+
+// A thread's number to that of all threads of the block, the largest or the sum.
+__device__ inline double together(double mine, double *shared, bool largest) {
+    shared[threadIdx.x] = mine;
+    __syncthreads();
+    for (unsigned half = THREADS / 2; half > 0; half /= 2) {
+        if (threadIdx.x < half) {
+            double other = shared[threadIdx.x + half];
+            shared[threadIdx.x] = !largest ? shared[threadIdx.x] + other : other > shared[threadIdx.x] ? other : shared[threadIdx.x];
+        }
+        __syncthreads();
+    }
+    double all = shared[0];
+    __syncthreads();
+    return all;
+}
+
+// The first of the largest; -1 with a NaN among them.
+__device__ inline i64 top_of(const float *x, i64 count) {
+    i64 best = 0;
+    for (i64 c = 0; c < count; c++) {
+        if (x[c] != x[c])
+            return -1;
+        best = x[c] > x[best] ? c : best;
+    }
+    return best;
+}
+
+// A block for each sample. Cross-entropy of a softmax, its gradient, and whether the largest logit is at the largest target.
+BLOCK_KERNEL(cross_entropy, {
+    Map logits;
+    Map dlogits;
+    const Run *run;
+    const i64 *labels;
+    const float *soft;
+    double weight;
+    double smoothing;
+    double *parts;
+}) {
+    __shared__ double shared[THREADS];
+    i64 sample = blockIdx.x, classes = p.logits.channels;
+    const float *x = pixel_at(p.logits, sample, 0), *row = p.soft + sample * classes;
+    float *dx = pixel_at(p.dlogits, sample, 0);
+    bool soft = p.run->soft;
+    i64 label = soft ? 0 : p.labels[sample];
+    double largest = -INFINITY, sum = 0.0, plain = 0.0, total = 0.0, exact = 0.0;
+    for (i64 c = threadIdx.x; c < classes; c += THREADS)
+        largest = x[c] > largest ? x[c] : largest;
+    largest = together(largest, shared, true);
+    for (i64 c = threadIdx.x; c < classes; c += THREADS) {
+        sum += exp((double)x[c] - largest);
+        plain += x[c];
+        total += soft ? row[c] : c == label;
+    }
+    sum = together(sum, shared, false);
+    double log_sum = isinf(largest) ? largest : largest + log(sum);
+    plain = together(plain, shared, false);
+    total = together(total, shared, false);
+    for (i64 c = threadIdx.x; c < classes; c += THREADS) {
+        double t = soft ? row[c] : c == label;
+        exact += t != 0.0 ? t * (log_sum - x[c]) : 0.0;
+    }
+    exact = together(exact, shared, false);
+    if (threadIdx.x == 0) {
+        double even = p.smoothing == 0.0 ? 0.0 : log_sum - plain / (double)classes;
+        i64 target = soft ? top_of(row, classes) : label;
+        p.parts[2 * sample] = (1.0 - p.smoothing) * exact + p.smoothing * even;
+        p.parts[2 * sample + 1] = target >= 0 && top_of(x, classes) == target;
+    }
+    double keep = 1.0 - p.smoothing, even = p.smoothing / (double)classes, share = p.weight / (double)p.logits.samples;
+    for (i64 c = threadIdx.x; c < classes; c += THREADS) {
+        double t = soft ? row[c] : c == label;
+        dx[c] = (float)(share * (exp((double)x[c] - log_sum) * (total * keep + p.smoothing) - (keep * t + even)));
+    }
+}
+
+// Mean loss and number of hits.
+KERNEL(measure, {
+    const double *parts;
+    i64 samples;
+    double *to;
+}) {
+    EACH(k, 2) {
+        double sum = 0.0;
+        for (i64 i = 0; i < p.samples; i++)
+            sum += p.parts[2 * i + k];
+        p.to[k] = k == 0 ? sum / (double)p.samples : sum;
+    }
+}
+
+// The sum over the parts of a step, which a state keeps from part to part.
+KERNEL(accumulate, {
+    const float *from;
+    float *gradient;
+    float *state;
+    i64 count;
+    const Run *run;
+}) {
+    bool first = p.run->first_part, last = p.run->last_part;
+    float share = (float)p.run->share;
+    EACH(i, p.count) {
+        float gradient = p.from[i];
+        if (!first || !last) {
+            float so_far = first ? share * gradient : p.state[i] + share * gradient;
+            if (last)
+                gradient = so_far;
+            else
+                p.state[i] = so_far;
+        }
+        p.gradient[i] = gradient;
+    }
+}
+
+// The sum of squares of a block's share of a gradient.
+BLOCK_KERNEL(squares, {
+    const float *gradient;
+    i64 count;
+    double *parts;
+}) {
+    __shared__ double shared[THREADS];
+    double sum = 0.0;
+    EACH(i, p.count)
+        sum += (double)p.gradient[i] * p.gradient[i];
+    sum = together(sum, shared, false);
+    if (threadIdx.x == 0)
+        p.parts[blockIdx.x] = sum;
+}
+
+BLOCK_KERNEL(gradient_norm, {
+    const double *parts;
+    i64 count;
+    float *norm;
+    Run *run;
+}) {
+    __shared__ double shared[THREADS];
+    double sum = 0.0;
+    for (i64 i = threadIdx.x; i < p.count; i += THREADS)
+        sum += p.parts[i];
+    sum = together(sum, shared, false);
+    if (threadIdx.x == 0 && p.run->moves) {
+        p.run->norm = sqrt(sum);
+        p.norm[0] = (float)sqrt(sum);
+    }
+}
+
+__device__ inline bool moves(const Run &run) { return run.moves && !(run.skip_non_finite && !isfinite(run.norm)); }
+
+enum { SGD, NESTEROV, ADAMW, RMSPROP, RMSPROP_TENSORFLOW };
+
+// A step of the optimizer, and of the weight's moving average where there is one.
+KERNEL(update, {
+    float *gradient;
+    float *weight;
+    float *states[2];
+    float *average;
+    i64 count;
+    i64 decays;
+    const Run *run;
+    const Pace *pace;
+}) {
+    const Run &run = *p.run;
+    if (!moves(run))
+        return;
+    double rate = run.rate * p.pace->rate, number = fmax(run.number - p.pace->since, 1.0);
+    double scale = run.clip == 1 ? fmin(run.limit / (run.norm + 1e-6), 1.0) : 1.0;
+    double weight_decay = p.decays ? run.weight_decay * p.pace->weight_decay : 0.0;
+    float lr = (float)rate, decay = (float)weight_decay, shrink = (float)scale, cut = (float)run.limit;
+    float a = (float)run.factors[0], b = (float)run.factors[1], take_a = (float)(1.0 - run.factors[0]);
+    float take_b = (float)(1.0 - run.factors[1]), eps = (float)run.factors[2];
+    float keep = (float)(1.0 - rate * weight_decay), size = 0.0f, root = 1.0f;
+    if (run.optimizer == ADAMW) {
+        size = (float)(rate / (1.0 - pow(run.factors[0], number)));
+        root = (float)sqrt(1.0 - pow(run.factors[1], number));
+    }
+    float *first = p.states[0], *second = p.states[1];
+    float keep_average = (float)run.average_decay, take_average = (float)(1.0 - run.average_decay);
+    EACH(i, p.count) {
+        float g = p.gradient[i], w = p.weight[i];
+        if (run.clip == 2)
+            p.gradient[i] = g = clamped(g, -cut, cut);
+        g *= shrink;
+        switch (run.optimizer) {
+        case SGD:
+        case NESTEROV: { // a: momentum
+            g += decay * w;
+            if (first) {
+                float m = first[i] = a * first[i] + g;
+                g = run.optimizer == NESTEROV ? g + a * m : m;
+            }
+            w -= lr * g;
+            break;
+        }
+        case ADAMW: { // a, b: beta1, beta2
+            float m = first[i] = a * first[i] + take_a * g;
+            float v = second[i] = b * second[i] + take_b * g * g;
+            w = keep * w - size * m / (sqrtf(v) / root + eps);
+            break;
+        }
+        default: { // a: alpha, b: momentum
+            g += decay * w;
+            float v = first[i] = a * first[i] + take_a * g * g;
+            bool inner = run.optimizer == RMSPROP_TENSORFLOW;
+            g = inner ? g / sqrtf(v + eps) : g / (sqrtf(v) + eps);
+            if (!second)
+                w -= lr * g;
+            else if (inner)
+                w -= second[i] = b * second[i] + lr * g;
+            else
+                w -= lr * (second[i] = b * second[i] + g);
+            break;
+        }
+        }
+        p.weight[i] = w;
+        if (p.average)
+            p.average[i] = keep_average * p.average[i] + take_average * w;
+    }
+}
+
+// Moves an average towards a value.
+KERNEL(average, {
+    const float *value;
+    float *average;
+    i64 count;
+    const Run *run;
+}) {
+    if (!moves(*p.run))
+        return;
+    float keep = (float)p.run->average_decay, take = (float)(1.0 - p.run->average_decay);
+    EACH(i, p.count)
+        p.average[i] = keep * p.average[i] + take * p.value[i];
+}

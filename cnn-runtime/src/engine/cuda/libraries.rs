@@ -28,7 +28,7 @@ pub(super) fn load_from_packages(stem: &str) -> bool {
 fn site_packages() -> Vec<PathBuf> {
     let homes = ["VIRTUAL_ENV", "CONDA_PREFIX"].iter().filter_map(env::var_os).map(PathBuf::from);
     let user = env::var_os("HOME").map(|home| PathBuf::from(home).join(".local"));
-    let system = ["/usr/local", "/usr", "/opt/venv", "/opt/conda"].map(PathBuf::from);
+    let system = ["/usr/local", "/usr", "/opt/conda"].map(PathBuf::from);
     let versions = homes.chain(user).chain(system).flat_map(|home| children(&home.join("lib")));
     let is_python = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python3"));
     versions

@@ -94,9 +94,14 @@ fn exit_status(args: impl IntoIterator<Item = OsString>, output: &mut Output<'_>
 
 /// A negative number is a value whose range is judged where its meaning is known, not an unknown option.
 fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Program, clap::Error> {
-    let signed = |command: clap::Command| command.mut_args(|arg| arg.allow_negative_numbers(true));
-    let matches = Program::command().mut_subcommands(signed).try_get_matches_from(args)?;
-    Program::from_arg_matches(&matches)
+    fn signed(command: clap::Command) -> clap::Command {
+        let of_a_value = |arg: clap::Arg| {
+            let takes_values = arg.get_action().takes_values();
+            arg.allow_negative_numbers(takes_values)
+        };
+        command.mut_args(of_a_value).mut_subcommands(signed)
+    }
+    Program::from_arg_matches(&signed(Program::command()).try_get_matches_from(args)?)
 }
 
 fn command(args: impl IntoIterator<Item = OsString>, output: &mut Output<'_>) -> Result<(), Failure> {

@@ -121,7 +121,7 @@ fn mistakes_are_one_line_and_write_nothing() {
         ("export lenet6 --onnx y.onnx", "did you mean `lenet5`"),
         ("export nothing --onnx y.onnx", "nothing"),
         ("export run --onnx y.onnx --batch 0", "batch of 1 to"),
-        ("export run --onnx y.onnx --batch -1", "unexpected argument"),
+        ("export run --onnx y.onnx --batch -1", "invalid value '-1'"),
         ("export run --onnx y.onnx --input 1x2x2", "conv's window"),
         ("export run --onnx nowhere/y.onnx", "cannot write nowhere/y.onnx"),
         ("export run --onnx nowhere/y.onnx --external-data", "cannot write nowhere/y.onnx.data"),

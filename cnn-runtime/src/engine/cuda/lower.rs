@@ -1,12 +1,11 @@
 //! A step of a plan as launches of kernels.
 
-use cnn_lang::graph::{Op, Pool, Shape};
-
 use super::device::{Device, Launch};
+use super::layers;
 use super::memory::Memory;
 use super::words::{Map, Words};
 use crate::engine::backend::Use;
-use crate::engine::operation::{Activation, BatchNorm, ConvShape, Layer, LayerGradient, LinearShape, Operation};
+use crate::engine::operation::{Activation, BatchNorm, ConvShape, LinearShape, Operation};
 use crate::engine::plan::{Plan, Start, Step, Target};
 use crate::engine::program::{Content, Extent};
 use crate::engine::session::{elements, plane, shape};
@@ -19,7 +18,7 @@ const ROWS: usize = 8;
 const PIXELS: usize = 16;
 const MOST_PARTS: usize = 64;
 /// Threads of a block that sums or compares: `kernels/training.cu`.
-const THREADS: usize = 128;
+pub(super) const THREADS: usize = 128;
 /// Numbers of a thread that are worth a block of their own, and the most blocks for a gradient.
 const NUMBERS: usize = 8;
 const MOST_SQUARES: usize = 64;
@@ -27,7 +26,7 @@ const MOST_SQUARES: usize = 64;
 const TERMS: usize = 4;
 
 /// Blocks that share the pixels of the same channels. They follow from the planned batch, so that a run of fewer samples fits.
-fn parts(batch: usize, extent: Extent) -> usize {
+pub(super) fn parts(batch: usize, extent: Extent) -> usize {
     (batch * plane(extent)).div_ceil(ROWS * PIXELS).clamp(1, MOST_PARTS)
 }
 
@@ -42,9 +41,8 @@ pub(super) fn workspace(of: &Use<'_>) -> usize {
     let numbers = match of.operation {
         Operation::BatchNorm(_) | Operation::BiasGradient => sums(of.inputs[0]),
         Operation::BatchNormGradient(_) => sums(of.inputs[0]) + 2 * shape(of.inputs[0]).channels(),
-        Operation::LayerGradient(LayerGradient { layer: Layer { op: Op::Affine { .. }, inputs, .. }, .. }) => {
-            sums(Extent::Batch(inputs[0]))
-        }
+        Operation::Layer(layer) => layers::forward_scratch(layer, of.batch),
+        Operation::LayerGradient(gradient) => layers::backward_scratch(&gradient.layer, of.batch),
         Operation::CrossEntropy { .. } => 2 * of.batch,
         Operation::GradientNorm => of.inputs.iter().map(|&extent| square_blocks(elements(extent))).sum(),
         _ => 0,
@@ -71,16 +69,16 @@ pub(super) struct Lowering<'a> {
 const POINT: Axis = Axis { input: 1, output: 1, kernel: 1, stride: 1, before: 0, after: 0, dilation: 1 };
 
 impl Lowering<'_> {
-    fn input(&self, step: &Step, index: usize) -> Map {
+    pub(super) fn input(&self, step: &Step, index: usize) -> Map {
         self.memory.map(&step.inputs[index], self.samples)
     }
 
-    fn output(&self, step: &Step, index: usize) -> Map {
+    pub(super) fn output(&self, step: &Step, index: usize) -> Map {
         self.memory.map(&step.outputs[index].operand, self.samples)
     }
 
     /// What an output is added to.
-    fn onto(&self, target: &Target) -> Option<Map> {
+    pub(super) fn onto(&self, target: &Target) -> Option<Map> {
         match target.start {
             Start::Unset | Start::Input(_) => None,
             Start::Sum => Some(self.memory.map(&target.operand, self.samples)),
@@ -89,22 +87,22 @@ impl Lowering<'_> {
     }
 
     /// The address of an input that may be none.
-    fn address(&self, step: &Step, index: usize) -> u64 {
+    pub(super) fn address(&self, step: &Step, index: usize) -> u64 {
         step.inputs.get(index).map_or(0, |operand| self.memory.map(operand, self.samples).start)
     }
 
-    fn scratch(&self, step: &Step) -> u64 {
+    pub(super) fn scratch(&self, step: &Step) -> u64 {
         step.workspace.map_or(0, |(byte, _)| self.memory.arena(byte))
     }
 
     /// A kernel that works on so many numbers, each by itself.
-    fn each(&self, kernel: &'static str, numbers: usize, words: Words) -> Launch {
+    pub(super) fn each(&self, kernel: &'static str, numbers: usize, words: Words) -> Launch {
         let (blocks, threads) = self.device.grid(numbers);
         Launch { kernel, blocks: [blocks, 1], threads, words }
     }
 
     /// `y = f(onto + sum of terms)`, in turns where there are too many terms.
-    fn add(&self, terms: &[Map], onto: Option<Map>, y: Map, activation: Option<Activation>) -> Vec<Launch> {
+    pub(super) fn add(&self, terms: &[Map], onto: Option<Map>, y: Map, activation: Option<Activation>) -> Vec<Launch> {
         let turns = terms.len().div_ceil(TERMS).max(1);
         let turn = |turn: usize| {
             let terms = &terms[turn * TERMS..terms.len().min((turn + 1) * TERMS)];
@@ -118,7 +116,7 @@ impl Lowering<'_> {
     }
 
     /// Sums over the pixels of each channel, in parts.
-    fn by_channel(&self, kernel: &'static str, x: &Map, extent: Extent, words: Words) -> Launch {
+    pub(super) fn by_channel(&self, kernel: &'static str, x: &Map, extent: Extent, words: Words) -> Launch {
         let blocks = [x.channels.div_ceil(CHANNELS) as u32, parts(self.plan.batch, extent) as u32];
         Launch { kernel, blocks, threads: (CHANNELS * ROWS) as u32, words }
     }
@@ -195,7 +193,7 @@ impl Lowering<'_> {
                 vec![self.each("dropout", y.len(), words.double(*p).flag(*samples).size(*index))]
             }
             Operation::Layer(layer) => match self.layer(step, layer) {
-                Some(launch) => vec![launch],
+                Some(launches) => launches,
                 None => return Task::Host,
             },
             Operation::LayerGradient(gradient) => match self.layer_gradient(step, gradient) {
@@ -248,7 +246,7 @@ impl Lowering<'_> {
         vec![self.each("conv_weight_gradient", shape.weights(), words)]
     }
 
-    fn affine(
+    pub(super) fn affine(
         &self,
         x: &Map,
         scale: u64,
@@ -262,19 +260,31 @@ impl Lowering<'_> {
     }
 
     /// Sums of `x factor`, and of x, for each channel.
-    fn sums(&self, step: &Step, x: &Map, factor: Option<&Map>, to: [Option<&Target>; 2]) -> Vec<Launch> {
+    pub(super) fn sums(&self, step: &Step, x: &Map, factor: Option<&Map>, to: [Option<&Target>; 2]) -> Vec<Launch> {
         let extent = step.inputs[step.inputs.len() - 1].extent;
         let parts_at = self.scratch(step);
         let words = Words::new().map(x).optional(factor).address(parts_at);
         let mut launches = vec![self.by_channel("channel_sums", x, extent, words)];
-        for (which, target) in [(1, to[0]), (0, to[1])] {
-            let Some(target) = target else { continue };
-            let words = Words::new().size(x.channels).address(parts_at).size(parts(self.plan.batch, extent));
+        launches.extend(self.sums_finish(x.channels, extent, parts_at, to));
+        launches
+    }
+
+    /// Adds up the parts of two sums for each channel: the second, then the first.
+    pub(super) fn sums_finish(
+        &self,
+        channels: usize,
+        extent: Extent,
+        parts_at: u64,
+        to: [Option<&Target>; 2],
+    ) -> Vec<Launch> {
+        let finish = |(which, target): (usize, Option<&Target>)| {
+            let target = target?;
+            let words = Words::new().size(channels).address(parts_at).size(parts(self.plan.batch, extent));
             let words = words.size(which).address(self.onto(target).map_or(0, |onto| onto.start));
             let words = words.address(self.memory.map(&target.operand, self.samples).start);
-            launches.push(self.each("channel_sums_finish", x.channels, words));
-        }
-        launches
+            Some(self.each("channel_sums_finish", channels, words))
+        };
+        [(1, to[0]), (0, to[1])].into_iter().filter_map(finish).collect()
     }
 
     fn batch_norm(&self, step: &Step, norm: &BatchNorm) -> Vec<Launch> {
@@ -318,72 +328,6 @@ impl Lowering<'_> {
             self.each("norm_gradient_finish", x.channels, finish.address(sums).address(dweight).address(dbias)),
             self.each("norm_gradient", dx.len(), words),
         ]
-    }
-
-    /// A layer that has a kernel.
-    fn layer(&self, step: &Step, layer: &Layer) -> Option<Launch> {
-        let (x, y) = (self.input(step, 0), self.output(step, 0));
-        let words = Words::new().map(&x).map(&y);
-        Some(match &layer.op {
-            Op::MaxPool(pool) => {
-                let [rows, cols] = window(layer, pool);
-                self.each("max_pool", y.len(), words.axis(&rows).axis(&cols))
-            }
-            Op::AvgPool { pool, count_pad } => {
-                let [rows, cols] = window(layer, pool);
-                self.each("avg_pool", y.len(), words.axis(&rows).axis(&cols).flag(*count_pad))
-            }
-            Op::Gap | Op::AdaptiveAvgPool { out: [1, 1] } => {
-                self.each("global_avg_pool", y.samples * y.channels, words)
-            }
-            Op::Affine { .. } => self.affine(&x, self.address(step, 1), self.address(step, 2), None, &y, None),
-            _ => return None,
-        })
-    }
-
-    /// The gradient of a layer that has a kernel.
-    fn layer_gradient(&self, step: &Step, gradient: &LayerGradient) -> Option<Vec<Launch>> {
-        let layer = &gradient.layer;
-        let dy = self.input(step, step.inputs.len() - 1);
-        // The first output is that of the first gradient which is wanted.
-        let to = |index: usize| {
-            let before = gradient.wanted[..index].iter().filter(|wanted| **wanted).count();
-            gradient.wanted[index].then(|| &step.outputs[before])
-        };
-        if let Op::Affine { bias, .. } = &layer.op {
-            let mut launches = Vec::new();
-            let [dweight, dbias] = [to(1), if *bias { to(2) } else { None }];
-            // Before dx, which may lie where x is.
-            if dweight.is_some() || dbias.is_some() {
-                launches.extend(self.sums(step, &dy, Some(&self.input(step, 0)), [dweight, dbias]));
-            }
-            if let Some(target) = to(0) {
-                let dx = self.memory.map(&target.operand, self.samples);
-                launches.push(self.affine(&dy, self.address(step, 1), 0, self.onto(target), &dx, None));
-            }
-            return Some(launches);
-        }
-        // Layers with a kernel read one tensor.
-        let target = to(0)?;
-        let (onto, dx) = (self.onto(target), self.memory.map(&target.operand, self.samples));
-        let launch = |kernel, words: Words| self.each(kernel, dx.len(), words);
-        Some(vec![match &layer.op {
-            Op::MaxPool(pool) => {
-                let [rows, cols] = window(layer, pool);
-                let words = Words::new().map(&self.input(step, 0)).map(&dy).optional(onto.as_ref()).map(&dx);
-                launch("max_pool_gradient", words.axis(&rows).axis(&cols))
-            }
-            Op::AvgPool { pool, count_pad } => {
-                let [rows, cols] = window(layer, pool);
-                let words = Words::new().map(&dy).optional(onto.as_ref()).map(&dx).axis(&rows).axis(&cols);
-                launch("avg_pool_gradient", words.flag(*count_pad))
-            }
-            Op::Gap | Op::AdaptiveAvgPool { out: [1, 1] } => {
-                let words = Words::new().map(&dy).optional(onto.as_ref()).map(&dx);
-                launch("global_avg_pool_gradient", words)
-            }
-            _ => return None,
-        }])
     }
 
     fn cross_entropy(&self, step: &Step, output: usize, weight: f64, smoothing: f64) -> Vec<Launch> {
@@ -434,11 +378,4 @@ impl Lowering<'_> {
 /// A fully connected layer as a convolution of a single pixel.
 fn pointwise(shape: &LinearShape) -> ConvShape {
     ConvShape { inputs: shape.inputs, outputs: shape.outputs, groups: 1, rows: POINT, cols: POINT }
-}
-
-/// The window of a pooling layer.
-fn window(layer: &Layer, pool: &Pool) -> [Axis; 2] {
-    let size = |shape: Shape| shape.spatial().unwrap_or([1, 1]);
-    let [input, output] = [layer.inputs[0], layer.output].map(size);
-    Axis::pair(input, output, pool.kernel, pool.stride, pool.pad, pool.dilation)
 }

@@ -7,7 +7,7 @@
 //! | `emulator` | the same kernels on an ordinary processor, for tests |
 //! | `kernels/`, `source` | the kernels, in CUDA's C++ |
 //! | `words` | a kernel's arguments |
-//! | `lower` | a step of a plan as launches |
+//! | `lower`, `layers` | a step of a plan as launches |
 //! | `host` | steps that have no kernel yet |
 //! | `memory`, `executor` | a plan's memory on the device, and its runs |
 
@@ -16,6 +16,7 @@ mod emulator;
 mod executor;
 mod gpu;
 mod host;
+mod layers;
 mod libraries;
 mod lower;
 mod memory;

@@ -1,12 +1,13 @@
 //! The kernels' source.
 
 /// What all compilers get, in order.
-const PARTS: [&str; 5] = [
+const PARTS: [&str; 6] = [
     include_str!("kernels/common.cu"),
     include_str!("kernels/pointwise.cu"),
     include_str!("kernels/window.cu"),
     include_str!("kernels/norm.cu"),
     include_str!("kernels/training.cu"),
+    include_str!("kernels/layers.cu"),
 ];
 
 /// For graphics processors.

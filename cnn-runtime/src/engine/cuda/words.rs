@@ -79,6 +79,10 @@ impl Words {
         self.address(size as u64)
     }
 
+    pub fn signed(self, number: isize) -> Words {
+        self.address(number as i64 as u64)
+    }
+
     pub fn flag(self, flag: bool) -> Words {
         self.address(u64::from(flag))
     }

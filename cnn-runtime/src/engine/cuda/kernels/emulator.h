@@ -32,6 +32,23 @@ struct Block {
 
 static thread_local Block block;
 
+// Kept from block to block.
+struct Stacks {
+    char *start = nullptr;
+    unsigned count = 0;
+    char *of(unsigned wanted) {
+        if (wanted > count) {
+            free(start);
+            start = (char *)malloc(wanted * STACK);
+            count = wanted;
+        }
+        return start;
+    }
+    ~Stacks() { free(start); }
+};
+
+static thread_local Stacks kept;
+
 static void barrier() { swapcontext(&block.threads[threadIdx.x], &block.scheduler); }
 
 static void begin() {
@@ -41,7 +58,7 @@ static void begin() {
 
 static void with_barriers(void (*body)(const void *), const void *arguments) {
     unsigned count = blockDim.x;
-    char *stacks = (char *)malloc(count * STACK);
+    char *stacks = kept.of(count);
     block.threads = (ucontext_t *)malloc(count * sizeof(ucontext_t));
     block.ended = (bool *)calloc(count, 1);
     block.body = body;
@@ -63,7 +80,6 @@ static void with_barriers(void (*body)(const void *), const void *arguments) {
             left = left || !block.ended[i];
         }
     }
-    free(stacks);
     free(block.threads);
     free(block.ended);
 }

@@ -1,0 +1,261 @@
+// Layers that move numbers, and those that compare the channels of a pixel or the numbers of a sample.
+
+// Where numbers come from: output row i is input row `i multiply / divide + add`, channel c is channel `c + first`, shuffled in
+// groups, and the first channels move by the offsets of a window.
+struct Move {
+    i64 multiply[2];
+    i64 divide[2];
+    i64 add[2];
+    i64 first;
+    i64 groups; // of a shuffle; 1 for none
+    i64 window[2]; // of a shift; 1 for none
+    i64 dilation[2];
+};
+
+__device__ inline i64 shift_of(const Move &move, i64 channels, i64 channel, i64 axis) {
+    i64 offsets = move.window[0] * move.window[1], each = channels / offsets;
+    if (channel >= each * offsets)
+        return 0;
+    i64 j = channel / each, at = axis ? j % move.window[1] : j / move.window[1];
+    return (at - move.window[axis] / 2) * move.dilation[axis];
+}
+
+// y = x from elsewhere, zero where there is none.
+KERNEL(move, {
+    Map x;
+    Map y;
+    Move move;
+}) {
+    EACH(n, numbers_of(p.y)) {
+        Place at = place_of(p.y, n);
+        i64 channel = at.channel + p.move.first, columns = p.x.channels / p.move.groups;
+        if (p.move.groups > 1)
+            channel = channel % p.move.groups * columns + channel / p.move.groups;
+        i64 row = at.pixel / p.y.width * p.move.multiply[0] / p.move.divide[0] + p.move.add[0];
+        i64 col = at.pixel % p.y.width * p.move.multiply[1] / p.move.divide[1] + p.move.add[1];
+        row += shift_of(p.move, p.x.channels, channel, 0);
+        col += shift_of(p.move, p.x.channels, channel, 1);
+        bool there = channel >= 0 && channel < p.x.channels && row >= 0 && row < p.x.height && col >= 0 && col < p.x.width;
+        number_at(p.y, at) = there ? pixel_at(p.x, at.sample, row * p.x.width + col)[channel] : 0.0f;
+    }
+}
+
+// The outputs of an axis that come from an input: from `first` on, so many.
+__device__ inline i64 outputs_of(const Move &move, i64 axis, i64 input, i64 output, i64 &count) {
+    i64 from = input - move.add[axis];
+    i64 first = from * move.divide[axis];
+    count = from < 0 ? 0 : move.divide[axis];
+    if (move.multiply[axis] > 1) {
+        count = from >= 0 && from % move.multiply[axis] == 0;
+        first = from / move.multiply[axis];
+    }
+    count = first >= output ? 0 : least(count, output - first);
+    return first;
+}
+
+KERNEL(move_gradient, {
+    Map dy;
+    Map onto;
+    i64 has_onto;
+    Map dx;
+    Move move;
+}) {
+    EACH(n, numbers_of(p.dx)) {
+        Place at = place_of(p.dx, n);
+        float sum = p.has_onto ? number_at(p.onto, at) : 0.0f;
+        i64 rows, cols, channel = at.channel, columns = p.dx.channels / p.move.groups;
+        i64 row = at.pixel / p.dx.width - shift_of(p.move, p.dx.channels, channel, 0);
+        i64 col = at.pixel % p.dx.width - shift_of(p.move, p.dx.channels, channel, 1);
+        if (p.move.groups > 1)
+            channel = channel % columns * p.move.groups + channel / columns;
+        channel -= p.move.first;
+        i64 i = outputs_of(p.move, 0, row, p.dy.height, rows), j = outputs_of(p.move, 1, col, p.dy.width, cols);
+        if (channel >= 0 && channel < p.dy.channels)
+            for (i64 u = 0; u < rows; u++)
+                for (i64 v = 0; v < cols; v++)
+                    sum += pixel_at(p.dy, at.sample, (i + u) * p.dy.width + j + v)[channel];
+        number_at(p.dx, at) = sum;
+    }
+}
+
+// A constant factor.
+KERNEL(scale, {
+    Map x;
+    double factor;
+    Map onto;
+    i64 has_onto;
+    Map y;
+}) {
+    EACH(i, numbers_of(p.y)) {
+        Place at = place_of(p.y, i);
+        float scaled = number_at(p.x, at) * (float)p.factor;
+        number_at(p.y, at) = p.has_onto ? number_at(p.onto, at) + scaled : scaled;
+    }
+}
+
+// Over the channels of each pixel.
+KERNEL(softmax, {
+    Map x;
+    Map y;
+}) {
+    EACH(n, p.x.samples * plane_of(p.x)) {
+        const float *x = pixel_at(p.x, n / plane_of(p.x), n % plane_of(p.x));
+        float *y = pixel_at(p.y, n / plane_of(p.y), n % plane_of(p.y)), largest = -INFINITY;
+        double sum = 0.0;
+        for (i64 c = 0; c < p.x.channels; c++)
+            largest = x[c] > largest ? x[c] : largest;
+        for (i64 c = 0; c < p.x.channels; c++)
+            sum += y[c] = expf(x[c] - largest);
+        for (i64 c = 0; c < p.x.channels; c++)
+            y[c] = y[c] / (float)sum;
+    }
+}
+
+KERNEL(softmax_gradient, {
+    Map y;
+    Map dy;
+    Map onto;
+    i64 has_onto;
+    Map dx;
+}) {
+    EACH(n, p.y.samples * plane_of(p.y)) {
+        i64 sample = n / plane_of(p.y), pixel = n % plane_of(p.y);
+        const float *y = pixel_at(p.y, sample, pixel), *dy = pixel_at(p.dy, sample, pixel);
+        float *dx = pixel_at(p.dx, sample, pixel);
+        double sum = 0.0;
+        for (i64 c = 0; c < p.y.channels; c++)
+            sum += (double)y[c] * dy[c];
+        for (i64 c = 0; c < p.y.channels; c++) {
+            float own = y[c] * (dy[c] - (float)sum);
+            dx[c] = p.has_onto ? pixel_at(p.onto, sample, pixel)[c] + own : own;
+        }
+    }
+}
+
+// Numbers of a sample that are normalised together: channel c of pixel q is in set `c / channels + q along`.
+struct Sets {
+    i64 count; // of a sample
+    i64 channels;
+    i64 along;
+    double eps;
+};
+
+__device__ inline i64 set_of(const Sets &sets, i64 sample, i64 pixel, i64 channel) {
+    return sample * sets.count + channel / sets.channels + pixel * sets.along;
+}
+
+__device__ inline i64 numbers_of_set(const Sets &sets, const Map &x) {
+    return sets.along ? x.channels : sets.channels * plane_of(x);
+}
+
+// Number k of a set.
+__device__ inline Place place_in_set(const Sets &sets, i64 set, i64 k) {
+    i64 sample = set / sets.count, within = set % sets.count;
+    if (sets.along)
+        return {sample, within, k};
+    return {sample, k / sets.channels, within * sets.channels + k % sets.channels};
+}
+
+BLOCK_KERNEL(set_moments, {
+    Map x;
+    Sets sets;
+    double *moments;
+}) {
+    __shared__ double shared[THREADS];
+    i64 set = blockIdx.x, numbers = numbers_of_set(p.sets, p.x);
+    double sum = 0.0, squares = 0.0;
+    for (i64 k = threadIdx.x; k < numbers; k += THREADS)
+        sum += number_at(p.x, place_in_set(p.sets, set, k));
+    double mean = together(sum, shared, false) / (double)numbers;
+    for (i64 k = threadIdx.x; k < numbers; k += THREADS) {
+        double off = (double)number_at(p.x, place_in_set(p.sets, set, k)) - mean;
+        squares += off * off;
+    }
+    squares = together(squares, shared, false);
+    if (threadIdx.x == 0) {
+        p.moments[2 * set] = mean;
+        p.moments[2 * set + 1] = 1.0 / sqrt(squares / (double)numbers + p.sets.eps);
+    }
+}
+
+KERNEL(set_norm, {
+    Map x;
+    const float *weight;
+    const float *bias;
+    Sets sets;
+    const double *moments;
+    Map y;
+}) {
+    EACH(i, numbers_of(p.y)) {
+        Place at = place_of(p.y, i);
+        const double *moments = p.moments + 2 * set_of(p.sets, at.sample, at.pixel, at.channel);
+        double normal = ((double)number_at(p.x, at) - moments[0]) * moments[1];
+        number_at(p.y, at) = (float)(normal * p.weight[at.channel] + p.bias[at.channel]);
+    }
+}
+
+// Sums over a set of `dy weight`, and of it times what was normalised.
+BLOCK_KERNEL(set_gradient_sums, {
+    Map x;
+    Map dy;
+    const float *weight;
+    Sets sets;
+    const double *moments;
+    double *sums;
+}) {
+    __shared__ double shared[THREADS];
+    i64 set = blockIdx.x, numbers = numbers_of_set(p.sets, p.x);
+    double first = 0.0, second = 0.0, mean = p.moments[2 * set], inverse = p.moments[2 * set + 1];
+    for (i64 k = threadIdx.x; k < numbers; k += THREADS) {
+        Place at = place_in_set(p.sets, set, k);
+        double gradient = (double)number_at(p.dy, at) * p.weight[at.channel];
+        first += gradient;
+        second += gradient * (((double)number_at(p.x, at) - mean) * inverse);
+    }
+    first = together(first, shared, false);
+    second = together(second, shared, false);
+    if (threadIdx.x == 0) {
+        p.sums[2 * set] = first / (double)numbers;
+        p.sums[2 * set + 1] = second / (double)numbers;
+    }
+}
+
+KERNEL(set_gradient, {
+    Map x;
+    Map dy;
+    const float *weight;
+    Sets sets;
+    const double *moments;
+    const double *sums;
+    Map onto;
+    i64 has_onto;
+    Map dx;
+}) {
+    EACH(i, numbers_of(p.dx)) {
+        Place at = place_of(p.dx, i);
+        i64 set = set_of(p.sets, at.sample, at.pixel, at.channel);
+        double normal = ((double)number_at(p.x, at) - p.moments[2 * set]) * p.moments[2 * set + 1];
+        double gradient = (double)number_at(p.dy, at) * p.weight[at.channel];
+        float dx = (float)((gradient - p.sums[2 * set] - normal * p.sums[2 * set + 1]) * p.moments[2 * set + 1]);
+        number_at(p.dx, at) = p.has_onto ? number_at(p.onto, at) + dx : dx;
+    }
+}
+
+// Sums of dy, and of dy times what was normalised, for each channel: gradients of bias and weight.
+BLOCK_KERNEL(set_channel_sums, {
+    Map x;
+    Map dy;
+    Sets sets;
+    const double *moments;
+    double *parts;
+}) {
+    double first = 0.0, second = 0.0;
+    EACH_PIXEL(n) {
+        i64 sample = n / plane_of(p.x), pixel = n % plane_of(p.x);
+        const double *moments = p.moments + 2 * set_of(p.sets, sample, pixel, channel);
+        double dy = pixel_at(p.dy, sample, pixel)[channel];
+        first += dy;
+        second += dy * (((double)pixel_at(p.x, sample, pixel)[channel] - moments[0]) * moments[1]);
+    }
+    NOTE_PART(first, second)
+}

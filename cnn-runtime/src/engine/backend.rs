@@ -76,6 +76,16 @@ pub struct Feed<'a, E> {
 }
 
 impl<E> Feed<'_, E> {
+    /// Panics unless it is as many images as it says, from 1 to as many as were planned.
+    pub(super) fn check(&self, plan: &Plan) {
+        let (Plan { batch, input, .. }, samples) = (plan, self.samples);
+        assert!(
+            (1..=*batch).contains(&samples) && self.images.len() == samples * input,
+            "{} values are no {samples} images of {input}, at most {batch}; this is a bug in the calling code",
+            self.images.len()
+        );
+    }
+
     /// The rule by which parameters and averages move now, if they do.
     pub(super) fn moves(&self, norm: Option<f64>) -> Option<&Rule> {
         self.update.as_ref().filter(|rule| !rule.skip_non_finite || norm.is_none_or(f64::is_finite))

@@ -6,9 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::backend::Backend;
-use super::cpu::Cpu;
 use super::error::EngineError;
-use super::precision::Precision;
 
 /// A processor of this machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,18 +20,17 @@ pub enum Device {
 }
 
 impl Device {
-    /// Its fastest back end in f32 that multiplies in this precision, if there is any.
-    pub(super) fn backend(self, precision: Precision) -> Result<Box<dyn Backend<f32>>, EngineError> {
-        match self {
-            Device::Cpu => Ok(Box::new(Cpu::default().with_precision(precision))),
-            #[cfg(feature = "cuda")]
-            Device::Cuda(ordinal) => Ok(Box::new(super::cuda::Cuda::new(ordinal)?)),
-            #[cfg(not(feature = "cuda"))]
-            Device::Cuda(_) => {
-                let failure = "this program was built without CUDA; build it with `--features cuda`".into();
-                Err(EngineError::Device { device: self.to_string(), failure })
-            }
-        }
+    /// The back end of graphics processor number `ordinal`.
+    pub(super) fn cuda(ordinal: usize) -> Result<Box<dyn Backend<f32>>, EngineError> {
+        #[cfg(feature = "cuda")]
+        return Ok(Box::new(super::cuda::Cuda::new(ordinal)?));
+        #[cfg(not(feature = "cuda"))]
+        Self::unusable(ordinal, "this program was built without CUDA; build it with `--features cuda`")
+    }
+
+    /// Why a graphics processor is no help.
+    pub(super) fn unusable<T>(ordinal: usize, failure: &str) -> Result<T, EngineError> {
+        Err(EngineError::Device { device: Device::Cuda(ordinal).to_string(), failure: failure.into() })
     }
 }
 
@@ -78,6 +75,7 @@ impl TryFrom<String> for Device {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Number, Precision};
 
     #[test]
     fn devices_are_their_text() {
@@ -98,7 +96,9 @@ mod tests {
     /// Without a graphics processor, or without the feature, one line says what is missing.
     #[test]
     fn what_is_missing_is_said() {
-        let Err(error) = Device::Cuda(99).backend(Precision::Full) else { panic!("a hundred graphics processors") };
+        let Err(error) = f32::backend_on(Device::Cuda(99), Precision::Full) else {
+            panic!("a hundred graphics processors")
+        };
         let text = error.to_string();
         println!("{text}");
         assert!(text.starts_with("cuda:99: ") && text.lines().count() == 1, "{text}");

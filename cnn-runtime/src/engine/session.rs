@@ -233,6 +233,14 @@ pub(super) fn shape(extent: Extent) -> Shape {
     }
 }
 
+/// Channels, height and width; a vector is a map of one pixel.
+pub(super) fn sizes_of_map(extent: Extent) -> [usize; 3] {
+    match shape(extent) {
+        Shape::Map { channels, height, width } => [channels, height, width],
+        Shape::Vector(channels) => [channels, 1, 1],
+    }
+}
+
 pub(super) fn elements(extent: Extent) -> usize {
     shape(extent).elements()
 }

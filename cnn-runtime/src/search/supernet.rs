@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use super::domain::Members;
 use super::error::SearchError;
 use super::evaluate::Split;
-use crate::engine::{Optimizer, Session, SessionOptions, Trainer, TrainerOptions};
+use crate::engine::{Optimizer, Session, Trainer, TrainerOptions};
 use crate::train::{Evaluation, Settings, TrainError, evaluate, targets};
 use crate::weights::StateDict;
 
@@ -134,15 +134,13 @@ impl Supernet {
     /// If the engine cannot run it.
     pub fn judge(&mut self, genome: &Genome, split: &Split) -> Result<(Evaluation, StateDict<f32>), SearchError> {
         let mut trainer = self.trainer(genome)?;
-        let batch = self.settings.batch;
         for images in split.batches(&self.settings, 0).take(CALIBRATION) {
             let images = images.map_err(TrainError::from)?;
             // Nothing moves but the statistics.
             trainer.step(&images.images, targets(&images.labels), 0.0).map_err(TrainError::from)?;
         }
         let weights = trainer.weights();
-        let Settings { precision, device, .. } = self.settings;
-        let options = SessionOptions { batch, precision, device, ..SessionOptions::default() };
+        let options = self.settings.session_options(self.settings.batch);
         let mut session = Session::new(trainer.graph(), &weights, options).map_err(TrainError::from)?;
         let evaluation = evaluate(&mut session, &split.held_out)?;
         self.keep(genome.clone(), trainer);

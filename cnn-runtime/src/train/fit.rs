@@ -14,7 +14,7 @@ use super::images::{Facts, Images, targets};
 use super::metrics::{EpochRecord, Metrics, Record, StepRecord};
 use super::settings::Settings;
 use crate::data::{Loader, Prepared, Skipped};
-use crate::engine::{Report, Session, SessionOptions, StepReport, Trainer};
+use crate::engine::{Report, Session, StepReport, Trainer};
 use crate::weights::StateDict;
 
 /// What a training is about to do.
@@ -139,9 +139,7 @@ impl<'a> Fit<'a> {
         let weights = run.initial(graph)?;
         let steps = images.train.len().div_ceil(settings.batch);
         let mut trainer = Trainer::new(graph, &weights, settings.trainer_options(steps))?;
-        let Settings { batch, accumulate, precision, device, .. } = *settings;
-        let options =
-            SessionOptions { batch: batch.div_ceil(accumulate), precision, device, ..SessionOptions::default() };
+        let options = settings.session_options(settings.batch.div_ceil(settings.accumulate));
         let session = Session::new(graph, &weights, options)?;
         let mut progress = Progress::default();
         let metrics = run.path("metrics.jsonl");

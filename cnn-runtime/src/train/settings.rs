@@ -9,7 +9,7 @@ use super::image_settings::ImageSettings;
 use super::ramp::Ramp;
 use super::schedule::Schedule;
 use crate::data::Source;
-use crate::engine::{Clip, Device, Group, Optimizer, Precision, Thaw, TrainerOptions};
+use crate::engine::{Clip, Device, Group, Optimizer, Precision, SessionOptions, Thaw, TrainerOptions};
 
 /// Everything that decides about the numbers of a training, apart from the network's source: `settings.json` of its folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -232,6 +232,11 @@ impl Settings {
             seed: self.seed,
             ..TrainerOptions::default()
         }
+    }
+
+    /// How weights of the training are evaluated, so many images at a time.
+    pub fn session_options(&self, batch: usize) -> SessionOptions {
+        SessionOptions { batch, precision: self.precision, device: self.device, ..SessionOptions::default() }
     }
 
     /// Where an epoch's order of images begins; neighbouring seeds share no epoch.

@@ -120,12 +120,8 @@ impl Run<'_> {
 
 impl Executor<f32> for Machine {
     fn run(&mut self, feed: Feed<'_, f32>, measures: &mut [Measure]) -> Result<Option<f64>, EngineError> {
-        let (Plan { batch, input, .. }, samples) = (&*self.plan, feed.samples);
-        assert!(
-            (1..=*batch).contains(&samples) && feed.images.len() == samples * input,
-            "{} values are no {samples} images of {input}, at most {batch}; this is a bug in the calling code",
-            feed.images.len()
-        );
+        feed.check(&self.plan);
+        let samples = feed.samples;
         let access = self.memory.access(feed.images, samples);
         let (plan, kernels) = (&self.plan, &self.kernels);
         let (watch, audit) = (&mut self.watch, &mut self.audit);

@@ -1,9 +1,7 @@
 //! Where the numbers of a map lie: pixels some way apart, the channels of each together.
 
-use cnn_lang::graph::Shape;
-
 use crate::engine::plan::Operand;
-use crate::engine::session::shape;
+use crate::engine::session::sizes_of_map;
 
 /// A tensor's address and sizes. Kernels compute addresses of pixels from it; that these lie inside of the memory, and which of
 /// a step's tensors may meet, [`verify`](crate::engine::verify) has shown.
@@ -28,10 +26,7 @@ unsafe impl Sync for Grid {}
 impl Grid {
     pub fn new(start: *mut f32, samples: usize, operand: &Operand) -> Grid {
         let Operand { stride, pitch, extent, .. } = *operand;
-        let (channels, height, width) = match shape(extent) {
-            Shape::Map { channels, height, width } => (channels, height, width),
-            Shape::Vector(channels) => (channels, 1, 1),
-        };
+        let [channels, height, width] = sizes_of_map(extent);
         Grid { start, samples, stride, height, width, pitch, channels }
     }
 

@@ -25,9 +25,7 @@ pub(super) struct Machine {
     /// Of each step, for each number of samples that has been run.
     tasks: BTreeMap<usize, Vec<Task>>,
     watch: Watch,
-    watched: bool,
     audit: Audit,
-    audited: bool,
 }
 
 impl Machine {
@@ -52,7 +50,7 @@ impl Machine {
 
     fn of(plan: Arc<Plan>, device: Arc<dyn Device>, memory: Memory) -> Machine {
         let (watch, audit) = (Watch::default(), Audit::default());
-        Machine { plan, device, memory, tasks: BTreeMap::new(), watch, watched: false, audit, audited: false }
+        Machine { plan, device, memory, tasks: BTreeMap::new(), watch, audit }
     }
 
     fn steps(&mut self, samples: usize) -> Result<(), EngineError> {
@@ -75,11 +73,11 @@ impl Machine {
                     }
                 }
             }
-            if self.watched {
+            if self.watch.is_on() {
                 device.wait().map_err(|failure| failed(device, failure))?;
             }
             self.watch.lap();
-            if self.audited {
+            if self.audit.is_on() {
                 let finite = host.finite(step)?;
                 self.audit.step(|| finite);
             }
@@ -95,12 +93,8 @@ impl Machine {
 
 impl Executor<f32> for Machine {
     fn run(&mut self, feed: Feed<'_, f32>, measures: &mut [Measure]) -> Result<Option<f64>, EngineError> {
-        let (Plan { batch, input, .. }, samples) = (&*self.plan, feed.samples);
-        assert!(
-            (1..=*batch).contains(&samples) && feed.images.len() == samples * input,
-            "{} values are no {samples} images of {input}, at most {batch}; this is a bug in the calling code",
-            feed.images.len()
-        );
+        feed.check(&self.plan);
+        let samples = feed.samples;
         self.memory.feed(&self.plan, &feed)?;
         self.steps(samples)?;
         self.memory.measures(measures)?;
@@ -110,7 +104,7 @@ impl Executor<f32> for Machine {
     }
 
     fn watch(&mut self, on: bool) {
-        (self.watch, self.watched) = (Watch::new(on, self.plan.steps.len()), on);
+        self.watch = Watch::new(on, self.plan.steps.len());
     }
 
     fn seconds(&self) -> &[f64] {
@@ -118,7 +112,7 @@ impl Executor<f32> for Machine {
     }
 
     fn audit(&mut self, on: bool) {
-        (self.audit, self.audited) = (Audit::new(on), on);
+        self.audit = Audit::new(on);
     }
 
     fn fault(&self) -> Option<usize> {

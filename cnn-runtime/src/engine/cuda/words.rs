@@ -2,9 +2,8 @@
 
 use crate::engine::operation::Activation;
 use crate::engine::plan::Operand;
-use crate::engine::session::shape;
+use crate::engine::session::sizes_of_map;
 use crate::kernels::window;
-use cnn_lang::graph::Shape;
 
 /// A tensor on the device: `Map` of the kernels.
 #[derive(Clone, Copy, Debug)]
@@ -25,10 +24,7 @@ impl Map {
     /// An operand that begins at `start`.
     pub fn new(start: u64, samples: usize, operand: &Operand) -> Map {
         let Operand { stride, pitch, extent, .. } = *operand;
-        let (channels, height, width) = match shape(extent) {
-            Shape::Map { channels, height, width } => (channels, height, width),
-            Shape::Vector(channels) => (channels, 1, 1),
-        };
+        let [channels, height, width] = sizes_of_map(extent);
         Map { start, samples, stride, height, width, pitch, channels }
     }
 

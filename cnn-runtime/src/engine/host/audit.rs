@@ -13,6 +13,12 @@ impl Audit {
         Audit { on, ..Audit::default() }
     }
 
+    /// Whether anybody wants to know.
+    #[cfg(feature = "cuda")]
+    pub fn is_on(&self) -> bool {
+        self.on
+    }
+
     /// A run begins.
     pub fn begin(&mut self) {
         (self.step, self.fault) = (0, None);

@@ -16,6 +16,12 @@ impl Watch {
         Watch { seconds: vec![0.0; if on { steps } else { 0 }], ..Watch::default() }
     }
 
+    /// Whether anybody wants to know.
+    #[cfg(feature = "cuda")]
+    pub fn is_on(&self) -> bool {
+        !self.seconds.is_empty()
+    }
+
     /// A run begins.
     pub fn begin(&mut self) {
         self.step = 0;

@@ -146,12 +146,8 @@ impl<E: Number> Run<'_, E> {
 
 impl<E: Number> Executor<E> for Machine<E> {
     fn run(&mut self, feed: Feed<'_, E>, measures: &mut [Measure]) -> Result<Option<f64>, EngineError> {
-        let (Plan { batch, input, .. }, samples) = (&*self.plan, feed.samples);
-        assert!(
-            (1..=*batch).contains(&samples) && feed.images.len() == samples * input,
-            "{} values are no {samples} images of {input}, at most {batch}; this is a bug in the calling code",
-            feed.images.len()
-        );
+        feed.check(&self.plan);
+        let samples = feed.samples;
         let access = self.memory.access(feed.images, samples);
         let mut run = Run { access, feed, measures, norm: None };
         let (plan, kernels) = (&self.plan, &self.kernels);

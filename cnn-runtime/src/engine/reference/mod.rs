@@ -51,7 +51,7 @@ pub trait Number: Float + Element {
 /// Not one implementation for all: this one is compiled here, with this crate's optimisations. A generic one would be
 /// compiled where it is used, unoptimised in a debug build.
 macro_rules! number {
-    ($type:ident, $backend:expr, $on:expr) => {
+    ($type:ident, $backend:expr, $cuda:expr) => {
         impl Number for $type {
             fn machine(
                 plan: Arc<Plan>,
@@ -65,22 +65,20 @@ macro_rules! number {
             }
 
             fn backend_on(device: Device, precision: Precision) -> Result<Box<dyn Backend<Self>>, EngineError> {
-                $on(device, precision)
+                match device {
+                    Device::Cpu => Ok(Self::backend_in(precision)),
+                    Device::Cuda(ordinal) => $cuda(ordinal),
+                }
             }
         }
     };
 }
 
-number!(f32, |precision| super::Cpu::default().with_precision(precision), Device::backend);
-number!(f64, |_| Reference::default(), |device: Device, _| -> Result<Box<dyn Backend<f64>>, EngineError> {
-    match device {
-        Device::Cpu => Ok(Box::new(Reference::default())),
-        Device::Cuda(_) => {
-            let failure = "computes in f32; networks in f64 run on the cpu".into();
-            Err(EngineError::Device { device: device.to_string(), failure })
-        }
-    }
-});
+number!(f32, |precision| super::Cpu::default().with_precision(precision), Device::cuda);
+number!(f64, |_| Reference::default(), |ordinal| Device::unusable(
+    ordinal,
+    "computes in f32; networks in f64 run on the cpu"
+));
 
 /// The back end of [`kernels`](crate::kernels): channels one behind the other, every processor, clarity over speed.
 #[derive(Clone, Copy, Debug)]

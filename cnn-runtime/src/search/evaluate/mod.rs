@@ -21,7 +21,7 @@ use super::run::{Evaluated, Report};
 use super::spec::Spec;
 use super::study::{Confirmation, Study};
 use super::trial::{Outcome, Trial};
-use crate::engine::{Session, SessionOptions};
+use crate::engine::Session;
 use crate::train::{Settings, TrainError, evaluate};
 use crate::weights::StateDict;
 
@@ -221,12 +221,7 @@ impl Evaluator {
         let settings = Settings { seed, ..self.evaluation.training.clone() };
         match train_short(&graph, &settings, split, stop, &mut |_, _| Ok(super::study::Verdict::Continue)) {
             Ok(Ended::Done(short)) => {
-                let options = SessionOptions {
-                    batch: settings.batch,
-                    precision: settings.precision,
-                    device: settings.device,
-                    ..SessionOptions::default()
-                };
+                let options = settings.session_options(settings.batch);
                 let mut session = Session::new(&graph, &short.weights, options).map_err(TrainError::from)?;
                 let test = evaluate(&mut session, &split.test)?.accuracy;
                 let Short { accuracy, loss, .. } = short;

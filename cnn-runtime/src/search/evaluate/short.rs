@@ -4,7 +4,7 @@ use cnn_lang::graph::Graph;
 
 use super::Evaluation;
 use crate::data::{Loader, Part};
-use crate::engine::{Session, SessionOptions, Trainer};
+use crate::engine::{Session, Trainer};
 use crate::search::error::SearchError;
 use crate::search::study::Verdict;
 use crate::train::{Facts, Images, Settings, TrainError, evaluate, targets};
@@ -85,8 +85,7 @@ pub fn train_short(
     let per_epoch = split.train.len().div_ceil(settings.batch) as u64;
     let mut trainer =
         Trainer::new(graph, &weights, settings.trainer_options(per_epoch as usize)).map_err(TrainError::from)?;
-    let Settings { batch, precision, device, .. } = *settings;
-    let options = SessionOptions { batch, precision, device, ..SessionOptions::default() };
+    let options = settings.session_options(settings.batch);
     let mut session = Session::new(graph, &weights, options).map_err(TrainError::from)?;
     let mut last = None;
     for number in 0..settings.epochs {

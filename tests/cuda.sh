@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-tests="engine trainer trainer_recipes engine_training engine_inference"
+tests="engine trainer trainer_recipes engine_training engine_inference cuda"
 folder=$(realpath -m "${2:-target/cuda}")
 
 case "${1:-}" in

@@ -13,8 +13,13 @@ use cnn_tests::rule::GAIN;
 #[path = "engine/edges.rs"]
 mod edges;
 
-/// Seeds of random networks.
-const SEEDS: u64 = 300;
+/// How many random networks there are.
+const SEEDS: &str = "CNN_TEST_SEEDS";
+
+/// Seeds of random networks: 300 unless something else is asked for.
+fn seeds() -> u64 {
+    std::env::var(SEEDS).map_or(300, |count| count.parse().unwrap_or_else(|_| panic!("{SEEDS} is {count:?}")))
+}
 
 /// One of so many runs on every back end, not only on the one that the engine takes by itself.
 const EVERYWHERE: u64 = 5;
@@ -191,12 +196,12 @@ fn over_random_graphs<E: Devices>(
 
 #[test]
 fn random_graphs_infer_in_32_bits() {
-    over_random_graphs::<f32>("inference, f32", 0..SEEDS, EVERYWHERE, inference::<f32>);
+    over_random_graphs::<f32>("inference, f32", 0..seeds(), EVERYWHERE, inference::<f32>);
 }
 
 #[test]
 fn random_graphs_infer_in_64_bits() {
-    over_random_graphs::<f64>("inference, f64", 0..SEEDS, 1, inference::<f64>);
+    over_random_graphs::<f64>("inference, f64", 0..seeds(), 1, inference::<f64>);
 }
 
 #[test]
@@ -208,7 +213,7 @@ fn more_random_graphs_everywhere() {
 
 #[test]
 fn random_graphs_train_in_32_bits() {
-    train_in_32_bits(0..SEEDS, EVERYWHERE);
+    train_in_32_bits(0..seeds(), EVERYWHERE);
 }
 
 /// Where a network makes rounding grow, the oracle in 32 bits says how far that goes: up to 20 times as far is allowed.
@@ -242,7 +247,7 @@ fn train_in_32_bits(seeds: std::ops::Range<u64>, everywhere: u64) {
 /// A batch may be smaller than planned.
 #[test]
 fn random_graphs_train_on_less_than_was_planned_for() {
-    for seed in 0..SEEDS / 10 {
+    for seed in 0..seeds() / 10 {
         let graph = flat(cnn_lang::load(&random_source(seed, 8, Options::default()), None).unwrap());
         for device in f32::devices() {
             let [less, exactly] = [11, 3].map(|planned| step_of_the_engine::<f32>(device, &graph, 3, planned).unwrap());
@@ -254,7 +259,7 @@ fn random_graphs_train_on_less_than_was_planned_for() {
 
 #[test]
 fn random_graphs_train_in_64_bits() {
-    over_random_graphs::<f64>("training, f64", 0..SEEDS, 1, |graph, _| {
+    over_random_graphs::<f64>("training, f64", 0..seeds(), 1, |graph, _| {
         let graph = flat(graph.clone());
         let found = step_of_the_engine::<f64>(Device::Reference, &graph, 3, 5)?;
         Ok(distance(&found, &step_of_the_oracle::<f64>(&graph, 3)))

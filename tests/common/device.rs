@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use cnn_lang::graph::Graph;
 use cnn_runtime::engine::{
-    Backend, Cpu, Cuda, EngineError, Isa, Number, Plan, Reference, Session, SessionOptions, Trainer, TrainerOptions,
+    Backend, Cpu, Cuda, EngineError, Isa, Number, Plan, Precision, Reference, Session, SessionOptions, Trainer, TrainerOptions,
 };
 use cnn_runtime::weights::StateDict;
 
@@ -16,10 +16,10 @@ pub enum Device {
     Reference,
     /// The fast kernels.
     Cpu(Isa),
-    /// Those of a graphics processor: the first one of this machine.
-    Cuda,
+    /// Those of a graphics processor, the first one of this machine, in a precision.
+    Cuda(Precision),
     /// The same on the processor.
-    EmulatedCuda,
+    EmulatedCuda(Precision),
 }
 
 /// `cuda` or `cuda-emulated`: everything that computes in 32 bits runs there instead.
@@ -28,8 +28,8 @@ pub const WHERE: &str = "CNN_TEST_DEVICE";
 /// The back end that is tested instead of this machine's, if one is.
 fn instead() -> Option<Device> {
     match std::env::var(WHERE).ok()?.as_str() {
-        "cuda" => Some(Device::Cuda),
-        "cuda-emulated" => Some(Device::EmulatedCuda),
+        "cuda" => Some(Device::Cuda(Precision::Full)),
+        "cuda-emulated" => Some(Device::EmulatedCuda(Precision::Full)),
         other => panic!("{WHERE} is {other:?}; expected cuda or cuda-emulated"),
     }
 }
@@ -42,7 +42,7 @@ fn emulator() -> Option<Device> {
         there.iter().for_each(|_| println!("CUDA kernels are emulated"));
         there.map_err(|error| println!("CUDA kernels are left out: {error}")).is_ok()
     });
-    there.then_some(Device::EmulatedCuda)
+    there.then_some(Device::EmulatedCuda(Precision::Full))
 }
 
 /// Numbers, and the back ends that compute with them.
@@ -75,8 +75,12 @@ impl Devices for f32 {
                 assert_eq!(cpu.isa(), isa, "the processor has it");
                 Box::new(cpu)
             }
-            Device::Cuda => Box::new(Cuda::new(0).unwrap_or_else(|error| panic!("{error}"))),
-            Device::EmulatedCuda => Box::new(Cuda::emulated().unwrap_or_else(|error| panic!("{error}"))),
+            Device::Cuda(precision) => {
+                Box::new(Cuda::new(0).unwrap_or_else(|error| panic!("{error}")).with_precision(precision))
+            }
+            Device::EmulatedCuda(precision) => {
+                Box::new(Cuda::emulated().unwrap_or_else(|error| panic!("{error}")).with_precision(precision))
+            }
         }
     }
 }
@@ -95,6 +99,16 @@ impl Devices for f64 {
 }
 
 impl Device {
+    /// The back ends of graphics processors that are tested, in this precision.
+    pub fn graphics(precision: Precision) -> Vec<Device> {
+        let with = |device| match device {
+            Device::Cuda(_) => Some(Device::Cuda(precision)),
+            Device::EmulatedCuda(_) => Some(Device::EmulatedCuda(precision)),
+            Device::Reference | Device::Cpu(_) => None,
+        };
+        f32::devices().into_iter().filter_map(with).collect()
+    }
+
     /// Where case number `case` of many runs: on the back end that the engine takes by itself, one of `n` on all others too.
     #[must_use]
     pub fn of_case<E: Devices>(case: u64, n: u64) -> Vec<Device> {

@@ -28,6 +28,12 @@ pub trait Backend<E>: Send + Sync {
     /// Numbers that it keeps of a constant which an operation reads as this input, where it is kept in another form.
     fn stored(&self, operation: &Operation, input: usize) -> Option<usize>;
 
+    /// Bytes that it keeps for some steps beside what a plan lays out.
+    fn beside(&self, steps: &[Step]) -> usize {
+        let _ = steps;
+        0
+    }
+
     /// Takes the plan's memory, chooses a kernel for every step, and takes each constant once.
     ///
     /// # Errors

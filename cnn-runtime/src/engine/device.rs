@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backend::Backend;
 use super::error::EngineError;
+use super::precision::Precision;
 
 /// A processor of this machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,9 +22,11 @@ pub enum Device {
 
 impl Device {
     /// The back end of graphics processor number `ordinal`.
-    pub(super) fn cuda(ordinal: usize) -> Result<Box<dyn Backend<f32>>, EngineError> {
+    pub(super) fn cuda(ordinal: usize, precision: Precision) -> Result<Box<dyn Backend<f32>>, EngineError> {
         #[cfg(feature = "cuda")]
-        return Ok(Box::new(super::cuda::Cuda::new(ordinal)?));
+        return Ok(Box::new(super::cuda::Cuda::new(ordinal)?.with_precision(precision)));
+        #[cfg(not(feature = "cuda"))]
+        let _ = precision;
         #[cfg(not(feature = "cuda"))]
         Self::unusable(ordinal, "this program was built without CUDA; build it with `--features cuda`")
     }

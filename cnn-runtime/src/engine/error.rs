@@ -117,7 +117,7 @@ pub enum EngineError {
         network: String,
     },
     /// A back end that does not multiply so.
-    #[error("this back end does not multiply in {precision}; the one that does is `Cpu`, for networks in f32")]
+    #[error("this back end does not multiply in {precision}: networks in f32 do, in bf16 on every device, in tf32 on cuda")]
     Precision {
         /// What was asked for.
         precision: Precision,

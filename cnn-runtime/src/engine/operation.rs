@@ -9,7 +9,7 @@ pub use crate::kernels::activation::Activation;
 use crate::kernels::window::Axis;
 
 /// The sizes of a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConvShape {
     /// Input channels.
     pub inputs: usize,

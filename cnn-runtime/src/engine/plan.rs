@@ -131,7 +131,7 @@ impl Plan {
     pub fn new<E>(mut program: Program, backend: &dyn Backend<E>, batch: usize) -> Result<Plan, EngineError> {
         let layout = backend.layout();
         if layout.order == Order::ChannelsLast {
-            program.arrange_images();
+            program.arrange_images(layout);
         }
         let storage = Storage::of(&program, layout);
         let workspace = |instruction: &Instruction| {
@@ -149,7 +149,8 @@ impl Plan {
             .iter()
             .map(|buffer| {
                 let samples = if buffer.batched { batch } else { 1 };
-                Lifetime { bytes: buffer.sample * samples * layout.element, first: buffer.first, last: buffer.last }
+                let bytes = buffer.sample * samples * layout.element_where(buffer.batched);
+                Lifetime { bytes, first: buffer.first, last: buffer.last }
             })
             .collect();
         let with_scratch: Vec<usize> = (0..scratch.len()).filter(|&index| scratch[index] > 0).collect();
@@ -175,7 +176,8 @@ impl Plan {
         let outputs =
             program.outputs.iter().map(|named| (named.name.clone(), planner.operand(named.value, None))).collect();
         let constants = planner.constants;
-        let report = Report::of(&program, &storage, layout, batch, &scratch, arena, &constants);
+        let mut report = Report::of(&program, &storage, layout, batch, &scratch, arena, &constants);
+        report.weights += backend.beside(&steps);
         let input = program.values.iter().find(|value| value.origin == Origin::Input);
         let input = input.map_or(0, |value| elements(value.extent));
         let Program { constants: recipes, states, .. } = program;

@@ -7,16 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use super::error::EngineError;
 
-/// How convolutions and fully connected layers multiply. Everything else, and whatever lies in memory, is in the numbers of the
-/// session or training.
+/// How convolutions and fully connected layers multiply. Everything else is in the numbers of the session or training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Precision {
     /// In the numbers' own type.
     #[default]
     #[serde(rename = "f32")]
     Full,
+    /// Both factors are rounded to TF32, the eleven leading digits of an f32; sums are f32. Graphics processors do this.
+    #[serde(rename = "tf32")]
+    Tf32,
     /// Both factors are rounded to bf16, the eight leading digits of an f32; sums are f32. An answer of f32 is off by up to
-    /// 2^-7 of the sum of its terms' magnitudes. Only [`Cpu`](super::Cpu) does this.
+    /// 2^-7 of the sum of its terms' magnitudes. On graphics processors maps and their gradients lie in memory as bf16 too, while
+    /// weights, their gradients, statistics and the optimizer stay f32.
     #[serde(rename = "bf16")]
     Bf16,
 }
@@ -25,6 +28,7 @@ impl fmt::Display for Precision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Precision::Full => "f32",
+            Precision::Tf32 => "tf32",
             Precision::Bf16 => "bf16",
         })
     }
@@ -36,8 +40,9 @@ impl FromStr for Precision {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "f32" => Ok(Precision::Full),
+            "tf32" => Ok(Precision::Tf32),
             "bf16" => Ok(Precision::Bf16),
-            _ => Err("expected f32 or bf16"),
+            _ => Err("expected f32, tf32 or bf16"),
         }
     }
 }

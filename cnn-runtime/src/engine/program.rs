@@ -4,6 +4,7 @@ use cnn_lang::graph::Shape;
 
 use super::constants::{Constants, Recipe};
 use super::operation::Operation;
+use super::storage::Layout;
 
 /// Index of a [`Value`] in [`Program::values`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -173,13 +174,14 @@ impl Program {
         uses
     }
 
-    /// Lets an instruction bring the images into the order of maps whose channels come last. Those of one channel, or one
-    /// pixel, are in it.
-    pub fn arrange_images(&mut self) {
+    /// Lets an instruction bring the images, which are f32 and whose channels come first, into the order and the numbers of maps
+    /// whose channels come last. Those of one channel, or one pixel, are in the order.
+    pub fn arrange_images(&mut self, layout: Layout) {
         let is_input = |value: &Value| value.origin == Origin::Input;
         let Some(images) = self.values.iter().position(is_input).map(ValueId) else { return };
         let shape = self.shape(images);
-        if shape.channels() == 1 || shape.elements() == shape.channels() {
+        let in_order = shape.channels() == 1 || shape.elements() == shape.channels();
+        if in_order && layout.activation == layout.element {
             return;
         }
         let value = self.computed(self.extent(images), Class::Activation);

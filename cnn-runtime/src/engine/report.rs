@@ -50,7 +50,7 @@ impl Report {
         for buffer in &storage.buffers {
             let samples = if buffer.batched { batch } else { 1 };
             for (from, to, class, elements) in spans(program, storage, layout, buffer) {
-                let bytes = (elements * samples * layout.element) as i64;
+                let bytes = (elements * samples * layout.element_where(buffer.batched)) as i64;
                 let column = usize::from(class == Class::Gradient);
                 alive[from][column] += bytes;
                 alive[to + 1][column] -= bytes;

@@ -11,10 +11,16 @@ use super::session::{elements, plane, shape};
 /// How a back end lays tensors out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Bytes of a number.
+    /// Bytes of a number of which there is one for all samples: of weights, their gradients, statistics.
     pub element: usize,
+    /// Bytes of a number of which every sample has its own.
+    pub activation: usize,
     /// What follows what in a sample.
     pub order: Order,
+    /// Whether convolutions, and gradients of their inputs, add to what lies in their output's memory.
+    pub sums_in_place: bool,
+    /// Where channels lie between others of the same pixel, the first of them is a multiple of this.
+    pub alignment: usize,
 }
 
 /// What follows what in a sample of a map.
@@ -27,6 +33,21 @@ pub enum Order {
 }
 
 impl Layout {
+    /// With one kind of numbers, of so many bytes.
+    pub fn uniform(element: usize, order: Order) -> Layout {
+        Layout { element, activation: element, order, sums_in_place: true, alignment: 1 }
+    }
+
+    /// Bytes of a number of such a value.
+    pub(super) fn element_of(&self, extent: Extent) -> usize {
+        self.element_where(matches!(extent, Extent::Batch(_)))
+    }
+
+    /// Bytes of a number where every sample has its own, or one for all.
+    pub(super) fn element_where(&self, batched: bool) -> usize {
+        if batched { self.activation } else { self.element }
+    }
+
     /// Numbers that a sample takes.
     pub(super) fn sample_of(&self, extent: Extent) -> usize {
         elements(extent)
@@ -56,6 +77,18 @@ impl Layout {
         }
     }
 
+    /// Whether an operation may add to what lies in its output's memory.
+    fn adds_in_place(&self, operation: &Operation) -> bool {
+        let writes_over = matches!(
+            operation,
+            Operation::Conv { .. }
+                | Operation::Linear { .. }
+                | Operation::ConvInputGradient(_)
+                | Operation::LinearInputGradient(_)
+        );
+        self.sums_in_place || !writes_over
+    }
+
     /// Whether back ends take the tensors of an operation from the first sample to the last with all that lies between: then no
     /// output may lie between the samples of another operand.
     pub(super) fn takes_spans(&self, operation: &Operation) -> bool {
@@ -66,7 +99,7 @@ impl Layout {
     /// Bytes of a value for so many samples.
     pub fn bytes(&self, extent: Extent, batch: usize) -> usize {
         let samples = if matches!(extent, Extent::Batch(_)) { batch } else { 1 };
-        self.sample_of(extent) * samples * self.element
+        self.sample_of(extent) * samples * self.element_of(extent)
     }
 }
 
@@ -170,8 +203,10 @@ impl Storage {
             return place;
         }
         let overwritten = instruction.operation.overwrites().filter(|_| k == 0).map(|i| instruction.inputs[i]);
-        let over =
-            output.onto.or(overwritten).filter(|&id| self.may_overwrite(program, layout, index, output.value, id));
+        let over = output
+            .onto
+            .filter(|_| layout.adds_in_place(&instruction.operation))
+            .or(overwritten).filter(|&id| self.may_overwrite(program, layout, index, output.value, id));
         match over.and_then(|id| self.places[id.0]) {
             Some(place) => place,
             None => self.fresh(program, layout, output.value),
@@ -201,7 +236,10 @@ impl Storage {
             (Operation::Slice { first }, Order::ChannelsFirst) => {
                 Some(Place { offset: place.offset + first * plane(extents[0]), ..place })
             }
-            (Operation::Slice { first }, Order::ChannelsLast) => Some(Place { offset: place.offset + first, ..place }),
+            (Operation::Slice { first }, Order::ChannelsLast) => {
+                let offset = place.offset + first;
+                offset.is_multiple_of(layout.alignment).then_some(Place { offset, ..place })
+            }
             (Operation::Reshape, Order::ChannelsFirst) => Some(place),
             (Operation::Reshape, Order::ChannelsLast) => {
                 extents.iter().all(|&extent| plane(extent) == 1).then_some(place)
@@ -260,7 +298,8 @@ fn homes(program: &Program, layout: Layout) -> Vec<Option<Home>> {
         rooted[root.0] = true;
         for &part in &instruction.inputs {
             let computed = program.values[part.0].origin == Origin::Computed;
-            if computed && homes[part.0].is_none() && !rooted[part.0] && !looks[part.0] {
+            let aligned = offset.is_multiple_of(layout.alignment);
+            if computed && aligned && homes[part.0].is_none() && !rooted[part.0] && !looks[part.0] {
                 homes[part.0] = Some(Home { root, offset });
             }
             offset += layout.channels_of(program.extent(part));

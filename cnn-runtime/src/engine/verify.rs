@@ -96,9 +96,10 @@ fn samples(plan: &Plan, operand: &Operand) -> usize {
 /// The bytes of the arena between an operand's first number and its last.
 fn span(plan: &Plan, operand: &Operand) -> Option<(usize, usize)> {
     let Source::Arena(byte) = operand.source else { return None };
-    let from = byte + operand.offset * plan.layout.element;
+    let element = plan.layout.element_of(operand.extent);
+    let from = byte + operand.offset * element;
     let numbers = (samples(plan, operand) - 1) * operand.stride + reach(plan, operand);
-    Some((from, from + numbers * plan.layout.element))
+    Some((from, from + numbers * element))
 }
 
 /// Numbers from the first of a sample to behind its last.

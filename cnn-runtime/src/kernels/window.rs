@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// One axis of a sliding window: the tap `k` of output `o` lies on input `o * stride + k * dilation - before`;
 /// where that is outside of the input there is padding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Axis {
     /// Inputs along the axis.
     pub input: usize,

@@ -17,7 +17,7 @@ use crate::engine::host::memory::Memory;
 use crate::engine::host::watch::Watch;
 use crate::engine::plan::{Plan, Source, Step, Target};
 use crate::engine::session::elements;
-use crate::engine::storage::Order;
+use crate::engine::storage::{Layout, Order};
 use crate::engine::verify::verify;
 
 /// A plan with its kernels and memory.
@@ -41,7 +41,7 @@ impl Machine {
         lanes: usize,
         isa: Isa,
     ) -> Result<Self, EngineError> {
-        if plan.layout.element != size_of::<f32>() || plan.layout.order != Order::ChannelsLast {
+        if plan.layout != Layout::uniform(size_of::<f32>(), Order::ChannelsLast) {
             return Err(EngineError::Plan("it is for another back end".into()));
         }
         verify(&plan).map_err(|flaw| EngineError::Plan(flaw.0))?;

@@ -70,7 +70,9 @@ impl Cpu {
 
     /// With this precision. Bf16 is faster where the processor has AVX512-BF16; elsewhere it gives the same numbers, up to the
     /// rounding of sums, at the speed of f32. Depthwise convolutions and gradients of weights multiply in f32.
+    /// There is no TF32 here: who asks for it has f32.
     pub fn with_precision(self, precision: Precision) -> Cpu {
+        let precision = if precision == Precision::Tf32 { Precision::Full } else { precision };
         Cpu { precision, ..self }
     }
 
@@ -82,7 +84,7 @@ impl Cpu {
 
 impl Backend<f32> for Cpu {
     fn layout(&self) -> Layout {
-        Layout { element: size_of::<f32>(), order: Order::ChannelsLast }
+        Layout::uniform(size_of::<f32>(), Order::ChannelsLast)
     }
 
     fn precision(&self) -> Precision {

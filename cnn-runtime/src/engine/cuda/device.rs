@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use super::words::Words;
+use super::cudnn::{ConvPlan, Problem};
+use super::words::{Variant, Words};
 use crate::engine::error::EngineError;
 
 /// A kernel with its arguments, ready to go.
@@ -14,6 +15,31 @@ pub(super) struct Launch {
     /// Threads of a block.
     pub threads: u32,
     pub words: Words,
+    pub variant: Variant,
+}
+
+/// A convolution that a library computes, ready to go.
+#[derive(Clone, Debug)]
+pub(super) struct Convolution {
+    pub plan: Arc<ConvPlan>,
+    /// Addresses.
+    pub x: u64,
+    pub filter: u64,
+    pub y: u64,
+    pub workspace: u64,
+}
+
+/// Something that a device does.
+#[derive(Clone, Debug)]
+pub(super) enum Work {
+    Kernel(Launch),
+    Library(Convolution),
+}
+
+/// Work that a device has learned by heart.
+pub(super) trait Recording: Send + Debug {
+    /// Does it all again.
+    fn replay(&self) -> Result<(), Failure>;
 }
 
 /// What a device says when it fails.
@@ -26,6 +52,9 @@ pub(super) trait Device: Send + Sync + Debug {
 
     /// Blocks and threads for a kernel that works on so many numbers, each by itself.
     fn grid(&self, numbers: usize) -> (u32, u32);
+
+    /// Threads of a block whose threads work together, at most: a power of two.
+    fn block(&self) -> usize;
 
     /// So many bytes of zeros, if they are to be had.
     fn allocate(&self, bytes: usize) -> Result<u64, Failure>;
@@ -51,8 +80,42 @@ pub(super) trait Device: Send + Sync + Debug {
     /// It reads and writes within allocations only.
     unsafe fn launch(&self, launch: &Launch) -> Result<(), Failure>;
 
+    /// Lets a library compute a convolution.
+    ///
+    /// # Safety
+    /// Its addresses are of as much memory as the plan's problem has.
+    unsafe fn convolve(&self, convolution: &Convolution) -> Result<(), Failure>;
+
     /// Waits for all work.
     fn wait(&self) -> Result<(), Failure>;
+
+    /// The same device, with an order of work of its own.
+    fn apart(&self) -> Result<Arc<dyn Device>, Failure>;
+
+    /// Whether there is a library for convolutions.
+    fn has_library(&self) -> bool;
+
+    /// How the library computes a convolution within so many bytes of workspace, if it can: the fastest way that was found by
+    /// trying, where there is time for that.
+    fn convolution(&self, problem: &Problem, most: Option<usize>, timed: bool) -> Result<Option<Arc<ConvPlan>>, Failure>;
+
+    /// Learns by heart what is asked for in `work`, which is not done; nothing if the device cannot.
+    fn record(&self, work: &mut dyn FnMut() -> Result<(), Failure>) -> Result<Option<Box<dyn Recording>>, Failure>;
+}
+
+impl dyn Device + '_ {
+    /// Does something.
+    ///
+    /// # Safety
+    /// It reads and writes within allocations only.
+    pub(super) unsafe fn work(&self, work: &Work) -> Result<(), Failure> {
+        match work {
+            // SAFETY: the caller's.
+            Work::Kernel(launch) => unsafe { self.launch(launch) },
+            // SAFETY: the caller's.
+            Work::Library(convolution) => unsafe { self.convolve(convolution) },
+        }
+    }
 }
 
 /// Memory on a device.

@@ -9,8 +9,10 @@ use std::{alloc, env, fs};
 
 use libloading::Library;
 
-use super::device::{Device, Failure, Launch};
+use super::cudnn::{ConvPlan, Problem};
+use super::device::{Convolution, Device, Failure, Launch, Recording};
 use super::source;
+use super::words::Variant;
 
 /// A kernel: its arguments, blocks, threads of a block.
 type Kernel = unsafe extern "C" fn(*const u64, *const u32, u32);
@@ -18,9 +20,9 @@ type Kernel = unsafe extern "C" fn(*const u64, *const u32, u32);
 /// The compiled kernels.
 #[derive(Debug)]
 pub(super) struct Emulator {
-    kernels: HashMap<&'static str, Kernel>,
-    /// Holds the kernels' code.
-    _library: Library,
+    kernels: HashMap<(&'static str, Variant), Kernel>,
+    /// Hold the kernels' code.
+    _libraries: Vec<Library>,
 }
 
 /// Each allocation notes its own length before its first byte.
@@ -34,22 +36,26 @@ impl Emulator {
     }
 
     fn new() -> Result<Emulator, Failure> {
-        let library = compiled()?;
-        // SAFETY: made by `compiled` of this crate's own source, which does nothing when it is loaded.
-        let library = unsafe { Library::new(&library) }.map_err(|error| format!("{}: {error}", library.display()))?;
-        let mut kernels = HashMap::new();
-        for name in source::names() {
-            // SAFETY: all kernels have this type: `EMULATED` in `kernels/emulator.h`.
-            let kernel = unsafe { library.get::<Kernel>(name.as_bytes()) }.map_err(|error| error.to_string())?;
-            kernels.insert(name, *kernel);
+        let (mut kernels, mut libraries) = (HashMap::new(), Vec::new());
+        for variant in Variant::ALL {
+            let library = compiled(variant)?;
+            // SAFETY: made by `compiled` of this crate's own source, which does nothing when it is loaded.
+            let library =
+                unsafe { Library::new(&library) }.map_err(|error| format!("{}: {error}", library.display()))?;
+            for name in source::names() {
+                // SAFETY: all kernels have this type: `EMULATED` in `kernels/emulator.h`.
+                let kernel = unsafe { library.get::<Kernel>(name.as_bytes()) }.map_err(|error| error.to_string())?;
+                kernels.insert((name, variant), *kernel);
+            }
+            libraries.push(library);
         }
-        Ok(Emulator { kernels, _library: library })
+        Ok(Emulator { kernels, _libraries: libraries })
     }
 }
 
 /// The library with the kernels, made unless it is there.
-fn compiled() -> Result<PathBuf, Failure> {
-    let source = source::for_emulator();
+fn compiled(variant: Variant) -> Result<PathBuf, Failure> {
+    let source = source::for_emulator(variant);
     let name = format!("cnn-kernels-{}", source::digest(&source));
     let done = env::temp_dir().join(format!("{name}.so"));
     if done.exists() {
@@ -85,6 +91,11 @@ impl Device for Emulator {
     /// Few of both, so that numbers outnumber them.
     fn grid(&self, _: usize) -> (u32, u32) {
         (2, 3)
+    }
+
+    /// Every thread has a stack, and takes time at each barrier.
+    fn block(&self) -> usize {
+        8
     }
 
     fn allocate(&self, bytes: usize) -> Result<u64, Failure> {
@@ -126,14 +137,35 @@ impl Device for Emulator {
     }
 
     unsafe fn launch(&self, launch: &Launch) -> Result<(), Failure> {
-        let Launch { kernel, blocks, threads, words } = launch;
-        let Some(code) = self.kernels.get(kernel) else { return Err(format!("there is no kernel `{kernel}`")) };
+        let Launch { kernel, blocks, threads, words, variant } = launch;
+        let Some(code) = self.kernels.get(&(*kernel, *variant)) else { return Err(format!("there is no kernel `{kernel}`")) };
         // SAFETY: the caller's, and the words are the kernel's arguments.
         unsafe { code(words.get().as_ptr(), blocks.as_ptr(), *threads) };
         Ok(())
     }
 
+    unsafe fn convolve(&self, _: &Convolution) -> Result<(), Failure> {
+        Err("there is no library here".into())
+    }
+
     fn wait(&self) -> Result<(), Failure> {
         Ok(())
+    }
+
+    /// Work is done at once.
+    fn apart(&self) -> Result<Arc<dyn Device>, Failure> {
+        Emulator::shared().map(|emulator| emulator as Arc<dyn Device>)
+    }
+
+    fn has_library(&self) -> bool {
+        false
+    }
+
+    fn convolution(&self, _: &Problem, _: Option<usize>, _: bool) -> Result<Option<Arc<ConvPlan>>, Failure> {
+        Ok(None)
+    }
+
+    fn record(&self, _: &mut dyn FnMut() -> Result<(), Failure>) -> Result<Option<Box<dyn Recording>>, Failure> {
+        Ok(None)
     }
 }

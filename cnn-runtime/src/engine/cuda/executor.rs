@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::device::{Device, failed};
+use super::device::{Device, Failure, Recording, Work, failed};
 use super::host::Host;
 use super::lower::{Lowering, Task};
 use super::memory::Memory;
@@ -14,67 +14,121 @@ use crate::engine::host::audit::Audit;
 use crate::engine::host::watch::Watch;
 use crate::engine::operation::Operation;
 use crate::engine::plan::Plan;
-use crate::engine::storage::Order;
+use crate::engine::storage::Layout;
 use crate::engine::verify::verify;
 
-/// A plan with its launches and memory.
+/// A plan with its work and memory.
 pub(super) struct Machine {
     plan: Arc<Plan>,
     device: Arc<dyn Device>,
     memory: Memory,
-    /// Of each step, for each number of samples that has been run.
-    tasks: BTreeMap<usize, Vec<Task>>,
+    /// Whether f32 may be multiplied as TF32.
+    tf32: bool,
+    /// For each number of samples that has been run.
+    runs: BTreeMap<usize, Run>,
     watch: Watch,
     audit: Audit,
+}
+
+/// What is done for so many samples.
+struct Run {
+    /// Before the steps.
+    first: Option<Work>,
+    /// Of each step.
+    tasks: Vec<Task>,
+    /// How often it has been done.
+    done: usize,
+    /// The same, as the device has learned it.
+    recording: Option<Box<dyn Recording>>,
+}
+
+/// After so many runs a device learns by heart what it is asked for: what is loaded when it is first used is there then.
+const RUNS_BEFORE_RECORDING: usize = 1;
+
+impl Run {
+    /// All work, a step after the other; nothing if some of it is the processor's.
+    fn work(&self) -> Option<Vec<&Work>> {
+        let mut all: Vec<&Work> = self.first.iter().collect();
+        for task in &self.tasks {
+            match task {
+                Task::Work(work) => all.extend(work),
+                Task::Host => return None,
+            }
+        }
+        Some(all)
+    }
+}
+
+/// Does what a plan's steps became.
+fn perform(device: &dyn Device, work: &Work) -> Result<(), Failure> {
+    // SAFETY: `verify` has shown that operands, states and workspace lie inside of the memory, which is as large as the plan
+    // says; work is made of them alone, and of the filters' memory, which is as large as the weights.
+    unsafe { device.work(work) }
 }
 
 impl Machine {
     /// Takes no plan on trust: what is sound in here rests on the plan, and its fields are open.
     pub fn new(
         plan: Arc<Plan>,
-        device: Arc<dyn Device>,
+        layout: Layout,
+        device: &Arc<dyn Device>,
+        tf32: bool,
         constants: &mut ConstantReader<'_, f32>,
     ) -> Result<Machine, EngineError> {
-        if plan.layout.element != size_of::<f32>() || plan.layout.order != Order::ChannelsLast {
+        if plan.layout != layout {
             return Err(EngineError::Plan("it is for another back end".into()));
         }
         verify(&plan).map_err(|flaw| EngineError::Plan(flaw.0))?;
-        if plan.constants.iter().any(|constant| constant.stored != constant.elements) {
-            return Err(EngineError::Plan("its constants have other lengths".into()));
-        }
+        let device = apart(device)?;
         let memory = Memory::new(&device, &plan)?;
-        let mut machine = Machine::of(plan, device, memory);
+        let mut machine = Machine::of(plan, device, tf32, memory);
         machine.set_constants(constants)?;
         Ok(machine)
     }
 
-    fn of(plan: Arc<Plan>, device: Arc<dyn Device>, memory: Memory) -> Machine {
+    fn of(plan: Arc<Plan>, device: Arc<dyn Device>, tf32: bool, memory: Memory) -> Machine {
         let (watch, audit) = (Watch::default(), Audit::default());
-        Machine { plan, device, memory, tasks: BTreeMap::new(), watch, audit }
+        Machine { plan, device, memory, tf32, runs: BTreeMap::new(), watch, audit }
+    }
+
+    /// What is to be done for so many samples.
+    fn lower(&self, samples: usize) -> Result<Run, Failure> {
+        let Machine { plan, memory, device, tf32, .. } = self;
+        let lowering = Lowering { plan, memory, device, samples, tf32: *tf32 };
+        let tasks = plan.steps.iter().map(|step| lowering.task(step)).collect::<Result<_, _>>()?;
+        Ok(Run { first: lowering.pack_learned().map(Work::Kernel), tasks, done: 0, recording: None })
     }
 
     fn steps(&mut self, samples: usize) -> Result<(), EngineError> {
+        if !self.runs.contains_key(&samples) {
+            let run = self.lower(samples).map_err(|failure| failed(&*self.device, failure))?;
+            self.runs.insert(samples, run);
+        }
+        let Some(run) = self.runs.get_mut(&samples) else { unreachable!("just put in") };
         let (plan, memory, device) = (&*self.plan, &self.memory, &*self.device);
-        let tasks = self.tasks.entry(samples).or_insert_with(|| {
-            let lowering = Lowering { plan, memory, device, samples };
-            plan.steps.iter().map(|step| lowering.task(step)).collect()
-        });
+        let error = |failure| failed(device, failure);
+        let observed = self.watch.is_on() || self.audit.is_on();
+        if !observed && run.done == RUNS_BEFORE_RECORDING
+            && let Some(work) = run.work()
+        {
+            let record = device.record(&mut || work.iter().try_for_each(|work| perform(device, work)));
+            run.recording = record.map_err(error)?;
+        }
+        run.done += 1;
+        if let Some(recording) = run.recording.as_ref().filter(|_| !observed) {
+            return recording.replay().map_err(error);
+        }
         let host = Host { memory, samples };
         self.audit.begin();
         self.watch.begin();
-        for (step, task) in plan.steps.iter().zip(tasks.iter()) {
+        run.first.iter().try_for_each(|work| perform(device, work)).map_err(error)?;
+        for (step, task) in plan.steps.iter().zip(&run.tasks) {
             match task {
                 Task::Host => host.step(step)?,
-                Task::Launches(launches) => {
-                    for launch in launches {
-                        // SAFETY: `verify` has shown that operands, states and workspace lie inside of the memory, which is
-                        // as large as the plan says; launches are made of them alone.
-                        unsafe { device.launch(launch) }.map_err(|failure| failed(device, failure))?;
-                    }
-                }
+                Task::Work(work) => work.iter().try_for_each(|work| perform(device, work)).map_err(error)?,
             }
             if self.watch.is_on() {
-                device.wait().map_err(|failure| failed(device, failure))?;
+                device.wait().map_err(error)?;
             }
             self.watch.lap();
             if self.audit.is_on() {
@@ -89,6 +143,11 @@ impl Machine {
     fn sure<T>(result: Result<T, EngineError>) -> T {
         result.unwrap_or_else(|error| panic!("{error}"))
     }
+}
+
+/// The same device with an order of work of its own.
+fn apart(device: &Arc<dyn Device>) -> Result<Arc<dyn Device>, EngineError> {
+    device.apart().map_err(|failure| failed(&**device, failure))
 }
 
 impl Executor<f32> for Machine {
@@ -136,13 +195,15 @@ impl Executor<f32> for Machine {
     fn set_constants(&mut self, constants: &mut ConstantReader<'_, f32>) -> Result<(), EngineError> {
         self.memory.set_constants(&self.device, &self.plan, constants)?;
         // Their addresses may be others.
-        self.tasks.clear();
-        Ok(())
+        self.runs.clear();
+        // Others may read them who have an order of their own.
+        self.device.wait().map_err(|failure| failed(&*self.device, failure))
     }
 
     fn fork(&self) -> Result<Box<dyn Executor<f32>>, EngineError> {
-        let memory = Memory::sharing(&self.device, &self.plan, self.memory.constants.clone())?;
-        Ok(Box::new(Machine::of(self.plan.clone(), self.device.clone(), memory)))
+        let device = apart(&self.device)?;
+        let memory = Memory::sharing(&device, &self.plan, self.memory.constants.clone())?;
+        Ok(Box::new(Machine::of(self.plan.clone(), device, self.tf32, memory)))
     }
 
     fn allocated(&self) -> usize {

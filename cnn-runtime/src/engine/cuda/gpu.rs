@@ -3,24 +3,36 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::{env, fs};
 
-use cudarc::driver::{CudaContext, CudaFunction, CudaStream, DriverError, result, sys};
+use cudarc::driver::{CudaContext, CudaFunction, CudaGraph, CudaStream, DriverError, result, sys};
 use cudarc::nvrtc::{CompileError, CompileOptions, Ptx, compile_ptx_with_opts};
 
-use super::device::{Device, Failure, Launch};
+use super::cudnn::{ConvPlan, Cudnn, Problem};
+use super::device::{Convolution, Device, Failure, Launch, Recording};
+use super::words::Variant;
 use super::{libraries, source};
 
-/// A graphics processor, one stream of work, and the kernels compiled for it.
+/// A graphics processor and one stream of work.
 pub(super) struct Gpu {
+    processor: Arc<Processor>,
+    stream: Arc<CudaStream>,
+}
+
+/// A graphics processor, the kernels compiled for it, and its library.
+struct Processor {
     name: String,
     context: Arc<CudaContext>,
-    stream: Arc<CudaStream>,
-    kernels: HashMap<&'static str, CudaFunction>,
+    architecture: String,
+    /// Of each variant, once it is wanted.
+    kernels: Mutex<HashMap<Variant, Kernels>>,
+    library: Cudnn,
     /// Blocks that keep all of it busy.
     blocks: usize,
 }
+
+type Kernels = Arc<HashMap<&'static str, CudaFunction>>;
 
 /// Threads of a block of a kernel that works on each number by itself.
 const THREADS: usize = 256;
@@ -29,7 +41,7 @@ const WAVES: usize = 16;
 
 impl fmt::Debug for Gpu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
+        f.write_str(&self.processor.name)
     }
 }
 
@@ -51,32 +63,49 @@ impl Gpu {
         }
         let context = CudaContext::new(ordinal).map_err(failed)?;
         let (major, minor) = context.compute_capability().map_err(failed)?;
-        let ptx = compiled(&format!("compute_{major}{minor}"))?;
-        let module = context.load_module(Ptx::from_src(ptx)).map_err(failed)?;
-        let mut kernels = HashMap::new();
-        for name in source::names() {
-            kernels.insert(name, module.load_function(name).map_err(failed)?);
-        }
         let processors = context
             .attribute(sys::CUdevice_attribute_enum::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)
             .map_err(failed)?;
-        Ok(Gpu {
+        let processor = Processor {
             name: format!("cuda:{ordinal} ({})", context.name().map_err(failed)?),
-            stream: context.new_stream().map_err(failed)?,
+            architecture: format!("compute_{major}{minor}"),
+            kernels: Mutex::default(),
+            library: Cudnn::new(context.clone(), context.new_stream().map_err(failed)?)?,
             context,
-            kernels,
             blocks: processors.max(1) as usize * WAVES,
-        })
+        };
+        Gpu::of(Arc::new(processor))
+    }
+
+    fn of(processor: Arc<Processor>) -> Result<Gpu, Failure> {
+        let stream = processor.context.new_stream().map_err(|error| error.to_string())?;
+        Ok(Gpu { processor, stream })
     }
 
     fn bind(&self) -> Result<(), Failure> {
-        self.context.bind_to_thread().map_err(|error| error.to_string())
+        self.processor.context.bind_to_thread().map_err(|error| error.to_string())
+    }
+}
+
+impl Processor {
+    /// The kernels for a variant, compiled or out of the cache when they are first wanted.
+    fn kernels(&self, variant: Variant) -> Result<Kernels, Failure> {
+        let mut known = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kernels) = known.get(&variant) {
+            return Ok(kernels.clone());
+        }
+        let failed = |error: DriverError| error.to_string();
+        let module = self.context.load_module(Ptx::from_src(compiled(&self.architecture, variant)?)).map_err(failed)?;
+        let load = |name| Ok((name, module.load_function(name).map_err(failed)?));
+        let kernels: Kernels = Arc::new(source::names().into_iter().map(load).collect::<Result<_, Failure>>()?);
+        known.insert(variant, kernels.clone());
+        Ok(kernels)
     }
 }
 
 /// The kernels as code for a kind of graphics processor; kept in the user's cache from the first time on.
-fn compiled(architecture: &str) -> Result<String, Failure> {
-    let source = source::for_gpu();
+fn compiled(architecture: &str, variant: Variant) -> Result<String, Failure> {
+    let source = source::for_gpu(variant);
     let kept = cache().map(|folder| folder.join(format!("kernels-{}-{architecture}.ptx", source::digest(&source))));
     if let Some(code) = kept.as_ref().and_then(|path| fs::read_to_string(path).ok()).filter(|code| !code.is_empty()) {
         return Ok(code);
@@ -91,7 +120,8 @@ fn compiled(architecture: &str) -> Result<String, Failure> {
     Ok(code)
 }
 
-fn cache() -> Option<PathBuf> {
+/// The folder of what is kept from one process to the next.
+pub(super) fn cache() -> Option<PathBuf> {
     let base = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     Some(base.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")))?.join("cnn-runtime"))
 }
@@ -117,17 +147,21 @@ pub(super) fn compile(source: &str, architecture: &str) -> Result<String, Failur
 
 impl Device for Gpu {
     fn name(&self) -> String {
-        self.name.clone()
+        self.processor.name.clone()
     }
 
     fn grid(&self, numbers: usize) -> (u32, u32) {
-        (numbers.div_ceil(THREADS).clamp(1, self.blocks) as u32, THREADS as u32)
+        (numbers.div_ceil(THREADS).clamp(1, self.processor.blocks) as u32, THREADS as u32)
+    }
+
+    fn block(&self) -> usize {
+        THREADS
     }
 
     fn allocate(&self, bytes: usize) -> Result<u64, Failure> {
         self.bind()?;
         // SAFETY: the allocation is freed once, by `free`.
-        let address = unsafe { result::malloc_sync(bytes) }.map_err(|error| match self.context.mem_get_info() {
+        let address = unsafe { result::malloc_sync(bytes) }.map_err(|error| match self.processor.context.mem_get_info() {
             Ok((free, total)) => format!("{free} of {total} bytes are free"),
             Err(_) => error.to_string(),
         })?;
@@ -158,9 +192,10 @@ impl Device for Gpu {
     }
 
     unsafe fn launch(&self, launch: &Launch) -> Result<(), Failure> {
-        let Launch { kernel, blocks, threads, words } = launch;
-        let Some(code) = self.kernels.get(kernel) else { return Err(format!("there is no kernel `{kernel}`")) };
+        let Launch { kernel, blocks, threads, words, variant } = launch;
         self.bind()?;
+        let kernels = self.processor.kernels(*variant)?;
+        let Some(code) = kernels.get(kernel) else { return Err(format!("there is no kernel `{kernel}`")) };
         let mut arguments = [words.get().as_ptr().cast_mut().cast()];
         let (grid, block) = ((blocks[0], blocks[1], 1), (*threads, 1, 1));
         // SAFETY: the caller's; the only argument is a structure of these words, which the driver copies.
@@ -168,8 +203,55 @@ impl Device for Gpu {
             .map_err(|error| format!("{kernel}: {error}"))
     }
 
+    unsafe fn convolve(&self, convolution: &Convolution) -> Result<(), Failure> {
+        let Convolution { plan, x, filter, y, workspace } = convolution;
+        // SAFETY: the caller's.
+        unsafe { plan.run(&self.stream, [*x, *filter, *y], *workspace) }
+    }
+
     fn wait(&self) -> Result<(), Failure> {
         self.stream.synchronize().map_err(|error| error.to_string())
+    }
+
+    fn apart(&self) -> Result<Arc<dyn Device>, Failure> {
+        Ok(Arc::new(Gpu::of(self.processor.clone())?))
+    }
+
+    fn has_library(&self) -> bool {
+        true
+    }
+
+    fn convolution(&self, problem: &Problem, most: Option<usize>, timed: bool) -> Result<Option<Arc<ConvPlan>>, Failure> {
+        self.processor.library.plan(problem, most, timed)
+    }
+
+    fn record(&self, work: &mut dyn FnMut() -> Result<(), Failure>) -> Result<Option<Box<dyn Recording>>, Failure> {
+        self.wait()?;
+        let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
+        self.stream.begin_capture(mode).map_err(|error| error.to_string())?;
+        let asked = work();
+        let graph = self.stream.end_capture(sys::CUgraphInstantiate_flags(0));
+        asked?;
+        let graph = graph.map_err(|error| format!("a graph of a run: {error}"))?;
+        Ok(graph.map(|graph| Box::new(Graph(graph)) as Box<dyn Recording>))
+    }
+}
+
+/// A run as a graph of the driver.
+struct Graph(CudaGraph);
+
+// SAFETY: a graph may be used by any thread, by one at a time; `Recording` is not `Sync`.
+unsafe impl Send for Graph {}
+
+impl fmt::Debug for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a graph of a run")
+    }
+}
+
+impl Recording for Graph {
+    fn replay(&self) -> Result<(), Failure> {
+        self.0.launch().map_err(|error| format!("a graph of a run: {error}"))
     }
 }
 
@@ -180,13 +262,13 @@ mod tests {
     #[test]
     #[ignore = "wants libnvrtc: see docs/testing.md"]
     fn nvrtc_takes_the_kernels_for_every_kind_of_processor() {
-        let source = source::for_gpu();
         let mut taken = Vec::new();
         for number in [70, 75, 80, 86, 89, 90, 100, 120] {
             let architecture = format!("compute_{number}");
-            match compile(&source, &architecture) {
-                Ok(code) => {
-                    for name in source::names() {
+            let compile_all = || Variant::ALL.into_iter().map(|of| compile(&source::for_gpu(of), &architecture));
+            match compile_all().collect::<Result<Vec<_>, _>>() {
+                Ok(codes) => {
+                    for (code, name) in codes.iter().flat_map(|code| source::names().into_iter().map(move |n| (code, n))) {
                         assert!(code.contains(&format!(".entry {name}(")), "{name} is missing for {architecture}");
                     }
                     taken.push(architecture);

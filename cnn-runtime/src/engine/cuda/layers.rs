@@ -3,8 +3,9 @@
 use cnn_lang::graph::{Op, Pool, Shape};
 
 use super::device::Launch;
-use super::lower::{Lowering, THREADS, parts};
-use super::words::{Map, Words};
+use super::lanes;
+use super::lower::Lowering;
+use super::words::{Map, Number, Words};
 use crate::engine::operation::{Layer, LayerGradient};
 use crate::engine::plan::{Step, Target};
 use crate::engine::program::Extent;
@@ -87,9 +88,8 @@ pub(super) fn forward_scratch(layer: &Layer, batch: usize) -> usize {
 }
 
 /// Scratch of its gradient: four of each set, and sums by channel.
-pub(super) fn backward_scratch(layer: &Layer, batch: usize) -> usize {
-    let extent = Extent::Batch(layer.inputs[0]);
-    let sums = 2 * parts(batch, extent) * layer.inputs[0].channels();
+pub(super) fn backward_scratch(number: Number, block: usize, layer: &Layer, batch: usize) -> usize {
+    let sums = lanes::scratch(number, block, Extent::Batch(layer.inputs[0]), batch);
     match &layer.op {
         Op::Affine { .. } => sums,
         _ => Sets::of(layer).map_or(0, |sets| 4 * batch * sets.count + sums),
@@ -106,7 +106,7 @@ fn window(layer: &Layer, pool: &Pool) -> [Axis; 2] {
 impl Lowering<'_> {
     /// A kernel that gives each set a block.
     fn each_set(&self, kernel: &'static str, sets: &Sets, samples: usize, words: Words) -> Launch {
-        Launch { kernel, blocks: [(samples * sets.count) as u32, 1], threads: THREADS as u32, words }
+        self.blocks(kernel, samples * sets.count, words)
     }
 
     /// A layer that has kernels.
@@ -135,7 +135,7 @@ impl Lowering<'_> {
                 self.each("avg_pool", y.len(), words.axis(&rows).axis(&cols).flag(*count_pad))
             }
             Op::Gap | Op::AdaptiveAvgPool { out: [1, 1] } => {
-                self.each("global_avg_pool", y.samples * y.channels, words)
+                self.sample_sums(&x, None, 1.0 / x.plane() as f64, None, &y)
             }
             Op::Affine { .. } => self.affine(&x, self.address(step, 1), self.address(step, 2), None, &y, None),
             Op::Scale { factor } => {
@@ -221,10 +221,10 @@ impl Lowering<'_> {
         let words = sets.words(Words::new().map(&x)).address(moments);
         let mut launches = vec![self.each_set("set_moments", sets, x.samples, words)];
         if dweight.is_some() || dbias.is_some() {
-            let words = sets.words(Words::new().map(&x).map(dy)).address(moments).address(parts_at);
-            let extent = step.inputs[0].extent;
-            launches.push(self.by_channel("set_channel_sums", &x, extent, words));
-            launches.extend(self.sums_finish(x.channels, extent, parts_at, [dweight, dbias]));
+            let words = sets.words(Words::new().map_by_lanes(&x).map(dy)).address(moments).address(parts_at);
+            let (sums, parts) = self.by_channel("set_channel_sums", &x, step.inputs[0].extent, words);
+            launches.push(sums);
+            launches.extend(self.sums_finish(x.channels, parts, parts_at, [dweight, dbias]));
         }
         if let Some(target) = dx {
             let words = sets.words(Words::new().map(&x).map(dy).address(weight)).address(moments).address(sums);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::device::{Device, Region, bytes_of, bytes_of_mut};
-use super::words::Map;
+use super::filters::Filters;
+use super::words::{Map, Number};
 use crate::engine::backend::{Feed, Measure, Targets};
 use crate::engine::constant_reader::ConstantReader;
 use crate::engine::error::EngineError;
@@ -20,7 +21,7 @@ pub(super) struct Tensors {
     region: Region,
     /// The byte at which each begins.
     at: Vec<usize>,
-    lens: Vec<usize>,
+    pub lens: Vec<usize>,
 }
 
 impl Tensors {
@@ -46,6 +47,12 @@ impl Tensors {
         assert_eq!(values.len(), self.lens[index], "this is a bug in the calling code");
         self.region.upload(self.at[index], bytes_of(values))
     }
+
+    /// Sets one whose numbers are already as they lie on the device.
+    fn write(&self, index: usize, bytes: &[u8]) -> Result<(), EngineError> {
+        assert!(bytes.len() <= self.lens[index] * size_of::<f32>(), "this is a bug in the engine");
+        self.region.upload(self.at[index], bytes)
+    }
 }
 
 /// Words of `Run` in `kernels/common.cu`.
@@ -58,6 +65,9 @@ const MEASURE_WORDS: usize = 2;
 /// Everything that kernels may read and write.
 #[derive(Debug)]
 pub(super) struct Memory {
+    /// What maps are of.
+    pub number: Number,
+    pub filters: Filters,
     arena: Region,
     pub states: Tensors,
     pub constants: Arc<Tensors>,
@@ -84,7 +94,10 @@ impl Memory {
         let classes = losses.iter().copied().max().unwrap_or(0);
         let region = |what, numbers: usize, size: usize| Region::new(device, what, numbers * size);
         let states = plan.states.iter().map(|state| state.elements).collect();
-        Ok(Memory {
+        let number = if plan.layout.activation == Number::Bf16.bytes() { Number::Bf16 } else { Number::F32 };
+        let mut memory = Memory {
+            number,
+            filters: Filters::default(),
             arena: region("the arena (a smaller batch has a smaller one)", plan.arena, 1)?,
             states: Tensors::new(device, "the state of a training", states)?,
             constants,
@@ -94,7 +107,9 @@ impl Memory {
             run: region("the settings of a run", RUN_WORDS, size_of::<u64>())?,
             paces: region("the paces of a training", plan.states.len() * PACE_WORDS, size_of::<u64>())?,
             measures: region("the measures of a run", losses.len() * MEASURE_WORDS, size_of::<f64>())?,
-        })
+        };
+        memory.filters = Filters::new(device, plan, number, |weight| memory.map(weight, 1).start)?;
+        Ok(memory)
     }
 
     /// Takes every constant: in place, or as others where executors share them.
@@ -110,14 +125,14 @@ impl Memory {
         for (index, constant) in plan.constants.iter().enumerate() {
             let mut values = vec![0.0; constant.elements];
             reader.copy(index, &mut values)?;
-            self.constants.set(index, &values)?;
+            self.constants.write(index, &self.filters.constant(index, self.number, &values))?;
         }
         Ok(())
     }
 
     /// Bytes that weights, states and arena take.
     pub fn bytes(&self) -> usize {
-        self.arena.bytes() + self.states.region.bytes() + self.constants.region.bytes()
+        self.arena.bytes() + self.states.region.bytes() + self.constants.region.bytes() + self.filters.bytes()
     }
 
     /// The address of a byte of the arena.
@@ -148,6 +163,12 @@ impl Memory {
         (byte < self.measures.bytes()).then(|| self.measures.at(byte))
     }
 
+    /// What an operand is of: the images of a run and what there is once for all samples are f32.
+    fn number_of(&self, operand: &Operand) -> Number {
+        let is_map = matches!(operand.extent, Extent::Batch(_)) && operand.source != Source::Input;
+        if is_map { self.number } else { Number::F32 }
+    }
+
     fn place(&self, operand: &Operand) -> (&Region, usize) {
         let (region, byte) = match operand.source {
             Source::Arena(byte) => (&self.arena, byte),
@@ -155,28 +176,29 @@ impl Memory {
             Source::Constant(index) => (&self.constants.region, self.constants.at[index]),
             Source::State(index) => (&self.states.region, self.states.at[index]),
         };
-        (region, byte + operand.offset * size_of::<f32>())
+        (region, byte + operand.offset * self.number_of(operand).bytes())
     }
 
     /// Where a tensor lies, in a run of so many samples.
     pub fn map(&self, operand: &Operand, samples: usize) -> Map {
         let (region, byte) = self.place(operand);
         let samples = if matches!(operand.extent, Extent::Batch(_)) { samples } else { 1 };
-        Map::new(region.at(byte), samples, operand)
+        Map::new(self.number_of(operand), region.at(byte), samples, operand)
     }
 
     /// A tensor's numbers from the first to the last, what lies between included.
     pub fn download(&self, operand: &Operand, samples: usize) -> Result<Vec<f32>, EngineError> {
         let (region, byte) = self.place(operand);
-        let mut span = vec![0.0; self.map(operand, samples).span()];
-        region.download(byte, bytes_of_mut(&mut span))?;
-        Ok(span)
+        let number = self.number_of(operand);
+        let mut span = vec![0; self.map(operand, samples).span() * number.bytes()];
+        region.download(byte, &mut span)?;
+        Ok(number.read(&span))
     }
 
     /// Sets them.
     pub fn upload(&self, operand: &Operand, span: &[f32]) -> Result<(), EngineError> {
         let (region, byte) = self.place(operand);
-        region.upload(byte, bytes_of(span))
+        region.upload(byte, &self.number_of(operand).write(span))
     }
 
     /// What kernels find in a run.

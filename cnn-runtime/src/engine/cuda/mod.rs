@@ -1,46 +1,58 @@
-//! The back end for NVIDIA graphics processors: f32, maps pixel by pixel, the whole plan on the device.
+//! The back end for NVIDIA graphics processors: maps pixel by pixel, in f32 or bf16, the whole plan on the device.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `device` | what is asked of a device: memory, copies, launches |
 //! | `gpu`, `libraries` | an NVIDIA graphics processor; kernels are compiled by NVRTC at run time, nothing is needed to build |
+//! | `cudnn` | NVIDIA's library for convolutions |
 //! | `emulator` | the same kernels on an ordinary processor, for tests |
 //! | `kernels/`, `source` | the kernels, in CUDA's C++ |
 //! | `words` | a kernel's arguments |
-//! | `lower`, `layers` | a step of a plan as launches |
+//! | `lower` | a step of a plan as work: launches, and convolutions of the library |
+//! | `conv`, `lanes`, `layers`, `training` | the steps of a kind |
+//! | `filters` | weights in the library's form |
 //! | `host` | steps that have no kernel yet |
 //! | `memory`, `executor` | a plan's memory on the device, and its runs |
 
+mod conv;
+mod cudnn;
 mod device;
 mod emulator;
 mod executor;
+mod filters;
 mod gpu;
 mod host;
+mod lanes;
 mod layers;
 mod libraries;
 mod lower;
 mod memory;
 mod source;
+mod training;
 mod words;
 
 use std::sync::Arc;
 
+use conv::Convolution;
 use device::{Device, Failure};
 use emulator::Emulator;
 use executor::Machine;
 use gpu::Gpu;
+use words::Number;
 
 use super::backend::{Backend, Executor, Use};
 use super::constant_reader::ConstantReader;
 use super::error::EngineError;
 use super::operation::Operation;
-use super::plan::Plan;
+use super::plan::{Plan, Step};
+use super::precision::Precision;
 use super::storage::{Layout, Order};
 
 /// The back end for an NVIDIA graphics processor.
 #[derive(Clone, Debug)]
 pub struct Cuda {
     device: Arc<dyn Device>,
+    precision: Precision,
 }
 
 impl Cuda {
@@ -50,7 +62,7 @@ impl Cuda {
     /// If there is none, or the driver or a library is missing.
     pub fn new(ordinal: usize) -> Result<Cuda, EngineError> {
         let device = Gpu::new(ordinal).map_err(|failure| unusable(format!("cuda:{ordinal}"), failure))?;
-        Ok(Cuda { device: Arc::new(device) })
+        Ok(Cuda { device: Arc::new(device), precision: Precision::Full })
     }
 
     /// The same kernels on this machine's processor: for tests where there is no graphics processor, slowly.
@@ -59,7 +71,25 @@ impl Cuda {
     /// If there is no C++ compiler, which compiles them.
     pub fn emulated() -> Result<Cuda, EngineError> {
         let device = Emulator::shared().map_err(|failure| unusable("emulated CUDA".into(), failure))?;
-        Ok(Cuda { device })
+        Ok(Cuda { device, precision: Precision::Full })
+    }
+
+    /// With this precision. In bf16 maps and their gradients lie in memory as bf16; weights, their gradients, statistics and the
+    /// optimizer are f32 always.
+    pub fn with_precision(self, precision: Precision) -> Cuda {
+        Cuda { precision, ..self }
+    }
+
+    /// What maps are of.
+    fn number(&self) -> Number {
+        match self.precision {
+            Precision::Full | Precision::Tf32 => Number::F32,
+            Precision::Bf16 => Number::Bf16,
+        }
+    }
+
+    fn tf32(&self) -> bool {
+        self.precision == Precision::Tf32
     }
 }
 
@@ -69,15 +99,39 @@ fn unusable(device: String, failure: Failure) -> EngineError {
 
 impl Backend<f32> for Cuda {
     fn layout(&self) -> Layout {
-        Layout { element: size_of::<f32>(), order: Order::ChannelsLast }
+        let sums_in_place = !self.device.has_library();
+        let (activation, alignment) = (self.number().bytes(), self.number().pack());
+        let uniform = Layout::uniform(size_of::<f32>(), Order::ChannelsLast);
+        Layout { activation, sums_in_place, alignment, ..uniform }
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
     }
 
     fn workspace(&self, of: &Use<'_>) -> usize {
-        lower::workspace(of)
+        let (number, block) = (self.number(), self.device.block());
+        let Some(convolution) = Convolution::of(of.operation) else { return lower::workspace(number, block, of) };
+        if convolution.is_depthwise() {
+            return conv::depthwise_scratch(number, block, &convolution, of) * size_of::<f64>();
+        }
+        if !self.device.has_library() {
+            return 0;
+        }
+        // A device that fails will say so again when the plan is prepared.
+        let problem = convolution.dense(number, self.tf32(), of.batch);
+        let plan = self.device.convolution(&problem, None, true).ok().flatten();
+        conv::gradient_scratch(number, &convolution) + plan.map_or(0, |plan| plan.workspace())
     }
 
-    fn stored(&self, _: &Operation, _: usize) -> Option<usize> {
-        None
+    fn stored(&self, operation: &Operation, input: usize) -> Option<usize> {
+        let convolution = Convolution::of(operation).filter(|of| self.device.has_library() && !of.is_depthwise())?;
+        let bytes = convolution.filter_bytes(self.number());
+        (convolution.weight() == Some(input)).then(|| bytes.div_ceil(size_of::<f32>()))
+    }
+
+    fn beside(&self, steps: &[Step]) -> usize {
+        if self.device.has_library() { filters::bytes(steps, self.number()) } else { 0 }
     }
 
     fn prepare(
@@ -85,6 +139,6 @@ impl Backend<f32> for Cuda {
         plan: Arc<Plan>,
         constants: &mut ConstantReader<'_, f32>,
     ) -> Result<Box<dyn Executor<f32>>, EngineError> {
-        Ok(Box::new(Machine::new(plan, self.device.clone(), constants)?))
+        Ok(Box::new(Machine::new(plan, self.layout(), &self.device, self.tf32(), constants)?))
     }
 }

@@ -1,13 +1,78 @@
 //! What a kernel is given, as words of 64 bits: the structures of `kernels/common.cu`.
 
+use half::bf16;
+
 use crate::engine::operation::Activation;
 use crate::engine::plan::Operand;
 use crate::engine::session::sizes_of_map;
 use crate::kernels::window;
 
+/// The type of a map's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Number {
+    F32,
+    Bf16,
+}
+
+/// Bytes that a thread reads or writes at once.
+const PACK: usize = 16;
+
+impl Number {
+    pub fn bytes(self) -> usize {
+        match self {
+            Number::F32 => 4,
+            Number::Bf16 => 2,
+        }
+    }
+
+    /// Numbers that a thread reads or writes at once.
+    pub fn pack(self) -> usize {
+        PACK / self.bytes()
+    }
+
+    /// Numbers as they lie on a device.
+    pub fn write(self, numbers: &[f32]) -> Vec<u8> {
+        match self {
+            Number::F32 => numbers.iter().flat_map(|number| number.to_le_bytes()).collect(),
+            Number::Bf16 => numbers.iter().flat_map(|&number| bf16::from_f32(number).to_le_bytes()).collect(),
+        }
+    }
+
+    /// Numbers that lie so on a device.
+    pub fn read(self, bytes: &[u8]) -> Vec<f32> {
+        match self {
+            Number::F32 => bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
+            Number::Bf16 => bytes.as_chunks().0.iter().map(|&bytes| bf16::from_le_bytes(bytes).to_f32()).collect(),
+        }
+    }
+}
+
+/// What kernels are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Variant {
+    pub number: Number,
+    /// Whether they read and write packs.
+    pub wide: bool,
+}
+
+impl Variant {
+    pub const ALL: [Variant; 4] = {
+        const fn of(number: Number, wide: bool) -> Variant {
+            Variant { number, wide }
+        }
+        [of(Number::F32, false), of(Number::F32, true), of(Number::Bf16, false), of(Number::Bf16, true)]
+    };
+
+    /// Numbers that a thread reads or writes at once.
+    pub fn width(self) -> usize {
+        if self.wide { self.number.pack() } else { 1 }
+    }
+}
+
 /// A tensor on the device: `Map` of the kernels.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Map {
+    pub number: Number,
     /// Address of the first number.
     pub start: u64,
     pub samples: usize,
@@ -22,10 +87,19 @@ pub(super) struct Map {
 
 impl Map {
     /// An operand that begins at `start`.
-    pub fn new(start: u64, samples: usize, operand: &Operand) -> Map {
+    pub fn new(number: Number, start: u64, samples: usize, operand: &Operand) -> Map {
         let Operand { stride, pitch, extent, .. } = *operand;
         let [channels, height, width] = sizes_of_map(extent);
-        Map { start, samples, stride, height, width, pitch, channels }
+        // Kernels count pixels through all samples.
+        let even = samples == 1 || stride == height * width * pitch;
+        assert!(even, "{operand:?}: something lies between samples; this is a bug in the engine");
+        Map { number, start, samples, stride, height, width, pitch, channels }
+    }
+
+    /// Whether every pixel is packs.
+    fn packs(&self) -> bool {
+        let pack = self.number.pack();
+        self.start.is_multiple_of(PACK as u64) && self.pitch.is_multiple_of(pack) && self.channels.is_multiple_of(pack)
     }
 
     pub fn plane(&self) -> usize {
@@ -39,7 +113,7 @@ impl Map {
 
     /// The same channels of each pixel from `first` on, so many.
     pub fn slice(self, first: usize, channels: usize) -> Map {
-        Map { start: self.start + (first * size_of::<f32>()) as u64, channels, ..self }
+        Map { start: self.start + (first * self.number.bytes()) as u64, channels, ..self }
     }
 
     /// Numbers from the first to behind the last, what lies between included.
@@ -56,18 +130,35 @@ impl Map {
     }
 }
 
+/// Words of `Map`.
+const MAP_WORDS: usize = 7;
+
 /// A kernel's arguments, in the order of its structure.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Words(Vec<u64>);
+#[derive(Clone, Debug)]
+pub(super) struct Words {
+    words: Vec<u64>,
+    /// Of the maps among them: what suits them all.
+    variant: Variant,
+}
 
 impl Words {
     pub fn new() -> Words {
-        Words::default()
+        Words { words: Vec::new(), variant: Variant { number: Number::F32, wide: true } }
+    }
+
+    /// What suits all maps, f32 if there is none; packs only where the kernel takes them.
+    pub fn variant_for(&self, packs: bool) -> Variant {
+        Variant { wide: self.variant.wide && packs, ..self.variant }
+    }
+
+    /// A tensor whose channels threads share out side by side, and room for [`Self::set_lanes`].
+    pub fn map_by_lanes(self, map: &Map) -> Words {
+        self.map(map).size(0)
     }
 
     /// An address; 0 is none.
     pub fn address(mut self, address: u64) -> Words {
-        self.0.push(address);
+        self.words.push(address);
         self
     }
 
@@ -88,8 +179,9 @@ impl Words {
     }
 
     pub fn map(self, map: &Map) -> Words {
-        let Map { start, samples, stride, height, width, pitch, channels } = *map;
-        let words = self.address(start).size(samples).size(stride);
+        let Map { number, start, samples, stride, height, width, pitch, channels } = *map;
+        let mut words = self.address(start).size(samples).size(stride);
+        words.variant = Variant { number, wide: words.variant.wide && map.packs() };
         words.size(height).size(width).size(pitch).size(channels)
     }
 
@@ -97,7 +189,7 @@ impl Words {
     pub fn optional(self, map: Option<&Map>) -> Words {
         match map {
             Some(map) => self.map(map).flag(true),
-            None => (0..7).fold(self, |words, _| words.address(0)).flag(false),
+            None => (0..MAP_WORDS).fold(self, |words, _| words.address(0)).flag(false),
         }
     }
 
@@ -122,7 +214,12 @@ impl Words {
         self.size(kind).double(slope)
     }
 
+    /// Sets the word behind the first map: how many threads stand side by side.
+    pub fn set_lanes(&mut self, lanes: usize) {
+        self.words[MAP_WORDS] = lanes as u64;
+    }
+
     pub fn get(&self) -> &[u64] {
-        &self.0
+        &self.words
     }
 }

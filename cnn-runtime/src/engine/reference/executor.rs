@@ -44,7 +44,7 @@ impl LayerKernel {
 impl<E: Number> Machine<E> {
     /// Takes no plan on trust: what is sound in here rests on the plan, and its fields are open.
     pub fn new(plan: Arc<Plan>, constants: &mut ConstantReader<'_, E>) -> Result<Self, EngineError> {
-        if plan.layout.element != size_of::<E>() {
+        if plan.layout.element_where(true) != size_of::<E>() || plan.layout.element != size_of::<E>() {
             return Err(EngineError::Plan(format!("it is for numbers of {} bytes", plan.layout.element)));
         }
         if plan.layout.order != Order::ChannelsFirst {

@@ -67,7 +67,7 @@ macro_rules! number {
             fn backend_on(device: Device, precision: Precision) -> Result<Box<dyn Backend<Self>>, EngineError> {
                 match device {
                     Device::Cpu => Ok(Self::backend_in(precision)),
-                    Device::Cuda(ordinal) => $cuda(ordinal),
+                    Device::Cuda(ordinal) => $cuda(ordinal, precision),
                 }
             }
         }
@@ -75,7 +75,7 @@ macro_rules! number {
 }
 
 number!(f32, |precision| super::Cpu::default().with_precision(precision), Device::cuda);
-number!(f64, |_| Reference::default(), |ordinal| Device::unusable(
+number!(f64, |_| Reference::default(), |ordinal, _| Device::unusable(
     ordinal,
     "computes in f32; networks in f64 run on the cpu"
 ));
@@ -106,7 +106,7 @@ fn linear(shape: &LinearShape, batch: usize) -> Linear {
 
 impl<E: Number> Backend<E> for Reference {
     fn layout(&self) -> Layout {
-        Layout { element: size_of::<E>(), order: Order::ChannelsFirst }
+        Layout::uniform(size_of::<E>(), Order::ChannelsFirst)
     }
 
     fn workspace(&self, of: &Use<'_>) -> usize {

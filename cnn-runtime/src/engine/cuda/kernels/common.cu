@@ -4,9 +4,69 @@
 typedef long long i64;
 typedef unsigned long long u64;
 
-// A tensor's address and sizes: pixels some way apart, the channels of each together.
+// A number of a map. All of this is compiled for each type of numbers (BF16: 0 or 1), and for packs of one or of as many as are
+// read at once (WIDE). Weights, and whatever there is once for all samples, are `float` always.
+#if BF16
+struct Number {
+    unsigned short bits;
+
+    __device__ operator float() const { return float_of_bits((unsigned)bits << 16); }
+
+    // To the nearest, of two equally near ones the even one.
+    __device__ Number &operator=(float x) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+        asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+#else
+        unsigned all = bits_of_float(x);
+        bits = x == x ? (unsigned short)((all + 0x7fff + (all >> 16 & 1)) >> 16) : (unsigned short)0x7fc0;
+#endif
+        return *this;
+    }
+};
+// What some pixels are summed up in.
+typedef float Sum;
+#else
+typedef float Number;
+typedef double Sum;
+#endif
+
+// Numbers that lie one behind the other and are read at once.
+struct alignas(WIDE * sizeof(Number)) Pack {
+    Number numbers[WIDE];
+};
+
+// A pack to compute with.
+struct Reals {
+    float at[WIDE];
+};
+
+// For each number of a pack.
+#define EACH_OF(k) _Pragma("unroll") for (int k = 0; k < WIDE; k++)
+
+__device__ inline Reals load(const Number *from) {
+    Pack pack = *(const Pack *)from;
+    Reals x;
+    EACH_OF(k) x.at[k] = pack.numbers[k];
+    return x;
+}
+
+__device__ inline void store(Number *to, const Reals &x) {
+    Pack pack;
+    EACH_OF(k) pack.numbers[k] = x.at[k];
+    *(Pack *)to = pack;
+}
+
+// Factors of channels one behind the other; where there are none, what stands for them.
+__device__ inline Reals factors(const float *from, i64 channel, float none) {
+    Reals x;
+    EACH_OF(k) x.at[k] = from ? from[channel + k] : none;
+    return x;
+}
+
+// A tensor's address and sizes: pixels some way apart, the channels of each together. Samples follow one another like pixels:
+// `stride` is `height width pitch`.
 struct Map {
-    float *start;
+    Number *start;
     i64 samples;
     i64 stride; // numbers from a sample to the next
     i64 height;
@@ -67,7 +127,7 @@ __device__ inline i64 plane_of(const Map &map) { return map.height * map.width; 
 
 __device__ inline i64 numbers_of(const Map &map) { return map.samples * plane_of(map) * map.channels; }
 
-__device__ inline float *pixel_at(const Map &map, i64 sample, i64 pixel) {
+__device__ inline Number *pixel_at(const Map &map, i64 sample, i64 pixel) {
     return map.start + sample * map.stride + pixel * map.pitch;
 }
 
@@ -90,7 +150,11 @@ __device__ inline Place place_of(const Map &map, i64 index) {
     return {sample, pixels - sample * plane, (unsigned)index - pixels * channels};
 }
 
-__device__ inline float &number_at(const Map &map, Place at) { return pixel_at(map, at.sample, at.pixel)[at.channel]; }
+__device__ inline Number &number_at(const Map &map, Place at) { return pixel_at(map, at.sample, at.pixel)[at.channel]; }
+
+__device__ inline Reals pack_at(const Map &map, Place at) { return load(&number_at(map, at)); }
+
+__device__ inline void set_pack(const Map &map, Place at, const Reals &x) { store(&number_at(map, at), x); }
 
 enum { NONE, RELU, RELU6, LEAKY, SIGMOID, TANH, SILU, HSWISH, HSIGMOID, GELU };
 
@@ -112,6 +176,13 @@ __device__ inline float value_of(Curve f, float x) {
     case GELU: return 0.5f * x * (1.0f + erff(x * 0.70710678118654752f));
     default: return x;
     }
+}
+
+__device__ inline void bend(Curve f, Reals &x) {
+    if (f.kind == RELU)
+        EACH_OF(k) x.at[k] = x.at[k] < 0.0f ? 0.0f : x.at[k];
+    else if (f.kind != NONE)
+        EACH_OF(k) x.at[k] = value_of(f, x.at[k]);
 }
 
 // The slope where the value is y; of curves whose value tells it.
@@ -155,3 +226,22 @@ __device__ inline double uniform_of(u64 seed, u64 i) {
     u64 z = scattered(seed + (i + 1) * 0x9E3779B97F4A7C15ull);
     return (double)(z >> 11) / 9007199254740992.0;
 }
+
+// A thread's number to that of all threads of the block, the largest or the sum.
+__device__ inline double together(double mine, double *shared, bool largest) {
+    shared[threadIdx.x] = mine;
+    __syncthreads();
+    for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
+        if (threadIdx.x < half) {
+            double other = shared[threadIdx.x + half];
+            shared[threadIdx.x] = !largest ? shared[threadIdx.x] + other : other > shared[threadIdx.x] ? other : shared[threadIdx.x];
+        }
+        __syncthreads();
+    }
+    double all = shared[0];
+    __syncthreads();
+    return all;
+}
+
+// The most threads of a block that sums or compares; always a power of two.
+#define THREADS 128

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <ucontext.h>
 
 using std::isfinite;
@@ -15,8 +16,20 @@ struct Index {
 
 static thread_local Index threadIdx, blockIdx, blockDim, gridDim;
 
-#define __device__ static
+#define __device__ [[maybe_unused]]
 #define __shared__ static thread_local
+
+__device__ inline float float_of_bits(unsigned bits) {
+    float x;
+    std::memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+__device__ inline unsigned bits_of_float(float x) {
+    unsigned bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
 
 namespace emulated {
 
@@ -114,3 +127,5 @@ static void launch(Way way, void (*body)(const void *), const void *arguments, c
     static void name##_thread(name##_arguments p)
 #define KERNEL(name, ...) EMULATED(emulated::one_by_one, name, __VA_ARGS__)
 #define BLOCK_KERNEL(name, ...) EMULATED(emulated::with_barriers, name, __VA_ARGS__)
+#define PACK_KERNEL KERNEL
+#define PACK_BLOCK_KERNEL BLOCK_KERNEL

@@ -3,4 +3,11 @@
     struct name##_arguments __VA_ARGS__;                   \
     extern "C" __global__ void name(name##_arguments p)
 #define BLOCK_KERNEL KERNEL
+// Those that work on packs of numbers.
+#define PACK_KERNEL KERNEL
+#define PACK_BLOCK_KERNEL KERNEL
 #define INFINITY __int_as_float(0x7f800000)
+
+__device__ inline float float_of_bits(unsigned bits) { return __uint_as_float(bits); }
+
+__device__ inline unsigned bits_of_float(float x) { return __float_as_uint(x); }

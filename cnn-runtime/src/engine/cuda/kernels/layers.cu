@@ -36,7 +36,7 @@ KERNEL(move, {
         row += shift_of(p.move, p.x.channels, channel, 0);
         col += shift_of(p.move, p.x.channels, channel, 1);
         bool there = channel >= 0 && channel < p.x.channels && row >= 0 && row < p.x.height && col >= 0 && col < p.x.width;
-        number_at(p.y, at) = there ? pixel_at(p.x, at.sample, row * p.x.width + col)[channel] : 0.0f;
+        number_at(p.y, at) = there ? (float)pixel_at(p.x, at.sample, row * p.x.width + col)[channel] : 0.0f;
     }
 }
 
@@ -99,15 +99,16 @@ KERNEL(softmax, {
     Map y;
 }) {
     EACH(n, p.x.samples * plane_of(p.x)) {
-        const float *x = pixel_at(p.x, n / plane_of(p.x), n % plane_of(p.x));
-        float *y = pixel_at(p.y, n / plane_of(p.y), n % plane_of(p.y)), largest = -INFINITY;
+        const Number *x = pixel_at(p.x, n / plane_of(p.x), n % plane_of(p.x));
+        Number *y = pixel_at(p.y, n / plane_of(p.y), n % plane_of(p.y));
+        float largest = -INFINITY;
         double sum = 0.0;
         for (i64 c = 0; c < p.x.channels; c++)
-            largest = x[c] > largest ? x[c] : largest;
+            largest = fmaxf(x[c], largest);
         for (i64 c = 0; c < p.x.channels; c++)
-            sum += y[c] = expf(x[c] - largest);
+            sum += expf(x[c] - largest);
         for (i64 c = 0; c < p.x.channels; c++)
-            y[c] = y[c] / (float)sum;
+            y[c] = expf(x[c] - largest) / (float)sum;
     }
 }
 
@@ -120,8 +121,8 @@ KERNEL(softmax_gradient, {
 }) {
     EACH(n, p.y.samples * plane_of(p.y)) {
         i64 sample = n / plane_of(p.y), pixel = n % plane_of(p.y);
-        const float *y = pixel_at(p.y, sample, pixel), *dy = pixel_at(p.dy, sample, pixel);
-        float *dx = pixel_at(p.dx, sample, pixel);
+        const Number *y = pixel_at(p.y, sample, pixel), *dy = pixel_at(p.dy, sample, pixel);
+        Number *dx = pixel_at(p.dx, sample, pixel);
         double sum = 0.0;
         for (i64 c = 0; c < p.y.channels; c++)
             sum += (double)y[c] * dy[c];
@@ -164,10 +165,10 @@ BLOCK_KERNEL(set_moments, {
     __shared__ double shared[THREADS];
     i64 set = blockIdx.x, numbers = numbers_of_set(p.sets, p.x);
     double sum = 0.0, squares = 0.0;
-    for (i64 k = threadIdx.x; k < numbers; k += THREADS)
+    for (i64 k = threadIdx.x; k < numbers; k += blockDim.x)
         sum += number_at(p.x, place_in_set(p.sets, set, k));
     double mean = together(sum, shared, false) / (double)numbers;
-    for (i64 k = threadIdx.x; k < numbers; k += THREADS) {
+    for (i64 k = threadIdx.x; k < numbers; k += blockDim.x) {
         double off = (double)number_at(p.x, place_in_set(p.sets, set, k)) - mean;
         squares += off * off;
     }
@@ -206,7 +207,7 @@ BLOCK_KERNEL(set_gradient_sums, {
     __shared__ double shared[THREADS];
     i64 set = blockIdx.x, numbers = numbers_of_set(p.sets, p.x);
     double first = 0.0, second = 0.0, mean = p.moments[2 * set], inverse = p.moments[2 * set + 1];
-    for (i64 k = threadIdx.x; k < numbers; k += THREADS) {
+    for (i64 k = threadIdx.x; k < numbers; k += blockDim.x) {
         Place at = place_in_set(p.sets, set, k);
         double gradient = (double)number_at(p.dy, at) * p.weight[at.channel];
         first += gradient;
@@ -242,20 +243,24 @@ KERNEL(set_gradient, {
 }
 
 // Sums of dy, and of dy times what was normalised, for each channel: gradients of bias and weight.
-BLOCK_KERNEL(set_channel_sums, {
+PACK_BLOCK_KERNEL(set_channel_sums, {
     Map x;
+    i64 lanes;
     Map dy;
     Sets sets;
     const double *moments;
     double *parts;
 }) {
-    double first = 0.0, second = 0.0;
-    EACH_PIXEL(n) {
+    Lane lane = lane_of(p.lanes, p.x);
+    Sum first[WIDE] = {}, second[WIDE] = {};
+    EACH_PIXEL(n, lane) {
         i64 sample = n / plane_of(p.x), pixel = n % plane_of(p.x);
-        const double *moments = p.moments + 2 * set_of(p.sets, sample, pixel, channel);
-        double dy = pixel_at(p.dy, sample, pixel)[channel];
-        first += dy;
-        second += dy * (((double)pixel_at(p.x, sample, pixel)[channel] - moments[0]) * moments[1]);
+        Reals x = load(lane_at(p.x, lane, n)), dy = load(lane_at(p.dy, lane, n));
+        EACH_OF(k) {
+            const double *moments = p.moments + 2 * set_of(p.sets, sample, pixel, lane.channel + k);
+            first[k] += dy.at[k];
+            second[k] += (Sum)(dy.at[k] * (((double)x.at[k] - moments[0]) * moments[1]));
+        }
     }
-    NOTE_PART(first, second)
+    NOTE_SUMS(first, second)
 }

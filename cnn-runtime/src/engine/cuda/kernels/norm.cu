@@ -1,57 +1,92 @@
-// Batch normalisation in training, and other sums over all pixels of a channel.
+// What treats the channels of all pixels alike: batch normalisation in training, sums over all pixels of a channel, factors.
 //
-// Such a sum is taken in parts: a block sums some pixels of 32 channels, a second kernel adds the parts up. Their order depends
-// on the sizes alone, so the same numbers give the same bits.
+// The threads of a block stand side by side in `lanes`, each with a pack of channels, and behind one another in rows, which
+// share the pixels. A sum is taken in parts: a block notes what its rows found, a second kernel adds the parts up. Their order
+// depends on the sizes alone, so the same numbers give the same bits.
 
-#define CHANNELS 32
-#define ROWS 8
+// The most threads of a block.
+#define BLOCK 256
 
-// Adds a thread's two sums to those of the other rows and notes them as the block's part.
-#define NOTE_PART(first, second)                                                                       \
-    __shared__ double sums[2][ROWS][CHANNELS];                                                         \
-    i64 lane = threadIdx.x % CHANNELS, line = threadIdx.x / CHANNELS;                                  \
-    sums[0][line][lane] = first;                                                                       \
-    sums[1][line][lane] = second;                                                                      \
-    __syncthreads();                                                                                   \
-    i64 noted = (i64)blockIdx.x * CHANNELS + lane;                                                     \
-    if (line == 0 && noted < p.x.channels) {                                                           \
-        for (i64 k = 1; k < ROWS; k++) {                                                               \
-            sums[0][0][lane] += sums[0][k][lane];                                                      \
-            sums[1][0][lane] += sums[1][k][lane];                                                      \
-        }                                                                                              \
-        p.parts[2 * (blockIdx.y * p.x.channels + noted)] = sums[0][0][lane];                           \
-        p.parts[2 * (blockIdx.y * p.x.channels + noted) + 1] = sums[1][0][lane];                       \
+// The pixels and channels of a thread.
+struct Lane {
+    i64 channel;
+    i64 first;
+    i64 step;
+    i64 end;
+};
+
+__device__ inline Lane lane_of(i64 lanes, const Map &x) {
+    i64 rows = blockDim.x / lanes, lane = threadIdx.x % lanes, row = threadIdx.x / lanes;
+    i64 channel = (blockIdx.x * lanes + lane) * WIDE;
+    i64 end = channel < x.channels ? x.samples * plane_of(x) : 0;
+    return {channel, blockIdx.y * rows + row, gridDim.y * rows, end};
+}
+
+#define EACH_PIXEL(n, lane) _Pragma("unroll 4") for (i64 n = lane.first; n < lane.end; n += lane.step)
+
+__device__ inline Number *lane_at(const Map &map, const Lane &lane, i64 pixel) {
+    return map.start + pixel * map.pitch + lane.channel;
+}
+
+// Adds what the rows have found and notes it as the block's part.
+__device__ inline void note_sums(const Sum *first, const Sum *second, i64 channels, i64 lanes, double *parts) {
+    i64 columns = lanes * WIDE;
+    for (i64 column = threadIdx.x; column < columns; column += blockDim.x) {
+        i64 channel = blockIdx.x * columns + column;
+        if (channel >= channels)
+            break;
+        double sums[2] = {0.0, 0.0};
+        for (i64 at = column; at < blockDim.x * WIDE; at += columns) {
+            sums[0] += first[at];
+            sums[1] += second[at];
+        }
+        double *part = parts + 2 * (blockIdx.y * channels + channel);
+        part[0] = sums[0];
+        part[1] = sums[1];
     }
+}
 
-// For every pixel of the block's part that is this thread's.
-#define EACH_PIXEL(n)                                                                                  \
-    i64 channel = (i64)blockIdx.x * CHANNELS + threadIdx.x % CHANNELS;                                 \
-    i64 pixels = p.x.samples * plane_of(p.x);                                                          \
-    i64 end = channel < p.x.channels ? pixels : 0;                                                     \
-    for (i64 n = blockIdx.y * ROWS + threadIdx.x / CHANNELS; n < end; n += (i64)gridDim.y * ROWS)
+#define NOTE_SUMS(first, second)                                                \
+    __shared__ Sum noted[2][BLOCK * WIDE];                                      \
+    EACH_OF(k) {                                                                \
+        noted[0][threadIdx.x * WIDE + k] = first[k];                            \
+        noted[1][threadIdx.x * WIDE + k] = second[k];                           \
+    }                                                                           \
+    __syncthreads();                                                            \
+    note_sums(noted[0], noted[1], p.x.channels, p.lanes, p.parts);
 
-__device__ inline double part_of(const double *parts, i64 count, i64 channels, i64 channel, i64 which) {
+// All parts of a channel's sum, by a block.
+__device__ inline double sum_of(const double *parts, i64 count, i64 channels, i64 channel, i64 which, double *shared) {
     double sum = 0.0;
-    for (i64 k = 0; k < count; k++)
+    for (i64 k = threadIdx.x; k < count; k += blockDim.x)
         sum += parts[2 * (k * channels + channel) + which];
-    return sum;
+    return together(sum, shared, false);
 }
 
 // Sums of x and of its squares around the channel's first number, which keeps large means from hiding small deviations.
-BLOCK_KERNEL(channel_moments, {
+PACK_BLOCK_KERNEL(channel_moments, {
     Map x;
+    i64 lanes;
     double *parts;
 }) {
-    double first = 0.0, second = 0.0;
-    EACH_PIXEL(n) {
-        double x = (double)pixel_at(p.x, n / plane_of(p.x), n % plane_of(p.x))[channel] - p.x.start[channel];
-        first += x;
-        second += x * x;
+    Lane lane = lane_of(p.lanes, p.x);
+    Sum first[WIDE] = {}, second[WIDE] = {};
+    Reals origin = {};
+    if (lane.end)
+        origin = load(lane_at(p.x, lane, 0));
+    EACH_PIXEL(n, lane) {
+        Reals x = load(lane_at(p.x, lane, n));
+        EACH_OF(k) {
+            Sum off = (Sum)x.at[k] - origin.at[k];
+            first[k] += off;
+            second[k] += off * off;
+        }
     }
-    NOTE_PART(first, second)
+    NOTE_SUMS(first, second)
 }
 
-KERNEL(norm_statistics, {
+// A block for each channel.
+BLOCK_KERNEL(norm_statistics, {
     Map x;
     const double *parts;
     i64 count;
@@ -62,27 +97,43 @@ KERNEL(norm_statistics, {
     float *running_mean;
     float *running_var;
 }) {
-    EACH(c, p.x.channels) {
-        double n = (double)(p.x.samples * plane_of(p.x));
-        double shifted = part_of(p.parts, p.count, p.x.channels, c, 0) / n;
-        double variance = part_of(p.parts, p.count, p.x.channels, c, 1) / n - shifted * shifted;
-        variance = variance < 0.0 ? 0.0 : variance;
-        double mean = shifted + p.x.start[c];
-        p.mean[c] = (float)mean;
-        p.inverse[c] = (float)(1.0 / sqrt(variance + p.eps));
-        double unbiased = n > 1.0 ? variance * n / (n - 1.0) : variance;
-        p.running_mean[c] = (float)((1.0 - p.momentum) * p.running_mean[c] + p.momentum * mean);
-        p.running_var[c] = (float)((1.0 - p.momentum) * p.running_var[c] + p.momentum * unbiased);
-    }
+    __shared__ double shared[THREADS];
+    i64 c = blockIdx.x;
+    double n = (double)(p.x.samples * plane_of(p.x));
+    double shifted = sum_of(p.parts, p.count, p.x.channels, c, 0, shared) / n;
+    double variance = sum_of(p.parts, p.count, p.x.channels, c, 1, shared) / n - shifted * shifted;
+    if (threadIdx.x > 0)
+        return;
+    variance = variance < 0.0 ? 0.0 : variance;
+    double mean = shifted + p.x.start[c];
+    p.mean[c] = (float)mean;
+    p.inverse[c] = (float)(1.0 / sqrt(variance + p.eps));
+    double unbiased = n > 1.0 ? variance * n / (n - 1.0) : variance;
+    p.running_mean[c] = (float)((1.0 - p.momentum) * p.running_mean[c] + p.momentum * mean);
+    p.running_var[c] = (float)((1.0 - p.momentum) * p.running_var[c] + p.momentum * unbiased);
 }
 
-__device__ inline float normed(float x, float mean, float inverse, const float *weight, const float *bias, i64 channel) {
-    float scale = weight ? weight[channel] * inverse : inverse;
-    return (x - mean) * scale + (bias ? bias[channel] : 0.0f);
+// What a normalisation does to a thread's channels: `(x - mean) scale + bias`.
+struct Norm {
+    Reals mean;
+    Reals inverse;
+    Reals scale;
+    Reals bias;
+};
+
+__device__ inline Norm norm_of(const float *mean, const float *inverse, const float *weight, const float *bias, i64 channel) {
+    Norm norm = {factors(mean, channel, 0.0f), factors(inverse, channel, 1.0f), factors(weight, channel, 1.0f), factors(bias, channel, 0.0f)};
+    EACH_OF(k) norm.scale.at[k] *= norm.inverse.at[k];
+    return norm;
 }
 
-KERNEL(batch_norm, {
+__device__ inline float normed(const Norm &norm, float x, int k) {
+    return (x - norm.mean.at[k]) * norm.scale.at[k] + norm.bias.at[k];
+}
+
+PACK_KERNEL(batch_norm, {
     Map x;
+    i64 lanes;
     const float *mean;
     const float *inverse;
     const float *weight;
@@ -92,24 +143,61 @@ KERNEL(batch_norm, {
     Map y;
     Curve f;
 }) {
-    EACH(i, numbers_of(p.y)) {
-        Place at = place_of(p.y, i);
-        i64 c = at.channel;
-        float sum = normed(number_at(p.x, at), p.mean[c], p.inverse[c], p.weight, p.bias, c);
-        if (p.has_onto)
-            sum += number_at(p.onto, at);
-        number_at(p.y, at) = value_of(p.f, sum);
+    Lane lane = lane_of(p.lanes, p.x);
+    if (lane.first >= lane.end)
+        return;
+    Norm norm = norm_of(p.mean, p.inverse, p.weight, p.bias, lane.channel);
+    EACH_PIXEL(n, lane) {
+        Reals y = load(lane_at(p.x, lane, n));
+        EACH_OF(k) y.at[k] = normed(norm, y.at[k], k);
+        if (p.has_onto) {
+            Reals onto = load(lane_at(p.onto, lane, n));
+            EACH_OF(k) y.at[k] += onto.at[k];
+        }
+        bend(p.f, y);
+        store(lane_at(p.y, lane, n), y);
+    }
+}
+
+// `y = f(onto + x scale + shift)`, each channel by itself.
+PACK_KERNEL(affine, {
+    Map x;
+    i64 lanes;
+    const float *scale;
+    const float *shift;
+    Map onto;
+    i64 has_onto;
+    Map y;
+    Curve f;
+}) {
+    Lane lane = lane_of(p.lanes, p.x);
+    if (lane.first >= lane.end)
+        return;
+    Reals scale = factors(p.scale, lane.channel, 1.0f), shift = factors(p.shift, lane.channel, 0.0f);
+    EACH_PIXEL(n, lane) {
+        Reals y = load(lane_at(p.x, lane, n));
+        EACH_OF(k) y.at[k] = y.at[k] * scale.at[k] + shift.at[k];
+        if (p.has_onto) {
+            Reals onto = load(lane_at(p.onto, lane, n));
+            EACH_OF(k) y.at[k] += onto.at[k];
+        }
+        bend(p.f, y);
+        store(lane_at(p.y, lane, n), y);
     }
 }
 
 // dy before the activation.
-__device__ inline float before(Curve f, float dy, float x, float mean, float inverse, const float *weight, const float *bias, i64 c) {
-    return f.kind == NONE ? dy : dy * slope_of(f, normed(x, mean, inverse, weight, bias, c));
+__device__ inline void go_before(Curve f, const Norm &norm, const Reals &x, Reals &dy) {
+    if (f.kind == RELU)
+        EACH_OF(k) dy.at[k] = normed(norm, x.at[k], k) <= 0.0f ? 0.0f : dy.at[k];
+    else if (f.kind != NONE)
+        EACH_OF(k) dy.at[k] *= slope_of(f, normed(norm, x.at[k], k));
 }
 
 // Sums of dy and of `dy (x - mean) inverse`.
-BLOCK_KERNEL(norm_gradient_sums, {
+PACK_BLOCK_KERNEL(norm_gradient_sums, {
     Map x;
+    i64 lanes;
     Map dy;
     const float *mean;
     const float *inverse;
@@ -118,18 +206,25 @@ BLOCK_KERNEL(norm_gradient_sums, {
     Curve f;
     double *parts;
 }) {
-    double first = 0.0, second = 0.0;
-    EACH_PIXEL(n) {
-        i64 sample = n / plane_of(p.x), pixel = n % plane_of(p.x);
-        float x = pixel_at(p.x, sample, pixel)[channel], mean = p.mean[channel], inverse = p.inverse[channel];
-        float dy = before(p.f, pixel_at(p.dy, sample, pixel)[channel], x, mean, inverse, p.weight, p.bias, channel);
-        first += dy;
-        second += (double)dy * ((x - mean) * inverse);
+    Lane lane = lane_of(p.lanes, p.x);
+    Sum first[WIDE] = {}, second[WIDE] = {};
+    Norm norm = {};
+    if (lane.end)
+        norm = norm_of(p.mean, p.inverse, p.weight, p.bias, lane.channel);
+    EACH_PIXEL(n, lane) {
+        Reals x = load(lane_at(p.x, lane, n)), dy = load(lane_at(p.dy, lane, n));
+        go_before(p.f, norm, x, dy);
+        EACH_OF(k) {
+            first[k] += dy.at[k];
+            second[k] += (Sum)dy.at[k] * (x.at[k] - norm.mean.at[k]);
+        }
     }
-    NOTE_PART(first, second)
+    EACH_OF(k) second[k] *= norm.inverse.at[k];
+    NOTE_SUMS(first, second)
 }
 
-KERNEL(norm_gradient_finish, {
+// A block for each channel.
+BLOCK_KERNEL(norm_gradient_finish, {
     i64 channels;
     const double *parts;
     i64 count;
@@ -137,19 +232,23 @@ KERNEL(norm_gradient_finish, {
     float *dweight;
     float *dbias;
 }) {
-    EACH(c, p.channels) {
-        double first = part_of(p.parts, p.count, p.channels, c, 0), second = part_of(p.parts, p.count, p.channels, c, 1);
-        p.sums[2 * c] = first;
-        p.sums[2 * c + 1] = second;
-        if (p.dweight) {
-            p.dweight[c] = (float)second;
-            p.dbias[c] = (float)first;
-        }
+    __shared__ double shared[THREADS];
+    i64 c = blockIdx.x;
+    double first = sum_of(p.parts, p.count, p.channels, c, 0, shared);
+    double second = sum_of(p.parts, p.count, p.channels, c, 1, shared);
+    if (threadIdx.x > 0)
+        return;
+    p.sums[2 * c] = first;
+    p.sums[2 * c + 1] = second;
+    if (p.dweight) {
+        p.dweight[c] = (float)second;
+        p.dbias[c] = (float)first;
     }
 }
 
-KERNEL(norm_gradient, {
+PACK_KERNEL(norm_gradient, {
     Map x;
+    i64 lanes;
     Map dy;
     const float *mean;
     const float *inverse;
@@ -161,39 +260,51 @@ KERNEL(norm_gradient, {
     i64 has_onto;
     Map dx;
 }) {
+    Lane lane = lane_of(p.lanes, p.x);
+    if (lane.first >= lane.end)
+        return;
+    Norm norm = norm_of(p.mean, p.inverse, p.weight, p.bias, lane.channel);
     double n = (double)(p.x.samples * plane_of(p.x));
-    EACH(i, numbers_of(p.dx)) {
-        Place at = place_of(p.dx, i);
-        i64 c = at.channel;
-        float x = number_at(p.x, at), mean = p.mean[c], inverse = p.inverse[c];
-        float dy = before(p.f, number_at(p.dy, at), x, mean, inverse, p.weight, p.bias, c);
-        float scale = p.weight ? p.weight[c] * inverse : inverse;
-        float even = (float)(p.sums[2 * c] / n), tilt = (float)(p.sums[2 * c + 1] / n);
-        float dx = scale * (dy - even - (x - mean) * inverse * tilt);
-        number_at(p.dx, at) = p.has_onto ? number_at(p.onto, at) + dx : dx;
+    Reals even, tilt;
+    EACH_OF(k) {
+        even.at[k] = (float)(p.sums[2 * (lane.channel + k)] / n);
+        tilt.at[k] = (float)(p.sums[2 * (lane.channel + k) + 1] / n) * norm.inverse.at[k];
+    }
+    EACH_PIXEL(n, lane) {
+        Reals x = load(lane_at(p.x, lane, n)), dx = load(lane_at(p.dy, lane, n));
+        go_before(p.f, norm, x, dx);
+        EACH_OF(k) dx.at[k] = norm.scale.at[k] * (dx.at[k] - even.at[k] - (x.at[k] - norm.mean.at[k]) * tilt.at[k]);
+        if (p.has_onto) {
+            Reals onto = load(lane_at(p.onto, lane, n));
+            EACH_OF(k) dx.at[k] += onto.at[k];
+        }
+        store(lane_at(p.dx, lane, n), dx);
     }
 }
 
 // Sums of dy, and of `dy x` where there is a `factor`.
-BLOCK_KERNEL(channel_sums, {
+PACK_BLOCK_KERNEL(channel_sums, {
     Map x;
+    i64 lanes;
     Map factor;
     i64 has_factor;
     double *parts;
 }) {
-    double first = 0.0, second = 0.0;
-    EACH_PIXEL(n) {
-        i64 sample = n / plane_of(p.x), pixel = n % plane_of(p.x);
-        double x = pixel_at(p.x, sample, pixel)[channel];
-        first += x;
-        if (p.has_factor)
-            second += x * pixel_at(p.factor, sample, pixel)[channel];
+    Lane lane = lane_of(p.lanes, p.x);
+    Sum first[WIDE] = {}, second[WIDE] = {};
+    EACH_PIXEL(n, lane) {
+        Reals x = load(lane_at(p.x, lane, n));
+        EACH_OF(k) first[k] += x.at[k];
+        if (p.has_factor) {
+            Reals factor = load(lane_at(p.factor, lane, n));
+            EACH_OF(k) second[k] += (Sum)x.at[k] * factor.at[k];
+        }
     }
-    NOTE_PART(first, second)
+    NOTE_SUMS(first, second)
 }
 
-// One of the sums, onto what is there or not.
-KERNEL(channel_sums_finish, {
+// One of the sums, onto what is there or not; a block for each channel.
+BLOCK_KERNEL(channel_sums_finish, {
     i64 channels;
     const double *parts;
     i64 count;
@@ -201,6 +312,45 @@ KERNEL(channel_sums_finish, {
     const float *onto;
     float *to;
 }) {
-    EACH(c, p.channels)
-        p.to[c] = (float)(part_of(p.parts, p.count, p.channels, c, p.which) + (p.onto ? p.onto[c] : 0.0));
+    __shared__ double shared[THREADS];
+    i64 c = blockIdx.x;
+    double sum = sum_of(p.parts, p.count, p.channels, c, p.which, shared);
+    if (threadIdx.x == 0)
+        p.to[c] = (float)(sum + (p.onto ? p.onto[c] : 0.0));
+}
+
+// `y = onto + factor (sum of x other)` over the pixels of each channel of each sample: a block for some channels of a sample.
+PACK_BLOCK_KERNEL(sample_sums, {
+    Map x;
+    i64 lanes;
+    Map other;
+    i64 has_other;
+    double factor;
+    Map onto;
+    i64 has_onto;
+    Map y;
+}) {
+    __shared__ Sum noted[BLOCK * WIDE];
+    i64 rows = blockDim.x / p.lanes, columns = p.lanes * WIDE, sample = blockIdx.y;
+    i64 channel = (blockIdx.x * p.lanes + threadIdx.x % p.lanes) * WIDE;
+    Sum sum[WIDE] = {};
+    i64 end = channel < p.x.channels ? plane_of(p.x) : 0;
+    for (i64 n = threadIdx.x / p.lanes; n < end; n += rows) {
+        Reals x = load(pixel_at(p.x, sample, n) + channel);
+        if (p.has_other) {
+            Reals other = load(pixel_at(p.other, sample, n) + channel);
+            EACH_OF(k) x.at[k] *= other.at[k];
+        }
+        EACH_OF(k) sum[k] += x.at[k];
+    }
+    EACH_OF(k) noted[threadIdx.x * WIDE + k] = sum[k];
+    __syncthreads();
+    for (i64 column = threadIdx.x; column < columns && blockIdx.x * columns + column < p.x.channels; column += blockDim.x) {
+        double all = 0.0;
+        for (i64 at = column; at < blockDim.x * WIDE; at += columns)
+            all += noted[at];
+        i64 c = blockIdx.x * columns + column;
+        double onto = p.has_onto ? (float)pixel_at(p.onto, sample, 0)[c] : 0.0;
+        pixel_at(p.y, sample, 0)[c] = (float)(onto + p.factor * all);
+    }
 }

@@ -1,7 +1,7 @@
-// What is computed for each number, or each channel, by itself.
+// What is computed for each number by itself.
 
 // `y = f(onto + sum of terms)`.
-KERNEL(add, {
+PACK_KERNEL(add, {
     Map terms[4];
     i64 count;
     Map onto;
@@ -9,77 +9,52 @@ KERNEL(add, {
     Map y;
     Curve f;
 }) {
-    EACH(i, numbers_of(p.y)) {
-        Place at = place_of(p.y, i);
-        float sum = p.has_onto ? number_at(p.onto, at) : 0.0f;
-        for (i64 k = 0; k < p.count; k++)
-            sum = k == 0 && !p.has_onto ? number_at(p.terms[k], at) : sum + number_at(p.terms[k], at);
-        number_at(p.y, at) = value_of(p.f, sum);
+    EACH(i, numbers_of(p.y) / WIDE) {
+        Place at = place_of(p.y, i * WIDE);
+        Reals sum = {};
+        if (p.has_onto)
+            sum = pack_at(p.onto, at);
+        else if (p.count > 0)
+            sum = pack_at(p.terms[0], at);
+        for (i64 n = p.has_onto ? 0 : 1; n < p.count; n++) {
+            Reals term = pack_at(p.terms[n], at);
+            EACH_OF(k) sum.at[k] += term.at[k];
+        }
+        bend(p.f, sum);
+        set_pack(p.y, at, sum);
     }
 }
 
 // `dx = dy f'`, by what was kept.
-KERNEL(activation_gradient, {
+PACK_KERNEL(activation_gradient, {
     Map known;
     i64 by_output;
     Map dy;
     Map dx;
     Curve f;
 }) {
-    EACH(i, numbers_of(p.dx)) {
-        Place at = place_of(p.dx, i);
-        float known = number_at(p.known, at);
-        float slope = p.by_output ? slope_at_value(p.f, known) : slope_of(p.f, known);
-        number_at(p.dx, at) = number_at(p.dy, at) * slope;
-    }
-}
-
-// `y = f(onto + x scale + shift)`, each channel by itself.
-KERNEL(affine, {
-    Map x;
-    const float *scale;
-    const float *shift;
-    Map onto;
-    i64 has_onto;
-    Map y;
-    Curve f;
-}) {
-    EACH(i, numbers_of(p.y)) {
-        Place at = place_of(p.y, i);
-        float shift = p.shift ? p.shift[at.channel] : 0.0f;
-        float sum = number_at(p.x, at) * p.scale[at.channel] + shift;
-        if (p.has_onto)
-            sum += number_at(p.onto, at);
-        number_at(p.y, at) = value_of(p.f, sum);
+    EACH(i, numbers_of(p.dx) / WIDE) {
+        Place at = place_of(p.dx, i * WIDE);
+        Reals known = pack_at(p.known, at), dx = pack_at(p.dy, at);
+        if (p.by_output)
+            EACH_OF(k) dx.at[k] *= slope_at_value(p.f, known.at[k]);
+        else
+            EACH_OF(k) dx.at[k] *= slope_of(p.f, known.at[k]);
+        set_pack(p.dx, at, dx);
     }
 }
 
 // Each channel of a sample times its number in the gate.
-KERNEL(gate, {
+PACK_KERNEL(gate, {
     Map x;
     Map gate;
     Map y;
 }) {
-    EACH(i, numbers_of(p.y)) {
-        Place at = place_of(p.y, i);
-        number_at(p.y, at) = number_at(p.x, at) * pixel_at(p.gate, at.sample, 0)[at.channel];
-    }
-}
-
-// Sums of `x dy` over the pixels of each channel of each sample.
-KERNEL(gate_gradient, {
-    Map x;
-    Map dy;
-    Map onto;
-    i64 has_onto;
-    Map dgate;
-}) {
-    EACH(i, p.dgate.samples * p.dgate.channels) {
-        i64 sample = i / p.dgate.channels, channel = i % p.dgate.channels;
-        double sum = p.has_onto ? pixel_at(p.onto, sample, 0)[channel] : 0.0;
-        for (i64 pixel = 0; pixel < plane_of(p.x); pixel++)
-            sum += (double)pixel_at(p.x, sample, pixel)[channel] * pixel_at(p.dy, sample, pixel)[channel];
-        pixel_at(p.dgate, sample, 0)[channel] = (float)sum;
+    EACH(i, numbers_of(p.y) / WIDE) {
+        Place at = place_of(p.y, i * WIDE);
+        Reals y = pack_at(p.x, at), gate = load(pixel_at(p.gate, at.sample, 0) + at.channel);
+        EACH_OF(k) y.at[k] *= gate.at[k];
+        set_pack(p.y, at, y);
     }
 }
 
@@ -102,12 +77,12 @@ KERNEL(reshape, {
     EACH(i, numbers_of(p.y)) {
         Place at = place_of(p.y, i);
         i64 index = at.channel * plane_of(p.y) + at.pixel, plane = plane_of(p.x);
-        number_at(p.y, at) = pixel_at(p.x, at.sample, index % plane)[index / plane];
+        number_at(p.y, at) = (float)pixel_at(p.x, at.sample, index % plane)[index / plane];
     }
 }
 
 // Drops numbers, or whole samples, and scales the rest. Masks are the same whatever the layout.
-KERNEL(dropout, {
+PACK_KERNEL(dropout, {
     Map x;
     Map y;
     const Run *run;
@@ -117,10 +92,14 @@ KERNEL(dropout, {
 }) {
     u64 seed = scattered(p.run->seed + (u64)p.layer + 1);
     double rate = p.rate * p.run->dropout;
-    EACH(i, numbers_of(p.y)) {
-        Place at = place_of(p.y, i);
-        i64 index = p.samples ? at.sample : (at.sample * p.y.channels + at.channel) * plane_of(p.y) + at.pixel;
-        float factor = uniform_of(seed, (u64)index) < rate ? 0.0f : (float)(1.0 / (1.0 - rate));
-        number_at(p.y, at) = number_at(p.x, at) * factor;
+    float kept = (float)(1.0 / (1.0 - rate));
+    EACH(i, numbers_of(p.y) / WIDE) {
+        Place at = place_of(p.y, i * WIDE);
+        Reals x = pack_at(p.x, at);
+        EACH_OF(k) {
+            i64 index = p.samples ? at.sample : (at.sample * p.y.channels + at.channel + k) * plane_of(p.y) + at.pixel;
+            x.at[k] *= uniform_of(seed, (u64)index) < rate ? 0.0f : kept;
+        }
+        set_pack(p.y, at, x);
     }
 }

@@ -1,32 +1,19 @@
 // Loss and optimizer.
 
-#define THREADS 128
-
-// A thread's number to that of all threads of the block, the largest or the sum.
-__device__ inline double together(double mine, double *shared, bool largest) {
-    shared[threadIdx.x] = mine;
-    __syncthreads();
-    for (unsigned half = THREADS / 2; half > 0; half /= 2) {
-        if (threadIdx.x < half) {
-            double other = shared[threadIdx.x + half];
-            shared[threadIdx.x] = !largest ? shared[threadIdx.x] + other : other > shared[threadIdx.x] ? other : shared[threadIdx.x];
-        }
-        __syncthreads();
+// The first of the largest, by a block; -1 with a NaN among them.
+template <class T> __device__ inline i64 top_of(const T *x, i64 count, double *shared) {
+    double largest = -INFINITY, nans = 0.0, first = -(double)count;
+    for (i64 c = threadIdx.x; c < count; c += blockDim.x) {
+        float number = x[c];
+        largest = number > largest ? number : largest;
+        nans += number != number;
     }
-    double all = shared[0];
-    __syncthreads();
-    return all;
-}
-
-// The first of the largest; -1 with a NaN among them.
-__device__ inline i64 top_of(const float *x, i64 count) {
-    i64 best = 0;
-    for (i64 c = 0; c < count; c++) {
-        if (x[c] != x[c])
-            return -1;
-        best = x[c] > x[best] ? c : best;
-    }
-    return best;
+    largest = together(largest, shared, true);
+    nans = together(nans, shared, false);
+    for (i64 c = threadIdx.x; c < count && first == -(double)count; c += blockDim.x)
+        first = (float)x[c] == largest ? -(double)c : first;
+    first = together(first, shared, true);
+    return nans > 0.0 ? -1 : -(i64)first;
 }
 
 // A block for each sample. Cross-entropy of a softmax, its gradient, and whether the largest logit is at the largest target.
@@ -42,52 +29,59 @@ BLOCK_KERNEL(cross_entropy, {
 }) {
     __shared__ double shared[THREADS];
     i64 sample = blockIdx.x, classes = p.logits.channels;
-    const float *x = pixel_at(p.logits, sample, 0), *row = p.soft + sample * classes;
-    float *dx = pixel_at(p.dlogits, sample, 0);
+    const Number *x = pixel_at(p.logits, sample, 0);
+    const float *row = p.soft + sample * classes;
+    Number *dx = pixel_at(p.dlogits, sample, 0);
     bool soft = p.run->soft;
     i64 label = soft ? 0 : p.labels[sample];
     double largest = -INFINITY, sum = 0.0, plain = 0.0, total = 0.0, exact = 0.0;
-    for (i64 c = threadIdx.x; c < classes; c += THREADS)
-        largest = x[c] > largest ? x[c] : largest;
+    for (i64 c = threadIdx.x; c < classes; c += blockDim.x)
+        largest = (float)x[c] > largest ? (float)x[c] : largest;
     largest = together(largest, shared, true);
-    for (i64 c = threadIdx.x; c < classes; c += THREADS) {
+    for (i64 c = threadIdx.x; c < classes; c += blockDim.x) {
         sum += exp((double)x[c] - largest);
         plain += x[c];
-        total += soft ? row[c] : c == label;
+        total += soft ? row[c] : (float)(c == label);
     }
     sum = together(sum, shared, false);
     double log_sum = isinf(largest) ? largest : largest + log(sum);
     plain = together(plain, shared, false);
     total = together(total, shared, false);
-    for (i64 c = threadIdx.x; c < classes; c += THREADS) {
+    for (i64 c = threadIdx.x; c < classes; c += blockDim.x) {
         double t = soft ? row[c] : c == label;
         exact += t != 0.0 ? t * (log_sum - x[c]) : 0.0;
     }
     exact = together(exact, shared, false);
+    i64 target = soft ? top_of(row, classes, shared) : label, top = top_of(x, classes, shared);
     if (threadIdx.x == 0) {
         double even = p.smoothing == 0.0 ? 0.0 : log_sum - plain / (double)classes;
-        i64 target = soft ? top_of(row, classes) : label;
         p.parts[2 * sample] = (1.0 - p.smoothing) * exact + p.smoothing * even;
-        p.parts[2 * sample + 1] = target >= 0 && top_of(x, classes) == target;
+        p.parts[2 * sample + 1] = target >= 0 && top == target;
     }
     double keep = 1.0 - p.smoothing, even = p.smoothing / (double)classes, share = p.weight / (double)p.logits.samples;
-    for (i64 c = threadIdx.x; c < classes; c += THREADS) {
+    for (i64 c = threadIdx.x; c < classes; c += blockDim.x) {
         double t = soft ? row[c] : c == label;
         dx[c] = (float)(share * (exp((double)x[c] - log_sum) * (total * keep + p.smoothing) - (keep * t + even)));
     }
 }
 
 // Mean loss and number of hits.
-KERNEL(measure, {
+BLOCK_KERNEL(measure, {
     const double *parts;
     i64 samples;
     double *to;
 }) {
-    EACH(k, 2) {
-        double sum = 0.0;
-        for (i64 i = 0; i < p.samples; i++)
-            sum += p.parts[2 * i + k];
-        p.to[k] = k == 0 ? sum / (double)p.samples : sum;
+    __shared__ double shared[THREADS];
+    double loss = 0.0, hits = 0.0;
+    for (i64 i = threadIdx.x; i < p.samples; i += blockDim.x) {
+        loss += p.parts[2 * i];
+        hits += p.parts[2 * i + 1];
+    }
+    loss = together(loss, shared, false);
+    hits = together(hits, shared, false);
+    if (threadIdx.x == 0) {
+        p.to[0] = loss / (double)p.samples;
+        p.to[1] = hits;
     }
 }
 
@@ -137,7 +131,7 @@ BLOCK_KERNEL(gradient_norm, {
 }) {
     __shared__ double shared[THREADS];
     double sum = 0.0;
-    for (i64 i = threadIdx.x; i < p.count; i += THREADS)
+    for (i64 i = threadIdx.x; i < p.count; i += blockDim.x)
         sum += p.parts[i];
     sum = together(sum, shared, false);
     if (threadIdx.x == 0 && p.run->moves) {

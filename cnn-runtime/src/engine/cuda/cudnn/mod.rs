@@ -1,0 +1,318 @@
+//! Convolutions by NVIDIA's cuDNN, through its graph interface.
+//!
+//! cuDNN has many ways to compute the same convolution and estimates which are fast. The first few are timed here,
+//! once; which one won is kept in the user's cache.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `descriptor` | cuDNN's descriptors |
+//! | `graph`, `ways` | a convolution as a graph, and the ways to compute it |
+//! | `timing` | which way is the fastest |
+//! | `kept` | the choice, from one process to the next |
+
+mod descriptor;
+mod graph;
+mod kept;
+#[cfg(test)]
+mod tests;
+mod timing;
+mod ways;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::ptr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cudarc::cudnn::sys;
+use cudarc::driver::{CudaContext, CudaStream, DriverError};
+
+use super::device::Failure;
+use super::words::Number;
+use super::{gpu, libraries};
+use crate::engine::operation::ConvShape;
+use descriptor::check;
+use graph::{Graph, Target};
+use kept::{Choice, Kept};
+use ways::Way;
+
+/// What the addresses of maps and filters must be multiples of: bytes.
+pub(super) const ALIGNMENT: u64 = 16;
+/// The oldest version that has what is used here.
+const OLDEST: usize = 90000;
+
+/// Which of a convolution's three computations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Pass {
+    /// y from x and the filter.
+    Forward,
+    /// The gradient of x from the filter and that of y.
+    InputGradient,
+    /// The gradient of the filter from x and that of y.
+    WeightGradient,
+}
+
+/// A convolution as cuDNN is asked for it. Maps are pixel by pixel; a filter is
+/// `[outputs, height, width, inputs / groups]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Problem {
+    pub pass: Pass,
+    /// Type of the numbers in maps and filters. Sums are f32 always.
+    pub number: Number,
+    /// Whether f32 may be multiplied as TF32.
+    pub tf32: bool,
+    /// Whether the same inputs must give the same bits.
+    pub deterministic: bool,
+    pub samples: usize,
+    pub shape: ConvShape,
+    /// Numbers from a pixel of x to the next; from a sample to the next it is that times height and width.
+    pub x_pitch: usize,
+    /// The same of y.
+    pub y_pitch: usize,
+}
+
+/// Multiply-adds from which on it is worth the time to find the fastest way.
+const WORTH_TIMING: u64 = 1 << 25;
+
+impl Problem {
+    /// Multiply-adds.
+    fn macs(&self) -> u64 {
+        self.shape.macs() * self.samples as u64
+    }
+
+    /// Bytes of x, the filter and y.
+    pub fn bytes(&self) -> [usize; 3] {
+        let ConvShape { rows, cols, .. } = self.shape;
+        let x = self.samples * rows.input * cols.input * self.x_pitch;
+        let y = self.samples * rows.output * cols.output * self.y_pitch;
+        [x, self.shape.weights(), y].map(|numbers| numbers * self.number.bytes())
+    }
+}
+
+/// One line that names everything the choice of a way depends on.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Problem { pass, number, tf32, deterministic, samples, shape, x_pitch, y_pitch } = self;
+        let ConvShape { inputs, outputs, groups, rows, cols } = shape;
+        write!(f, "{pass:?} {number:?}")?;
+        f.write_str(if *tf32 { " tf32" } else { "" })?;
+        f.write_str(if *deterministic { " deterministic" } else { "" })?;
+        write!(f, " {samples} samples {inputs}->{outputs} groups {groups} pitches {x_pitch} {y_pitch}")?;
+        for (name, axis) in [("rows", rows), ("columns", cols)] {
+            write!(f, " {name} {}->{} window {}", axis.input, axis.output, axis.kernel)?;
+            write!(f, " stride {} padding {} dilation {}", axis.stride, axis.before, axis.dilation)?;
+        }
+        Ok(())
+    }
+}
+
+/// cuDNN on a stream.
+pub(super) struct Cudnn {
+    handle: Arc<Mutex<Handle>>,
+    version: usize,
+    kept: Kept,
+    known: Mutex<HashMap<Problem, Known>>,
+}
+
+/// What was found for a problem.
+struct Known {
+    /// Bytes of workspace that were allowed.
+    limit: usize,
+    plan: Option<Arc<ConvPlan>>,
+}
+
+/// cuDNN's handle, which one thread may use at a time.
+struct Handle {
+    raw: sys::cudnnHandle_t,
+    context: Arc<CudaContext>,
+    stream: Arc<CudaStream>,
+}
+
+// SAFETY: cuDNN lets any thread use a handle, one at a time, on which its context is current: see `bind`.
+unsafe impl Send for Handle {}
+
+impl Handle {
+    fn bind(&self) -> Result<(), Failure> {
+        self.context.bind_to_thread().map_err(driver)
+    }
+
+    /// From now on work goes to a stream.
+    fn follow(&self, stream: &CudaStream) -> Result<(), Failure> {
+        // SAFETY: the stream is of the handle's context, and lives until another is followed.
+        Ok(check(unsafe { sys::cudnnSetStream(self.raw, stream.cu_stream().cast()) }, "cudnnSetStream")?)
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let _ = self.bind();
+        // SAFETY: made by cudnnCreate, and nobody has it any more. Nobody is left to be told of a failure either.
+        let _ = unsafe { sys::cudnnDestroy(self.raw) };
+    }
+}
+
+fn driver(error: DriverError) -> Failure {
+    error.to_string()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Loads the library; its version.
+fn load() -> Result<usize, Failure> {
+    // SAFETY: only looks whether the library can be loaded.
+    let present = || unsafe { sys::is_culib_present() };
+    if !(present() || libraries::load_from_packages("libcudnn") && present()) {
+        return Err("libcudnn is missing: install cuDNN 9, or `pip install nvidia-cudnn-cu13` (cu12 for a driver of \
+                    CUDA 12) and set LD_LIBRARY_PATH to its folder"
+            .into());
+    }
+    // SAFETY: takes nothing, returns a number.
+    let version = unsafe { sys::cudnnGetVersion() };
+    if version < OLDEST {
+        return Err(format!("libcudnn is version {version}, too old: install cuDNN 9"));
+    }
+    Ok(version)
+}
+
+impl Cudnn {
+    /// cuDNN for work in the order of a stream.
+    ///
+    /// # Errors
+    /// If the library is missing, too old, or of no use with this driver or processor.
+    pub fn new(context: Arc<CudaContext>, stream: Arc<CudaStream>) -> Result<Cudnn, Failure> {
+        Cudnn::with_cache(context, stream, gpu::cache())
+    }
+
+    fn with_cache(
+        context: Arc<CudaContext>,
+        stream: Arc<CudaStream>,
+        folder: Option<PathBuf>,
+    ) -> Result<Cudnn, Failure> {
+        let version = load()?;
+        context.bind_to_thread().map_err(driver)?;
+        let kept = Kept::new(folder, &context.name().map_err(driver)?, version);
+        let mut raw = ptr::null_mut();
+        // SAFETY: writes one pointer; the context is current.
+        check(unsafe { sys::cudnnCreate(&mut raw) }, "cudnnCreate")?;
+        let handle = Handle { raw, context, stream };
+        handle.follow(&handle.stream)?;
+        Ok(Cudnn { handle: Arc::new(Mutex::new(handle)), version, kept, known: Mutex::default() })
+    }
+
+    /// As cuDNN tells it: 91002 is 9.10.2.
+    pub fn version(&self) -> usize {
+        self.version
+    }
+
+    /// The fastest way to compute it within `most` bytes of workspace, if there is one. The first time, some are tried:
+    /// that waits for the stream and takes memory for maps and filter, if it is to be had. Not while the stream is
+    /// captured.
+    ///
+    /// # Errors
+    /// If cuDNN or the processor fails; not if there merely is no way.
+    pub fn plan(&self, problem: &Problem, most: Option<usize>, timed: bool) -> Result<Option<Arc<ConvPlan>>, Failure> {
+        let limit = most.unwrap_or(usize::MAX);
+        let mut known = lock(&self.known);
+        // What won under a higher limit also wins under a lower one, if it fits; the other way round others might.
+        if let Some(Known { limit: allowed, plan }) = known.get(problem)
+            && limit <= *allowed
+            && plan.as_ref().is_none_or(|plan| plan.workspace() <= limit)
+        {
+            return Ok(plan.clone());
+        }
+        let plan = self.choose(problem, limit, timed)?.map(Arc::new);
+        known.insert(*problem, Known { limit, plan: plan.clone() });
+        Ok(plan)
+    }
+
+    fn choose(&self, problem: &Problem, limit: usize, timed: bool) -> Result<Option<ConvPlan>, Failure> {
+        let handle = lock(&self.handle);
+        handle.bind()?;
+        let target = Target::Handle(handle.raw);
+        let Some(graph) = Graph::new(problem, &target)? else { return Ok(None) };
+        let graph = Arc::new(graph);
+        let plan = |way: Way| ConvPlan { way, _graph: graph.clone(), handle: self.handle.clone() };
+        let key = problem.to_string();
+        if let Some(Choice { mode, index, .. }) = self.kept.get(&key).filter(|choice| limit <= choice.limit)
+            && let Some(way) = graph.way(&target, problem, mode, index)?
+            && way.workspace <= limit
+        {
+            return Ok(Some(plan(way)));
+        }
+        let timed = timed && problem.macs() >= WORTH_TIMING;
+        let tried = if timed { ways::TRIED } else { 1 };
+        let mut plans: Vec<ConvPlan> = graph.ways(&target, problem, limit, tried)?.into_iter().map(plan).collect();
+        if plans.is_empty() {
+            return Ok(None);
+        }
+        let best = if timed { timing::fastest(&handle, problem, &plans)? } else { None };
+        let best = match best {
+            Some(best) => {
+                let Way { mode, index, .. } = plans[best].way;
+                self.kept.put(&key, Choice { mode, index, limit });
+                best
+            }
+            // There is no time or no memory to try them: cuDNN's estimate, until the next time.
+            None => 0,
+        };
+        Ok(Some(plans.swap_remove(best)))
+    }
+}
+
+/// A way to compute a convolution.
+pub(super) struct ConvPlan {
+    way: Way,
+    _graph: Arc<Graph>,
+    handle: Arc<Mutex<Handle>>,
+}
+
+impl fmt::Debug for ConvPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Way { mode, index, workspace, .. } = &self.way;
+        write!(f, "way {index} of the {} ones, with {workspace} bytes", mode.name())
+    }
+}
+
+impl ConvPlan {
+    /// Bytes of workspace, wherever they begin.
+    pub fn workspace(&self) -> usize {
+        self.way.workspace
+    }
+
+    /// Lets it run, after the work that the stream has. Does not wait, and takes no memory of the device, so that a
+    /// stream may be captured. The result is written over what was there: y forward, else x or the filter, whose
+    /// gradient it is.
+    ///
+    /// # Errors
+    /// If an address is no multiple of [`ALIGNMENT`], or cuDNN fails.
+    ///
+    /// # Safety
+    /// Maps and filter of the problem's sizes begin at `x`, `filter` and `y`, and [`ConvPlan::workspace`] bytes that
+    /// nobody else uses at `workspace`, all of them on the device until this work is done; the result overlaps with
+    /// nothing.
+    pub unsafe fn run(&self, stream: &CudaStream, addresses: [u64; 3], workspace: u64) -> Result<(), Failure> {
+        let handle = lock(&self.handle);
+        handle.bind()?;
+        handle.follow(stream)?;
+        // SAFETY: the caller's.
+        let done = unsafe { self.execute(&handle, addresses, workspace) };
+        handle.follow(&handle.stream)?;
+        done
+    }
+
+    /// `run` under the lock.
+    ///
+    /// # Safety
+    /// As above.
+    unsafe fn execute(&self, handle: &Handle, addresses: [u64; 3], workspace: u64) -> Result<(), Failure> {
+        if let Some(address) = addresses.iter().find(|address| !address.is_multiple_of(ALIGNMENT)) {
+            return Err(format!("cuDNN wants addresses that are multiples of {ALIGNMENT}, which {address:#x} is not"));
+        }
+        let pack = self.way.pack(addresses, workspace)?;
+        // SAFETY: the caller's; the context is current.
+        let status = unsafe { sys::cudnnBackendExecute(handle.raw, self.way.plan.raw(), pack.raw()) };
+        Ok(check(status, "cudnnBackendExecute")?)
+    }
+}

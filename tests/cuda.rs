@@ -1,0 +1,141 @@
+//! Graphics processors in fewer digits: maps in bf16, factors in TF32. In f32 every other test of the engine has them.
+
+use cnn_lang::graph::Graph;
+use cnn_runtime::engine::{Number, Precision, SessionOptions, Targets, TrainerOptions};
+use cnn_runtime::weights::StateDict;
+use cnn_tests::device::Device;
+use cnn_tests::random_graph::{Options, random_source};
+use cnn_tests::zoo;
+
+/// The length of the difference as a share of the length.
+fn off(found: &[f64], expected: &[f64]) -> f64 {
+    let length = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
+    let difference = length(&mut found.iter().zip(expected).map(|(a, b)| a - b));
+    difference / length(&mut expected.iter().copied()).max(1e-3)
+}
+
+fn doubles<E: Number>(values: &[E]) -> Vec<f64> {
+    values.iter().map(|x| x.double()).collect()
+}
+
+fn logits(device: Device, graph: &Graph, shape: &[usize], gain: f64) -> Vec<f64> {
+    let options = SessionOptions { batch: shape[0], ..Default::default() };
+    let mut session = device.session(graph, &zoo::weights::<f32>(graph, gain), options).unwrap();
+    doubles(session.run(&zoo::images::<f32>(shape)).unwrap())
+}
+
+/// Loss and gradients of a step.
+fn step(device: Device, graph: &Graph, weights: &StateDict<f32>, shape: &[usize]) -> (f64, Vec<f64>) {
+    let options = TrainerOptions { batch: shape[0], keep_gradients: true, ..Default::default() };
+    let mut trainer = device.trainer(graph, weights, options).unwrap();
+    let classes = graph.output_shape().elements();
+    let labels: Vec<usize> = (0..shape[0]).map(|sample| sample % classes).collect();
+    let report = trainer.step(&zoo::images::<f32>(shape), Targets::Labels(&labels), 0.01).unwrap();
+    assert_eq!(trainer.allocated(), trainer.plan().report.total(), "bytes allocated and predicted");
+    (report.loss, trainer.gradients().iter().flat_map(|(_, values)| doubles(values)).collect())
+}
+
+fn shape_of(graph: &Graph, batch: usize) -> Vec<usize> {
+    let [channels, height, width] = match graph.input_shape() {
+        cnn_lang::graph::Shape::Map { channels, height, width } => [channels, height, width],
+        cnn_lang::graph::Shape::Vector(channels) => [channels, 1, 1],
+    };
+    vec![batch, channels, height, width]
+}
+
+const PLAIN: Device = Device::Reference;
+
+/// Deep networks carry the rounding of every layer.
+#[test]
+fn logits_are_near_those_of_f32() {
+    let cases = [("lenet5", 32, 0.02), ("resnet18", 64, 0.03), ("mobilenet_v3_small", 64, 0.1), ("shiftnet_a", 64, 0.1)];
+    for device in Device::graphics(Precision::Bf16) {
+        for (name, side, allowed) in cases {
+            let shape = if name == "lenet5" { [2, 1, 28, 28] } else { [2, 3, side, side] };
+            let graph = zoo::graph_for(name, &shape);
+            let [full, half] = [PLAIN, device].map(|device| logits(device, &graph, &shape, 2f64.sqrt()));
+            let off = off(&half, &full);
+            println!("{device:?}: {name} at {side}: logits are off by {off:.1e}, {allowed:.0e} allowed");
+            // No rounding at all would be f32.
+            assert!((1e-4..allowed).contains(&off), "{device:?}, {name}: {off:e}");
+        }
+    }
+}
+
+/// The middle and the ninth of ten of how far random networks are off.
+fn spread(what: &str, mut all: Vec<f64>) -> [f64; 2] {
+    assert!(all.iter().all(|off| off.is_finite()), "{what}: {all:?}");
+    all.sort_by(f64::total_cmp);
+    let [middle, most] = [all.len() / 2, all.len() * 9 / 10].map(|index| all[index]);
+    println!("{what}: {} random networks, half within {middle:.1e}, nine of ten within {most:.1e}", all.len());
+    [middle, most]
+}
+
+/// Some networks make rounding grow beyond all bounds, so the middle counts: a kernel that is wrong in bf16 is wrong in most.
+fn random_networks(precision: Precision, seeds: u64, [middle, most]: [f64; 2]) {
+    for device in Device::graphics(precision) {
+        let (mut outputs, mut losses, mut gradients) = (Vec::new(), Vec::new(), Vec::new());
+        for seed in 0..seeds {
+            let options = Options { smooth: true, ..Options::default() };
+            let source = random_source(seed, 1 + seed as usize % 12, options);
+            let graph = cnn_lang::load(&source, None).unwrap();
+            let (shape, weights) = (shape_of(&graph, 4), zoo::weights::<f32>(&graph, 1.0));
+            let [full, half] = [PLAIN, device].map(|device| logits(device, &graph, &shape, 1.0));
+            outputs.push(off(&half, &full));
+            if graph.output_shape().spatial().is_none() && graph.output_shape().elements() > 1 {
+                let [full, half] = [PLAIN, device].map(|device| step(device, &graph, &weights, &shape));
+                losses.push((half.0 - full.0).abs() / full.0.abs().max(1e-3));
+                gradients.push(off(&half.1, &full.1));
+            }
+        }
+        for (what, all) in [("outputs", outputs), ("losses", losses), ("gradients", gradients)] {
+            let found = spread(&format!("{device:?}, {what}"), all);
+            assert!(found[0] < middle && found[1] < most, "{device:?}, {what}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn random_networks_in_bf16() {
+    random_networks(Precision::Bf16, 80, [0.03, 0.3]);
+}
+
+#[test]
+fn random_networks_in_tf32() {
+    random_networks(Precision::Tf32, 20, [0.01, 0.1]);
+}
+
+/// Maps and their gradients take half the memory.
+#[test]
+fn bf16_takes_half_the_memory() {
+    for device in Device::graphics(Precision::Bf16) {
+        let graph = zoo::graph_for("resnet20_cifar", &[16, 3, 32, 32]);
+        let options = TrainerOptions { batch: 16, ..Default::default() };
+        let [full, half] = [Device::graphics(Precision::Full)[0], device]
+            .map(|device| device.plan_training::<f32>(&graph, &options).unwrap().arena as f64);
+        println!("{device:?}: an arena of {half} bytes, in f32 {full}");
+        assert!(half < 0.6 * full, "{half} of {full}");
+    }
+}
+
+/// A few steps with bf16 learn what they learn without.
+#[test]
+fn steps_are_near_those_of_f32() {
+    let shape = [8, 3, 32, 32];
+    let graph = zoo::graph_for("resnet20_cifar", &shape);
+    let labels: Vec<usize> = (0..shape[0]).collect();
+    let losses = |device: Device| {
+        let options = TrainerOptions { batch: shape[0], ..Default::default() };
+        let mut trainer = device.trainer(&graph, &zoo::weights::<f32>(&graph, 1.0), options).unwrap();
+        let mut step = || trainer.step(&zoo::images(&shape), Targets::Labels(&labels), 0.02).unwrap().loss;
+        (0..5).map(|_| step()).collect::<Vec<f64>>()
+    };
+    let full = losses(PLAIN);
+    for device in Device::graphics(Precision::Bf16) {
+        let half = losses(device);
+        let off = off(&half, &full);
+        println!("{device:?}: losses {half:?}, in f32 {full:?}: off by {off:.1e}");
+        assert!(half[4] < half[0], "nothing is learned: {half:?}");
+        assert!((1e-7..0.03).contains(&off), "{off:e}");
+    }
+}

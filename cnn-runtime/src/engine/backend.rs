@@ -28,6 +28,11 @@ pub trait Backend<E>: Send + Sync {
     /// Numbers that it keeps of a constant which an operation reads as this input, where it is kept in another form.
     fn stored(&self, operation: &Operation, input: usize) -> Option<usize>;
 
+    /// Whether it does all updates of a step in one go, at the end.
+    fn updates_together(&self) -> bool {
+        false
+    }
+
     /// Bytes that it keeps for some steps beside what a plan lays out.
     fn beside(&self, steps: &[Step]) -> usize {
         let _ = steps;
@@ -63,10 +68,12 @@ pub struct Use<'a> {
 /// What a run is given.
 #[derive(Clone, Copy, Debug)]
 pub struct Feed<'a, E> {
-    /// Samples one behind the other.
-    pub images: &'a [E],
+    /// Where its samples are.
+    pub images: Images<'a, E>,
     /// How many.
     pub samples: usize,
+    /// Images of the run after this one, which are copied while it computes: where [`Executor::preloads`].
+    pub next: Option<&'a [E]>,
     /// In training, what they are.
     pub targets: Targets<'a, E>,
     /// In training, how the optimizer steps; nothing in a part of a step that others follow.
@@ -86,8 +93,8 @@ impl<E> Feed<'_, E> {
     pub(super) fn check(&self, plan: &Plan) {
         let (Plan { batch, input, .. }, samples) = (plan, self.samples);
         assert!(
-            (1..=*batch).contains(&samples) && self.images.len() == samples * input,
-            "{} values are no {samples} images of {input}, at most {batch}; this is a bug in the calling code",
+            (1..=*batch).contains(&samples) && self.images.len().is_none_or(|len| len == samples * input),
+            "{:?} values are no {samples} images of {input}, at most {batch}; this is a bug in the calling code",
             self.images.len()
         );
     }
@@ -100,6 +107,32 @@ impl<E> Feed<'_, E> {
     /// The pace of the parameter that a step updates: the network's tensors are the first states, in their order.
     pub(super) fn pace(&self, step: &Step) -> Pace {
         step.changes.first().and_then(|&tensor| self.paces.get(tensor)).copied().unwrap_or_default()
+    }
+}
+
+/// Where the images of a run are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Images<'a, E> {
+    /// Here, one behind the other.
+    Here(&'a [E]),
+    /// On the device: [`Executor::preload`] or the last run's `next` brought them there.
+    Preloaded,
+}
+
+impl<'a, E> Images<'a, E> {
+    fn len(&self) -> Option<usize> {
+        match self {
+            Images::Here(images) => Some(images.len()),
+            Images::Preloaded => None,
+        }
+    }
+
+    /// Those that are here. Panics on a back end that preloads nothing if they are not.
+    pub(super) fn here(&self) -> &'a [E] {
+        match self {
+            Images::Here(images) => images,
+            Images::Preloaded => panic!("nothing was preloaded; this is a bug in the calling code"),
+        }
     }
 }
 
@@ -145,6 +178,20 @@ pub trait Executor<E>: Send {
     /// # Errors
     /// If the device fails.
     fn run(&mut self, feed: Feed<'_, E>, measures: &mut [Measure]) -> Result<Option<f64>, EngineError>;
+
+    /// Whether images can be copied to the device while it computes something else.
+    fn preloads(&self) -> bool {
+        false
+    }
+
+    /// Brings the images of the next run to the device. Whether it did.
+    ///
+    /// # Errors
+    /// If the device fails, or memory is not to be had.
+    fn preload(&mut self, images: &[E]) -> Result<bool, EngineError> {
+        let _ = images;
+        Ok(false)
+    }
 
     /// Notes from now on how long each step takes, or stops it.
     fn watch(&mut self, on: bool);

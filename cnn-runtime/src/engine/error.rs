@@ -116,6 +116,9 @@ pub enum EngineError {
         /// The network.
         network: String,
     },
+    /// A step on images that are not there.
+    #[error("no images were preloaded for this step: call `preload` first, or give the last step those of this one")]
+    NotPreloaded,
     /// A back end that does not multiply so.
     #[error("this back end does not multiply in {precision}: networks in f32 do, in bf16 on every device, in tf32 on cuda")]
     Precision {

@@ -43,6 +43,8 @@ pub struct Objective {
     pub accumulate: bool,
     /// Whether updates need the norm of all gradients.
     pub gradient_norm: bool,
+    /// Whether all updates are at the end: devices that do them in one go have little use for a gradient's memory before.
+    pub updates_together: bool,
     /// Whether gradients can be read after the step.
     pub keep_gradients: bool,
     /// Whether that of the images can be read too, behind all others.
@@ -189,7 +191,8 @@ impl<'a> Reverse<'a> {
             // A batch norm gives all its gradients, wanted or not.
             let Some(gradient) = self.gradients[id.0].filter(|_| self.wanted[id.0]) else { continue };
             let gradient = if self.objective.accumulate { self.accumulate(tensor, gradient) } else { gradient };
-            if self.objective.gradient_norm || self.objective.keep_gradients {
+            let Objective { gradient_norm, keep_gradients, updates_together, .. } = self.objective;
+            if *gradient_norm || *keep_gradients || *updates_together {
                 self.waiting.push((tensor, gradient));
             } else {
                 self.update(tensor, gradient, None);

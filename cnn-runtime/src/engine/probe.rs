@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cnn_lang::graph::{Graph, Shape};
 
-use super::backend::{Executor, Feed, Measure, Part, Targets};
+use super::backend::{Executor, Feed, Images, Measure, Part, Targets};
 use super::constant_reader::ConstantReader;
 use super::error::EngineError;
 use super::fuse::fuse;
@@ -81,6 +81,7 @@ impl<E: Number> Probe<E> {
             averages: false,
             accumulate: false,
             gradient_norm: false,
+            updates_together: false,
             keep_gradients: true,
             keep_input: true,
             updates: false,
@@ -109,7 +110,8 @@ impl<E: Number> Probe<E> {
         }
         let mut measures = [Measure::default()];
         let (paces, part) = (&[], Part::WHOLE);
-        let feed = Feed { images, samples, targets, update: None, paces, part, seed: 0, dropout: 0.0 };
+        let (images, next) = (Images::Here(images), None);
+        let feed = Feed { images, samples, next, targets, update: None, paces, part, seed: 0, dropout: 0.0 };
         self.executor.run(feed, &mut measures)?;
         self.samples = samples;
         Ok(measures[0].loss)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cnn_lang::graph::{Graph, Shape};
 
-use super::backend::{Backend, Executor, Feed, Part, Targets};
+use super::backend::{Backend, Executor, Feed, Images, Part, Targets};
 use super::constant_reader::ConstantReader;
 use super::device::Device;
 use super::error::EngineError;
@@ -111,7 +111,8 @@ impl<E: Number> Session<E> {
     pub fn run(&mut self, images: &[E]) -> Result<&[E], EngineError> {
         let samples = samples(images.len(), self.input, self.plan.batch)?;
         let (targets, part) = (Targets::Labels(&[]), Part::WHOLE);
-        let feed = Feed { images, samples, targets, update: None, paces: &[], part, seed: 0, dropout: 0.0 };
+        let (images, next) = (Images::Here(images), None);
+        let feed = Feed { images, samples, next, targets, update: None, paces: &[], part, seed: 0, dropout: 0.0 };
         self.executor.run(feed, &mut [])?;
         for (index, (values, (_, operand))) in self.results.iter_mut().zip(&self.plan.outputs).enumerate() {
             self.executor.read(index, samples, &mut values[..elements(operand.extent) * samples]);

@@ -59,6 +59,7 @@ pub struct Trainer<E: Number = f32> {
     sums: Vec<Measure>,
     /// Names and sizes of the tensors, and the counters of batches as they were given; all else is in the executor.
     template: StateDict<E>,
+    preloaded: Option<step::Preloaded<E>>,
     /// Steps since the beginning.
     steps: u64,
     /// Forward passes that the template's counters do not know of.
@@ -103,6 +104,7 @@ impl<E: Number> Trainer<E> {
             template: weights.counters(),
             steps: 0,
             uncounted: 0,
+            preloaded: None,
         };
         trainer.set_states(weights);
         Ok(trainer)

@@ -122,7 +122,7 @@ impl Executor<f32> for Machine {
     fn run(&mut self, feed: Feed<'_, f32>, measures: &mut [Measure]) -> Result<Option<f64>, EngineError> {
         feed.check(&self.plan);
         let samples = feed.samples;
-        let access = self.memory.access(feed.images, samples);
+        let access = self.memory.access(feed.images.here(), samples);
         let (plan, kernels) = (&self.plan, &self.kernels);
         let (watch, audit) = (&mut self.watch, &mut self.audit);
         Ok(Team::run(self.lanes, self.isa, move |team| {

@@ -68,6 +68,19 @@ pub(super) trait Device: Send + Sync + Debug {
     /// The bytes from `to` on are within an allocation.
     unsafe fn upload(&self, from: &[u8], to: u64) -> Result<(), Failure>;
 
+    /// Copies from here to an allocation while other work goes on; the bytes may change afterwards. Does not begin before the
+    /// last [`Device::arrive`] is done.
+    ///
+    /// # Safety
+    /// The bytes from `to` on are within an allocation, and only `arrive` reads them.
+    unsafe fn upload_aside(&self, from: &[u8], to: u64) -> Result<(), Failure>;
+
+    /// Copies what was uploaded aside, once it is there, from one allocation to another.
+    ///
+    /// # Safety
+    /// So many bytes are within both.
+    unsafe fn arrive(&self, from: u64, to: u64, bytes: usize) -> Result<(), Failure>;
+
     /// Waits for all work and copies from an allocation.
     ///
     /// # Safety
@@ -152,6 +165,21 @@ impl Region {
         assert!(byte + from.len() <= self.bytes, "this is a bug in the engine");
         // SAFETY: within this allocation, as was just seen.
         unsafe { self.device.upload(from, self.address + byte as u64) }
+            .map_err(|failure| failed(&*self.device, failure))
+    }
+
+    /// Sets numbers from the first byte on while other work goes on.
+    pub fn upload_aside(&self, from: &[u8]) -> Result<(), EngineError> {
+        assert!(from.len() <= self.bytes, "this is a bug in the engine");
+        // SAFETY: within this allocation, as was just seen.
+        unsafe { self.device.upload_aside(from, self.address) }.map_err(|failure| failed(&*self.device, failure))
+    }
+
+    /// Copies what was set so to the beginning of another one.
+    pub fn arrive_in(&self, to: &Region, bytes: usize) -> Result<(), EngineError> {
+        assert!(bytes <= self.bytes && bytes <= to.bytes, "this is a bug in the engine");
+        // SAFETY: within both allocations, as was just seen.
+        unsafe { self.device.arrive(self.address, to.address, bytes) }
             .map_err(|failure| failed(&*self.device, failure))
     }
 

@@ -129,6 +129,19 @@ impl Device for Emulator {
         Ok(())
     }
 
+    unsafe fn upload_aside(&self, from: &[u8], to: u64) -> Result<(), Failure> {
+        // SAFETY: the caller's.
+        unsafe { self.upload(from, to) }
+    }
+
+    unsafe fn arrive(&self, from: u64, to: u64, bytes: usize) -> Result<(), Failure> {
+        let from = std::ptr::with_exposed_provenance::<u8>(from as usize);
+        let to = std::ptr::with_exposed_provenance_mut::<u8>(to as usize);
+        // SAFETY: the caller's: within two allocations of this process.
+        unsafe { std::ptr::copy_nonoverlapping(from, to, bytes) };
+        Ok(())
+    }
+
     unsafe fn download(&self, from: u64, to: &mut [u8]) -> Result<(), Failure> {
         let from = std::ptr::with_exposed_provenance::<u8>(from as usize);
         // SAFETY: the caller's: within an allocation of this process.

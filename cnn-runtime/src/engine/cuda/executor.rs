@@ -7,6 +7,7 @@ use super::device::{Device, Failure, Recording, Work, failed};
 use super::host::Host;
 use super::lower::{Lowering, Task};
 use super::memory::Memory;
+use super::training::Update;
 use crate::engine::backend::{Executor, Feed, Measure};
 use crate::engine::constant_reader::ConstantReader;
 use crate::engine::error::EngineError;
@@ -36,6 +37,8 @@ struct Run {
     first: Option<Work>,
     /// Of each step.
     tasks: Vec<Task>,
+    /// What they read.
+    _updates: Vec<Update>,
     /// How often it has been done.
     done: usize,
     /// The same, as the device has learned it.
@@ -92,16 +95,22 @@ impl Machine {
     }
 
     /// What is to be done for so many samples.
-    fn lower(&self, samples: usize) -> Result<Run, Failure> {
+    fn lower(&self, samples: usize) -> Result<Run, EngineError> {
         let Machine { plan, memory, device, tf32, .. } = self;
         let lowering = Lowering { plan, memory, device, samples, tf32: *tf32 };
-        let tasks = plan.steps.iter().map(|step| lowering.task(step)).collect::<Result<_, _>>()?;
-        Ok(Run { first: lowering.pack_learned().map(Work::Kernel), tasks, done: 0, recording: None })
+        let mut tasks: Vec<Task> = plan.steps.iter().map(|step| lowering.task(step)).collect::<Result<_, _>>()
+            .map_err(|failure| failed(&**device, failure))?;
+        let updates = lowering.updates()?;
+        for update in &updates {
+            tasks[update.step] = Task::Work(vec![Work::Kernel(update.launch.clone())]);
+        }
+        let first = lowering.pack_learned().map(Work::Kernel);
+        Ok(Run { first, tasks, _updates: updates, done: 0, recording: None })
     }
 
     fn steps(&mut self, samples: usize) -> Result<(), EngineError> {
         if !self.runs.contains_key(&samples) {
-            let run = self.lower(samples).map_err(|failure| failed(&*self.device, failure))?;
+            let run = self.lower(samples)?;
             self.runs.insert(samples, run);
         }
         let Some(run) = self.runs.get_mut(&samples) else { unreachable!("just put in") };
@@ -156,10 +165,22 @@ impl Executor<f32> for Machine {
         let samples = feed.samples;
         self.memory.feed(&self.plan, &feed)?;
         self.steps(samples)?;
+        if let Some(images) = feed.next {
+            self.memory.preload(&self.device, images)?;
+        }
         self.memory.measures(measures)?;
         let is_norm = |operation: &Operation| matches!(operation, Operation::GradientNorm);
         let normed = feed.update.is_some() && self.plan.steps.iter().any(|step| is_norm(&step.operation));
         normed.then(|| self.memory.norm()).transpose()
+    }
+
+    fn preloads(&self) -> bool {
+        true
+    }
+
+    fn preload(&mut self, images: &[f32]) -> Result<bool, EngineError> {
+        self.memory.preload(&self.device, images)?;
+        Ok(true)
     }
 
     fn watch(&mut self, on: bool) {

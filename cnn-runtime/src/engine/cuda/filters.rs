@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::conv::Convolution;
 use super::device::{Device, Region};
+use super::memory::bytes as bytes_of_words;
 use super::words::Number;
 use crate::engine::error::EngineError;
 use crate::engine::memory::ALIGNMENT;
@@ -116,8 +117,7 @@ impl Filters {
                 filters.largest = filters.largest.max(convolution.shape.weights());
                 byte += padded(convolution, number);
             }
-            let words: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-            table.upload(0, &words)?;
+            table.upload(0, &bytes_of_words(&words))?;
             filters.regions = Some([packed, table]);
         }
         filters.stored = wanted.stored;

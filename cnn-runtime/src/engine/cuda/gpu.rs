@@ -9,6 +9,7 @@ use std::{env, fs};
 use cudarc::driver::{CudaContext, CudaFunction, CudaGraph, CudaStream, DriverError, result, sys};
 use cudarc::nvrtc::{CompileError, CompileOptions, Ptx, compile_ptx_with_opts};
 
+use super::aside::Aside;
 use super::cudnn::{ConvPlan, Cudnn, Problem};
 use super::device::{Convolution, Device, Failure, Launch, Recording};
 use super::words::Variant;
@@ -18,6 +19,8 @@ use super::{libraries, source};
 pub(super) struct Gpu {
     processor: Arc<Processor>,
     stream: Arc<CudaStream>,
+    /// Once something is copied while other work goes on.
+    aside: Mutex<Option<Aside>>,
 }
 
 /// A graphics processor, the kernels compiled for it, and its library.
@@ -79,7 +82,7 @@ impl Gpu {
 
     fn of(processor: Arc<Processor>) -> Result<Gpu, Failure> {
         let stream = processor.context.new_stream().map_err(|error| error.to_string())?;
-        Ok(Gpu { processor, stream })
+        Ok(Gpu { processor, stream, aside: Mutex::default() })
     }
 
     fn bind(&self) -> Result<(), Failure> {
@@ -182,6 +185,28 @@ impl Device for Gpu {
         self.bind()?;
         // SAFETY: the caller's. Memory that is not pinned is copied aside before the call returns.
         unsafe { result::memcpy_htod_async(to, from, self.stream.cu_stream()) }.map_err(|error| error.to_string())
+    }
+
+    unsafe fn upload_aside(&self, from: &[u8], to: u64) -> Result<(), Failure> {
+        self.bind()?;
+        let mut aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
+        if aside.is_none() {
+            *aside = Some(Aside::new(&self.processor.context)?);
+        }
+        let Some(aside) = aside.as_mut() else { unreachable!("just made") };
+        // SAFETY: the caller's.
+        unsafe { aside.upload(from, to) }
+    }
+
+    unsafe fn arrive(&self, from: u64, to: u64, bytes: usize) -> Result<(), Failure> {
+        self.bind()?;
+        let aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(aside) = &*aside else { return Err("nothing was uploaded aside".into()) };
+        let failed = |error: DriverError| error.to_string();
+        self.stream.wait(&aside.arrived).map_err(failed)?;
+        // SAFETY: the caller's.
+        unsafe { result::memcpy_dtod_async(to, from, bytes, self.stream.cu_stream()) }.map_err(failed)?;
+        aside.taken.record(&self.stream).map_err(failed)
     }
 
     unsafe fn download(&self, from: u64, to: &mut [u8]) -> Result<(), Failure> {

@@ -191,12 +191,13 @@ impl Lowering<'_> {
                 vec![self.each("accumulate", gradient.len(), words.address(self.memory.run()))]
             }
             Operation::GradientNorm => self.gradient_norm(step),
-            Operation::Update { decay } => vec![self.update(step, *decay)],
             Operation::Average => {
                 let (value, state) = (self.input(step, 0), step.changes[0]);
                 let words = Words::new().address(value.start).address(self.memory.states.address(state));
                 vec![self.each("average", value.len(), words.size(value.len()).address(self.memory.run()))]
             }
+            // `Updates` does them all, where the first of them stands.
+            Operation::Update { .. } => Vec::new(),
             Operation::Conv { .. }
             | Operation::ConvInputGradient(_)
             | Operation::ConvWeightGradient(_)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::device::{Device, Region, bytes_of, bytes_of_mut};
 use super::filters::Filters;
 use super::words::{Map, Number};
-use crate::engine::backend::{Feed, Measure, Targets};
+use crate::engine::backend::{Feed, Images, Measure, Targets};
 use crate::engine::constant_reader::ConstantReader;
 use crate::engine::error::EngineError;
 use crate::engine::memory::ALIGNMENT;
@@ -72,6 +72,8 @@ pub(super) struct Memory {
     pub states: Tensors,
     pub constants: Arc<Tensors>,
     input: Region,
+    /// The images of the next run, once some are given ahead.
+    next_input: Option<Region>,
     labels: Region,
     soft: Region,
     run: Region,
@@ -102,6 +104,7 @@ impl Memory {
             states: Tensors::new(device, "the state of a training", states)?,
             constants,
             input: region("the images of a run", plan.batch * plan.input, size_of::<f32>())?,
+            next_input: None,
             labels: region("the labels of a run", plan.batch, size_of::<u64>())?,
             soft: region("the targets of a run", plan.batch * classes, size_of::<f32>())?,
             run: region("the settings of a run", RUN_WORDS, size_of::<u64>())?,
@@ -203,7 +206,13 @@ impl Memory {
 
     /// What kernels find in a run.
     pub fn feed(&self, plan: &Plan, feed: &Feed<'_, f32>) -> Result<(), EngineError> {
-        self.input.upload(0, bytes_of(feed.images))?;
+        match feed.images {
+            Images::Here(images) => self.input.upload(0, bytes_of(images))?,
+            Images::Preloaded => {
+                let Some(next) = &self.next_input else { panic!("nothing was preloaded; this is a bug in the calling code") };
+                next.arrive_in(&self.input, feed.samples * plan.input * size_of::<f32>())?;
+            }
+        }
         match feed.targets {
             Targets::Labels(labels) if !labels.is_empty() => {
                 let words: Vec<u64> = labels.iter().map(|&label| label as u64).collect();
@@ -221,6 +230,17 @@ impl Memory {
                 .collect();
             self.paces.upload(0, &bytes(&words))?;
         }
+        Ok(())
+    }
+
+    /// Copies the images of the next run while other work goes on.
+    pub fn preload(&mut self, device: &Arc<dyn Device>, images: &[f32]) -> Result<(), EngineError> {
+        let region = match self.next_input.take() {
+            Some(region) => region,
+            None => Region::new(device, "the images of the next run", self.input.bytes())?,
+        };
+        region.upload_aside(bytes_of(images))?;
+        self.next_input = Some(region);
         Ok(())
     }
 
@@ -247,7 +267,8 @@ impl Memory {
     }
 }
 
-fn bytes(words: &[u64]) -> Vec<u8> {
+/// Words as they lie on a device.
+pub(super) fn bytes(words: &[u64]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 

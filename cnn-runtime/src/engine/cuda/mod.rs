@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `device` | what is asked of a device: memory, copies, launches |
 //! | `gpu`, `libraries` | an NVIDIA graphics processor; kernels are compiled by NVRTC at run time, nothing is needed to build |
+//! | `aside` | copies while it works |
 //! | `cudnn` | NVIDIA's library for convolutions |
 //! | `emulator` | the same kernels on an ordinary processor, for tests |
 //! | `kernels/`, `source` | the kernels, in CUDA's C++ |
@@ -14,6 +15,7 @@
 //! | `host` | steps that have no kernel yet |
 //! | `memory`, `executor` | a plan's memory on the device, and its runs |
 
+mod aside;
 mod conv;
 mod cudnn;
 mod device;
@@ -128,6 +130,10 @@ impl Backend<f32> for Cuda {
         let convolution = Convolution::of(operation).filter(|of| self.device.has_library() && !of.is_depthwise())?;
         let bytes = convolution.filter_bytes(self.number());
         (convolution.weight() == Some(input)).then(|| bytes.div_ceil(size_of::<f32>()))
+    }
+
+    fn updates_together(&self) -> bool {
+        true
     }
 
     fn beside(&self, steps: &[Step]) -> usize {

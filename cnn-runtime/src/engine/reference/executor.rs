@@ -148,7 +148,7 @@ impl<E: Number> Executor<E> for Machine<E> {
     fn run(&mut self, feed: Feed<'_, E>, measures: &mut [Measure]) -> Result<Option<f64>, EngineError> {
         feed.check(&self.plan);
         let samples = feed.samples;
-        let access = self.memory.access(feed.images, samples);
+        let access = self.memory.access(feed.images.here(), samples);
         let mut run = Run { access, feed, measures, norm: None };
         let (plan, kernels) = (&self.plan, &self.kernels);
         let (watch, audit) = (&mut self.watch, &mut self.audit);

@@ -121,6 +121,7 @@ pub fn plan_training<E>(
         averages: options.average.is_some(),
         accumulate: options.parts > 1,
         gradient_norm: options.skip_non_finite || matches!(options.clip, Some(Clip::Norm(_))),
+        updates_together: backend.updates_together(),
         keep_gradients: options.keep_gradients,
         keep_input: false,
         updates: true,

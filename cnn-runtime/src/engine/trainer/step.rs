@@ -4,7 +4,7 @@ use cnn_lang::graph::Role;
 
 use super::options::check_targets;
 use super::{Content, EngineError, Measure, Number, Targets, Trainer, mix};
-use crate::engine::backend::{Feed, Part};
+use crate::engine::backend::{Feed, Images, Part};
 use crate::engine::optimizer::Rule;
 use crate::engine::session::samples;
 
@@ -27,6 +27,14 @@ pub struct StepReport {
     pub skipped: bool,
 }
 
+/// The images of the next step.
+pub(super) enum Preloaded<E> {
+    /// On the device, of so many samples.
+    There(usize),
+    /// Here, where the device takes none ahead.
+    Here(Vec<E>),
+}
+
 impl<E: Number> Trainer<E> {
     /// One step: forward, backward, update with this learning rate. `images` holds 1 to
     /// [`TrainerOptions::batch`](super::TrainerOptions::batch) samples.
@@ -36,6 +44,67 @@ impl<E: Number> Trainer<E> {
     /// nothing is changed then.
     pub fn step(&mut self, images: &[E], targets: Targets<'_, E>, rate: f64) -> Result<StepReport, EngineError> {
         let samples = samples(images.len(), self.graph.input_shape(), self.options.batch)?;
+        self.go(Images::Here(images), samples, None, targets, rate)
+    }
+
+    /// Brings the images of the next step to the device: [`Self::step_preloaded`] takes them from there.
+    ///
+    /// # Errors
+    /// If they are no whole number of samples or too many, or memory is not to be had.
+    pub fn preload(&mut self, images: &[E]) -> Result<(), EngineError> {
+        let samples = samples(images.len(), self.graph.input_shape(), self.options.batch)?;
+        let taken = self.preloads(samples, self.steps) && self.stage.executor.preload(images)?;
+        self.preloaded = Some(if taken { Preloaded::There(samples) } else { Preloaded::Here(images.to_vec()) });
+        Ok(())
+    }
+
+    /// [`Self::step`] on the images that were preloaded. Those of the step after this one, if they are given, are copied to the
+    /// device while it computes this one: a training that always knows its next batch does not wait for copies.
+    ///
+    /// # Errors
+    /// As [`Self::step`], and if nothing was preloaded.
+    pub fn step_preloaded(
+        &mut self,
+        targets: Targets<'_, E>,
+        rate: f64,
+        next: Option<&[E]>,
+    ) -> Result<StepReport, EngineError> {
+        let following = match next {
+            Some(images) => Some(samples(images.len(), self.graph.input_shape(), self.options.batch)?),
+            None => None,
+        };
+        let Some(preloaded) = self.preloaded.take() else { return Err(EngineError::NotPreloaded) };
+        let there = following.filter(|&samples| self.preloads(samples, self.steps + 1));
+        let next_there = next.filter(|_| there.is_some());
+        let report = match &preloaded {
+            Preloaded::There(samples) => self.go(Images::Preloaded, *samples, next_there, targets, rate),
+            Preloaded::Here(images) => {
+                let samples = images.len() / self.graph.input_shape().elements();
+                self.go(Images::Here(images), samples, next_there, targets, rate)
+            }
+        }?;
+        self.preloaded = match (there, next) {
+            (Some(samples), _) => Some(Preloaded::There(samples)),
+            (None, next) => next.map(|images| Preloaded::Here(images.to_vec())),
+        };
+        Ok(report)
+    }
+
+    /// Whether the device may have the images of a step before the step begins: a step of several parts has them in parts, and
+    /// one that another plan begins with has other memory.
+    fn preloads(&self, samples: usize, step: u64) -> bool {
+        let same_plan = self.options.stage(step) == self.stage.number;
+        self.stage.executor.preloads() && same_plan && samples <= self.stage.plan.batch
+    }
+
+    fn go(
+        &mut self,
+        images: Images<'_, E>,
+        samples: usize,
+        next: Option<&[E]>,
+        targets: Targets<'_, E>,
+        rate: f64,
+    ) -> Result<StepReport, EngineError> {
         check_targets(targets, samples, &self.graph)?;
         if !rate.is_finite() {
             return Err(EngineError::Setting { name: "learning rate", expected: "finite", got: rate });
@@ -44,7 +113,7 @@ impl<E: Number> Trainer<E> {
         let counted = self.uncounted;
         let statistics = if self.options.skip_non_finite { self.statistics() } else { Vec::new() };
         let seed = mix(mix(self.options.seed).wrapping_add(self.steps + 1));
-        let (input, classes) = (images.len() / samples, self.graph.output_shape().elements());
+        let (input, classes) = (self.graph.input_shape().elements(), self.graph.output_shape().elements());
         self.sums.fill(Measure::default());
         let mut gradient_norm = None;
         for (index, first) in (0..samples).step_by(self.stage.plan.batch).enumerate() {
@@ -54,9 +123,14 @@ impl<E: Number> Trainer<E> {
                 Targets::Labels(labels) => Targets::Labels(&labels[first..][..count]),
                 Targets::Soft(rows) => Targets::Soft(&rows[first * classes..][..count * classes]),
             };
+            let images = match images {
+                Images::Here(images) => Images::Here(&images[first * input..][..count * input]),
+                Images::Preloaded => Images::Preloaded,
+            };
             let feed = Feed {
-                images: &images[first * input..][..count * input],
+                images,
                 samples: count,
+                next: next.filter(|_| part.last),
                 targets,
                 update: part.last.then(|| self.rule(rate)),
                 paces: &self.paces,

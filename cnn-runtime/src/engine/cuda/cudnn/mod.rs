@@ -109,7 +109,6 @@ impl fmt::Display for Problem {
 /// cuDNN on a stream.
 pub(super) struct Cudnn {
     handle: Arc<Mutex<Handle>>,
-    version: usize,
     kept: Kept,
     known: Mutex<HashMap<Problem, Known>>,
 }
@@ -198,12 +197,7 @@ impl Cudnn {
         check(unsafe { sys::cudnnCreate(&mut raw) }, "cudnnCreate")?;
         let handle = Handle { raw, context, stream };
         handle.follow(&handle.stream)?;
-        Ok(Cudnn { handle: Arc::new(Mutex::new(handle)), version, kept, known: Mutex::default() })
-    }
-
-    /// As cuDNN tells it: 91002 is 9.10.2.
-    pub fn version(&self) -> usize {
-        self.version
+        Ok(Cudnn { handle: Arc::new(Mutex::new(handle)), kept, known: Mutex::default() })
     }
 
     /// The fastest way to compute it within `most` bytes of workspace, if there is one. The first time, some are tried:

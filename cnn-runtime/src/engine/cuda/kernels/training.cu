@@ -144,23 +144,38 @@ __device__ inline bool moves(const Run &run) { return run.moves && !(run.skip_no
 
 enum { SGD, NESTEROV, ADAMW, RMSPROP, RMSPROP_TENSORFLOW };
 
-// A step of the optimizer, and of the weight's moving average where there is one.
-KERNEL(update, {
+// What the optimizer moves.
+struct Parameter {
     float *gradient;
     float *weight;
     float *states[2];
     float *average;
     i64 count;
     i64 decays;
-    const Run *run;
     const Pace *pace;
+};
+
+// Some numbers of a parameter, from `first` on.
+struct Share {
+    i64 parameter;
+    i64 first;
+};
+
+// A step of the optimizer, and of the weights' moving averages where there are some: a block for each share.
+KERNEL(update, {
+    const Parameter *parameters;
+    const Share *shares;
+    i64 numbers; // of a share
+    const Run *run;
 }) {
     const Run &run = *p.run;
     if (!moves(run))
         return;
-    double rate = run.rate * p.pace->rate, number = fmax(run.number - p.pace->since, 1.0);
+    Share share = p.shares[blockIdx.x];
+    Parameter of = p.parameters[share.parameter];
+    double rate = run.rate * of.pace->rate, number = fmax(run.number - of.pace->since, 1.0);
     double scale = run.clip == 1 ? fmin(run.limit / (run.norm + 1e-6), 1.0) : 1.0;
-    double weight_decay = p.decays ? run.weight_decay * p.pace->weight_decay : 0.0;
+    double weight_decay = of.decays ? run.weight_decay * of.pace->weight_decay : 0.0;
     float lr = (float)rate, decay = (float)weight_decay, shrink = (float)scale, cut = (float)run.limit;
     float a = (float)run.factors[0], b = (float)run.factors[1], take_a = (float)(1.0 - run.factors[0]);
     float take_b = (float)(1.0 - run.factors[1]), eps = (float)run.factors[2];
@@ -169,12 +184,13 @@ KERNEL(update, {
         size = (float)(rate / (1.0 - pow(run.factors[0], number)));
         root = (float)sqrt(1.0 - pow(run.factors[1], number));
     }
-    float *first = p.states[0], *second = p.states[1];
+    float *first = of.states[0], *second = of.states[1];
     float keep_average = (float)run.average_decay, take_average = (float)(1.0 - run.average_decay);
-    EACH(i, p.count) {
-        float g = p.gradient[i], w = p.weight[i];
+    i64 end = share.first + p.numbers < of.count ? share.first + p.numbers : of.count;
+    for (i64 i = share.first + threadIdx.x; i < end; i += blockDim.x) {
+        float g = of.gradient[i], w = of.weight[i];
         if (run.clip == 2)
-            p.gradient[i] = g = clamped(g, -cut, cut);
+            of.gradient[i] = g = clamped(g, -cut, cut);
         g *= shrink;
         switch (run.optimizer) {
         case SGD:
@@ -207,9 +223,9 @@ KERNEL(update, {
             break;
         }
         }
-        p.weight[i] = w;
-        if (p.average)
-            p.average[i] = keep_average * p.average[i] + take_average * w;
+        of.weight[i] = w;
+        if (of.average)
+            of.average[i] = keep_average * of.average[i] + take_average * w;
     }
 }
 

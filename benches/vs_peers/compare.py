@@ -103,6 +103,7 @@ def measure(case, contenders, options, folder):
                     raise Unavailable(f"no ONNX file: {no_onnx}")
                 process = Process(command(contender, flags, onnx, options.python), options.threads, options.patience)
                 stack.callback(process.end)
+                process.greet()
                 if process.parameters not in (None, int(parameters)):
                     raise Unavailable(f"another network: {process.parameters} parameters, not {parameters}")
                 typical = min(process.times(2))

@@ -1,7 +1,7 @@
-//! This engine as a peer of `compare.py`. `ours --describe NETWORK` says its input, classes and parameters.
+//! This engine as a peer of `compare.py` and `cuda.py`; the setting is a precision. `ours --describe NETWORK` says its input, classes and parameters.
 
 use cnn_lang::graph::{Graph, Shape};
-use cnn_runtime::engine::{Precision, Session, SessionOptions, Targets, Trainer, TrainerOptions};
+use cnn_runtime::engine::{Device, Precision, Session, SessionOptions, Targets, Trainer, TrainerOptions};
 use cnn_runtime::weights::{InitialWeights, StateDict};
 use cnn_runtime::zoo;
 
@@ -35,10 +35,11 @@ fn build(work: &Work) -> Result<Peer<'_>, Failure> {
         return Err(format!("{} threads, not {}", rayon::current_num_threads(), work.threads).into());
     }
     let precision = if work.setting.is_empty() { Precision::Full } else { work.setting.parse()? };
+    let device: Device = work.device.parse()?;
     let parameters = Some(graph.costs().params);
     if work.train {
         // SGD with momentum 0.9, at a rate at which weights stay what they are: nothing diverges while it is measured.
-        let options = TrainerOptions { batch: work.batch, precision, ..Default::default() };
+        let options = TrainerOptions { batch: work.batch, precision, device, ..Default::default() };
         let mut trainer = Trainer::new(&graph, &StateDict::<f32>::init(&graph, 1)?, options)?;
         let planned = Some(trainer.allocated());
         let step = move || {
@@ -47,7 +48,7 @@ fn build(work: &Work) -> Result<Peer<'_>, Failure> {
         };
         return Ok(Peer { parameters, planned, step: Box::new(step) });
     }
-    let options = SessionOptions { batch: work.batch, precision, ..Default::default() };
+    let options = SessionOptions { batch: work.batch, precision, device, ..Default::default() };
     let mut session = Session::new(&graph, InitialWeights::<f32>::new(&graph, 1)?, options)?;
     let planned = Some(session.allocated());
     let step = move || Ok(session.run(&work.images).map(|_| ())?);

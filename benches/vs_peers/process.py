@@ -1,5 +1,6 @@
 """A peer's process: stopped unless it is its turn, so whatever its idle threads would do, they do not."""
 import os
+import select
 import selectors
 import signal
 import subprocess
@@ -11,21 +12,23 @@ class Unavailable(Exception):
 
 
 class Process:
-    def __init__(self, command, threads, patience):
+    def __init__(self, command, threads, patience, compilers=1):
         allowed = sorted(os.sched_getaffinity(0))[:threads]
         variables = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS", "OPENBLAS_NUM_THREADS")
         environment = os.environ | {variable: str(threads) for variable in variables}
-        # Compilers in processes of their own would count for nobody.
-        environment["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
-        self.patience = patience
+        # On the CPU none: compilers in processes of their own would count for nobody.
+        environment["TORCHINDUCTOR_COMPILE_THREADS"] = str(compilers)
+        self.patience, self.buffer = patience, b""
         self.errors = tempfile.TemporaryFile("w+")
         self.child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, env=environment, start_new_session=True
         )  # fmt: skip
+        # Before it has threads, so all of them inherit it.
+        os.sched_setaffinity(self.child.pid, allowed)
+
+    def greet(self):
+        """Waits until it has built its network, and stops it."""
         try:
-            # Before it has threads, so all of them inherit it.
-            os.sched_setaffinity(self.child.pid, allowed)
-            self.buffer = b""
             kind, *rest = self.answer()
             if kind == "refused":
                 raise Unavailable(" ".join(rest))
@@ -34,6 +37,10 @@ class Process:
         except BaseException:
             self.end()
             raise
+
+    def answered(self):
+        """Whether it has said something, or ended, since it was last listened to."""
+        return b"\n" in self.buffer or bool(select.select([self.child.stdout], [], [], 0)[0])
 
     def ask(self, request):
         """The answer's words; the process runs for as long as it takes."""
@@ -46,6 +53,10 @@ class Process:
 
     def times(self, steps):
         return [float(seconds) for seconds in self.ask(f"steps {steps}")]
+
+    def run(self, steps, *way):
+        """Seconds of so many steps, one behind the other."""
+        return float(self.ask(" ".join(["run", str(steps), *way]))[0])
 
     def memory(self):
         before, now, peak, planned = map(int, self.ask("memory"))

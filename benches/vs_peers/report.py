@@ -88,3 +88,50 @@ def tables(cases, families):
         lines += ["", "without figures:"]
         lines += [f"- {name}, {reason}: {', '.join(where)}" for (name, reason), where in missing.items()]
     return "\n".join(lines)
+
+
+def precisions(result, settings, wanted):
+    """What cuda.py found as Markdown, a line for each case and precision, and what is missing."""
+    machine = result["machine"]
+    lines = ["", f"{result['date']}, {machine.get('gpu', machine['processor'])}, driver {machine.get('driver', 'none')}, PyTorch {machine['pytorch']}, "]
+    lines[-1] += f"torchvision {machine['torchvision']}, CUDA {machine['cuda']}, cuDNN {machine['cudnn']}; {result['took_s']:.0f} s"
+    missing = []
+    for mode, title in MODES.items():
+        group = [case for case in result["cases"] if case["mode"] == mode]
+        rows, ratios = [], {}
+        for case in group:
+            for precision in wanted:
+                found = case["found"].get(precision, {})
+                missing += [f"{case['network']} {mode} {case['batch']} {precision}, {name}: {its['failed']}" for name, its in found.items() if "failed" in its]
+                row = precision_row(case, precision, found, settings, ratios)
+                rows += [row] if row else []
+        if rows:
+            heads = ["network", "batch", "precision", "ours", *settings, "theirs / ours", "fed", "MiB ours: planned, held", "theirs: reserved, held"]
+            lines += ["", f"{title}: ms, and in brackets when fed from the host; the fastest of theirs over ours (above 1, ours is faster)", ""]
+            lines += ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|", *rows]
+            for precision, pairs in ratios.items():
+                resident, fed = (geometric_mean(column) for column in zip(*pairs))
+                lines.append(f"| geometric mean | | {precision} | |{' |' * len(settings)} **{resident:.2f}** | {fed:.2f} | | |")
+    for title, those in (("without figures", missing), ("skipped", result["skipped"])):
+        if those:
+            lines += ["", f"{title}:", *(f"- {each}" for each in those)]
+    return "\n".join(lines)
+
+
+def precision_row(case, precision, found, settings, ratios):
+    """A line of the table, or None where nothing was measured; its ratios are added to those of the precision."""
+    theirs = {name: found[name] for name in settings if "resident" in found.get(name, {})}
+    ours = found.get("ours", {})
+    if not theirs and "ms" not in ours:
+        return None
+    mib = lambda figures, *keys: ", ".join(f"{figures[key] / MEBIBYTE:.0f}" if figures.get(key) else "–" for key in keys)
+    cells = [case["network"], str(case["batch"]), precision, f"{ours['ms']:.4g}" if "ms" in ours else "–"]
+    cells += [f"{theirs[name]['resident']:.4g} ({theirs[name]['fed']:.4g})" if name in theirs else "–" for name in settings]
+    fastest = {way: min(theirs.values(), key=lambda its: its[way], default={}) for way in ("resident", "fed")}
+    # Ours is what it was in the turns between theirs, where it was.
+    pair = [its[way] / its.get("ours", ours["ms"]) if its and "ms" in ours else None for way, its in fastest.items()]
+    if pair[0]:
+        ratios.setdefault(precision, []).append(pair)
+    cells += [f"{ratio:.2f}" if ratio else "–" for ratio in pair]
+    cells += [mib(ours, "planned", "held"), mib(fastest["resident"], "reserved", "held")]
+    return "| " + " | ".join(cells) + " |"

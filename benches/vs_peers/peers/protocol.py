@@ -1,14 +1,15 @@
-"""What a peer and compare.py say to each other, a line at a time. rust/protocol/src/lib.rs says the same in Rust.
+"""What a peer and compare.py or cuda.py say to each other, a line at a time. rust/protocol/src/lib.rs says the same in Rust.
 
-A peer is started with --network --mode --batch --input --classes --threads (and --setting, --onnx). It builds the network, makes
+A peer is started with --network --mode --batch --input --classes --threads (and --setting, --device, --lock, --onnx). It builds the network, makes
 a step, and says
 
     ready PARAMETERS          or `ready -` where it cannot tell; what compare.py checks: everyone runs the same network
     refused REASON            if it does not have the network or the mode
 
-Then it answers: to `steps N` with `times T1 … TN`, seconds of each; to `memory` with `memory BEFORE NOW PEAK PLANNED`, bytes of
-resident memory before the network existed, now, and at the largest in between, and what a plan foretold or 0. At the end of its
-input it goes.
+Then it answers: to `steps N` with `times T1 … TN`, seconds of each; to `run N` with `took T`, seconds of all, one behind the other
+(`run N WAY` where a step can be made in several ways); to `memory` with `memory BEFORE NOW PEAK PLANNED`, bytes of memory before the
+network existed, now, and at the largest in between, and what a plan foretold or 0. Memory is what is resident; of PyTorch on a
+graphics processor, what it holds there. At the end of its input it goes.
 """
 import argparse
 import os
@@ -37,6 +38,8 @@ def arguments():
     parser.add_argument("--classes", required=True, type=int)
     parser.add_argument("--threads", required=True, type=int)
     parser.add_argument("--setting", default="")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--lock")
     parser.add_argument("--onnx")
     options = parser.parse_args()
     options.input = [int(size) for size in options.input.split("x")]
@@ -44,8 +47,12 @@ def arguments():
     return options
 
 
-def serve(prepare):
-    """`prepare(options)` makes everything that is not the network's; what it returns builds the network: (step, parameters)."""
+def serve(prepare, synchronise=lambda: None, memory=None):
+    """`prepare(options)` makes everything that is not the network's; what it returns builds the network: (step, parameters).
+
+    A step that can be made in several ways is a dictionary of them. `synchronise` waits for what a step has begun; `memory` tells
+    of memory elsewhere.
+    """
     # Libraries that print must not be taken for the peer.
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -59,6 +66,8 @@ def serve(prepare):
             peak.write("5")
         before = status("VmRSS")
         step, parameters = build()
+        ways = step if isinstance(step, dict) else {"": step}
+        step = next(iter(ways.values()))
         step()
     except Refused as reason:
         return say("refused", *str(reason).split())
@@ -70,9 +79,18 @@ def serve(prepare):
             for _ in range(int(request[1])):
                 began = time.perf_counter()
                 step()
+                synchronise()
                 times.append(time.perf_counter() - began)
             say("times", *times)
+        elif request[0] == "run":
+            chosen = ways[request[2]] if len(request) > 2 else step
+            synchronise()
+            began = time.perf_counter()
+            for _ in range(int(request[1])):
+                chosen()
+            synchronise()
+            say("took", time.perf_counter() - began)
         elif request[0] == "memory":
-            say("memory", before, status("VmRSS"), status("VmHWM"), 0)
+            say("memory", *(memory() if memory else (before, status("VmRSS"), status("VmHWM"), 0)))
         else:
-            raise ValueError(f"`steps N` or `memory`, not {line!r}")
+            raise ValueError(f"`steps N`, `run N` or `memory`, not {line!r}")

@@ -24,6 +24,8 @@ pub struct Work {
     pub threads: usize,
     /// What `compare.py` asks of a peer that can run in several ways.
     pub setting: String,
+    /// Where it is to run: `cpu`, or a graphics processor for those that know one.
+    pub device: String,
     /// The network as an ONNX file.
     pub onnx: Option<String>,
     /// Between -1 and 1.
@@ -72,11 +74,18 @@ pub fn serve(build: impl for<'a> FnOnce(&'a Work) -> Result<Peer<'a>, Failure>) 
                 }
                 say(format_args!("{times}"))?;
             }
+            Some(("run", steps)) => {
+                let began = Instant::now();
+                for _ in 0..steps.parse::<usize>()? {
+                    (peer.step)()?;
+                }
+                say(format_args!("took {:.9}", began.elapsed().as_secs_f64()))?;
+            }
             None if line == "memory" => {
                 let (now, peak, planned) = (status("VmRSS:")?, status("VmHWM:")?, peer.planned.unwrap_or(0));
                 say(format_args!("memory {before} {now} {peak} {planned}"))?;
             }
-            _ => return Err(format!("`steps N` or `memory`, not `{line}`").into()),
+            _ => return Err(format!("`steps N`, `run N` or `memory`, not `{line}`").into()),
         }
     }
     Ok(())
@@ -90,7 +99,7 @@ fn say(line: std::fmt::Arguments<'_>) -> Result<(), Failure> {
 
 fn work(mut arguments: impl Iterator<Item = String>) -> Result<Work, Failure> {
     let (mut network, mut mode, mut input, mut onnx) = (String::new(), String::new(), String::new(), None);
-    let mut setting = String::new();
+    let (mut setting, mut device) = (String::new(), "cpu".to_owned());
     let (mut batch, mut classes, mut threads) = (0, 0, 0);
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{name} wants a value"))?;
@@ -103,6 +112,7 @@ fn work(mut arguments: impl Iterator<Item = String>) -> Result<Work, Failure> {
             "--classes" => classes = value.parse()?,
             "--threads" => threads = value.parse()?,
             "--setting" => setting = value,
+            "--device" => device = value,
             _ => return Err(format!("no argument of a peer: {name}").into()),
         }
     }
@@ -119,7 +129,7 @@ fn work(mut arguments: impl Iterator<Item = String>) -> Result<Work, Failure> {
     let values = batch * input.iter().product::<usize>();
     let images = (0..values).map(|index| (index.wrapping_mul(7919) % 2003) as f32 / 1001.0 - 1.0).collect();
     let labels = (0..batch).map(|index| index % classes).collect();
-    Ok(Work { network, train, batch, input, classes, threads, setting, onnx, images, labels })
+    Ok(Work { network, train, batch, input, classes, threads, setting, device, onnx, images, labels })
 }
 
 /// A figure of the process in bytes.

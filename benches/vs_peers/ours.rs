@@ -42,8 +42,18 @@ fn build(work: &Work) -> Result<Peer<'_>, Failure> {
         let options = TrainerOptions { batch: work.batch, precision, device, ..Default::default() };
         let mut trainer = Trainer::new(&graph, &StateDict::<f32>::init(&graph, 1)?, options)?;
         let planned = Some(trainer.allocated());
+        // Images go to a graphics processor while it computes the step before.
+        let ahead = device != Device::Cpu;
+        if ahead {
+            trainer.preload(&work.images)?;
+        }
         let step = move || {
-            let loss = trainer.step(&work.images, Targets::Labels(&work.labels), 1e-9)?.loss;
+            let targets = Targets::Labels(&work.labels);
+            let report = match ahead {
+                true => trainer.step_preloaded(targets, 1e-9, Some(&work.images))?,
+                false => trainer.step(&work.images, targets, 1e-9)?,
+            };
+            let loss = report.loss;
             if loss.is_finite() { Ok(()) } else { Err(format!("the loss is {loss}").into()) }
         };
         return Ok(Peer { parameters, planned, step: Box::new(step) });
@@ -51,7 +61,14 @@ fn build(work: &Work) -> Result<Peer<'_>, Failure> {
     let options = SessionOptions { batch: work.batch, precision, device, ..Default::default() };
     let mut session = Session::new(&graph, InitialWeights::<f32>::new(&graph, 1)?, options)?;
     let planned = Some(session.allocated());
-    let step = move || Ok(session.run(&work.images).map(|_| ())?);
+    let ahead = device != Device::Cpu;
+    if ahead {
+        session.preload(&work.images)?;
+    }
+    let step = move || {
+        let logits = if ahead { session.run_preloaded(Some(&work.images)) } else { session.run(&work.images) };
+        Ok(logits.map(|_| ())?)
+    };
     Ok(Peer { parameters, planned, step: Box::new(step) })
 }
 

@@ -136,6 +136,14 @@ impl<'a, E> Images<'a, E> {
     }
 }
 
+/// The images of the next run, given ahead.
+pub(super) enum Preloaded<E> {
+    /// On the device, of so many samples.
+    There(usize),
+    /// Here, where the device takes none ahead.
+    Here(Vec<E>),
+}
+
 /// A part of a step: gradients of its parts are summed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Part {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cnn_lang::graph::{Graph, Shape};
 
-use super::backend::{Backend, Executor, Feed, Images, Part, Targets};
+use super::backend::{Backend, Executor, Feed, Images, Part, Preloaded, Targets};
 use super::constant_reader::ConstantReader;
 use super::device::Device;
 use super::error::EngineError;
@@ -56,6 +56,7 @@ pub struct Session<E: Number = f32> {
     /// Of the last run, one for each output of the plan.
     results: Vec<Vec<E>>,
     samples: usize,
+    preloaded: Option<Preloaded<E>>,
 }
 
 impl<E: Number> Session<E> {
@@ -100,7 +101,7 @@ impl<E: Number> Session<E> {
         let executor = backend.prepare(plan.clone(), &mut ConstantReader::new(&plan, weights)?)?;
         let results = plan.outputs.iter().map(|(_, operand)| vec![E::ZERO; elements(operand.extent) * plan.batch]);
         let (input, tensors) = (graph.input_shape(), sizes(graph).into());
-        Ok(Session { results: results.collect(), input, tensors, plan, executor, samples: 0 })
+        Ok(Session { results: results.collect(), input, tensors, plan, executor, samples: 0, preloaded: None })
     }
 
     /// The logits of a batch: `images` holds 1 to [`SessionOptions::batch`] samples, each channels x height x width; the
@@ -110,8 +111,50 @@ impl<E: Number> Session<E> {
     /// If `images` is no whole number of samples or too many.
     pub fn run(&mut self, images: &[E]) -> Result<&[E], EngineError> {
         let samples = samples(images.len(), self.input, self.plan.batch)?;
+        self.go(Images::Here(images), samples, None)
+    }
+
+    /// Brings the images of the next run to the device: [`Self::run_preloaded`] takes them from there.
+    ///
+    /// # Errors
+    /// As [`Self::run`], and if memory is not to be had.
+    pub fn preload(&mut self, images: &[E]) -> Result<(), EngineError> {
+        let samples = samples(images.len(), self.input, self.plan.batch)?;
+        self.preloaded = Some(match self.executor.preload(images)? {
+            true => Preloaded::There(samples),
+            false => Preloaded::Here(images.to_vec()),
+        });
+        Ok(())
+    }
+
+    /// [`Self::run`] on the images that were preloaded. Those of the run after this one, if they are given, are copied to the
+    /// device while it computes this one.
+    ///
+    /// # Errors
+    /// As [`Self::run`], and if nothing was preloaded.
+    pub fn run_preloaded(&mut self, next: Option<&[E]>) -> Result<&[E], EngineError> {
+        let following = match next {
+            Some(images) => Some(samples(images.len(), self.input, self.plan.batch)?),
+            None => None,
+        };
+        let Some(preloaded) = self.preloaded.take() else { return Err(EngineError::NotPreloaded) };
+        let there = following.filter(|_| self.executor.preloads());
+        self.preloaded = match (there, next) {
+            (Some(samples), _) => Some(Preloaded::There(samples)),
+            (None, next) => next.map(|images| Preloaded::Here(images.to_vec())),
+        };
+        let next = next.filter(|_| there.is_some());
+        match preloaded {
+            Preloaded::There(samples) => self.go(Images::Preloaded, samples, next),
+            Preloaded::Here(images) => {
+                let samples = images.len() / self.input.elements();
+                self.go(Images::Here(&images), samples, next)
+            }
+        }
+    }
+
+    fn go(&mut self, images: Images<'_, E>, samples: usize, next: Option<&[E]>) -> Result<&[E], EngineError> {
         let (targets, part) = (Targets::Labels(&[]), Part::WHOLE);
-        let (images, next) = (Images::Here(images), None);
         let feed = Feed { images, samples, next, targets, update: None, paces: &[], part, seed: 0, dropout: 0.0 };
         self.executor.run(feed, &mut [])?;
         for (index, (values, (_, operand))) in self.results.iter_mut().zip(&self.plan.outputs).enumerate() {
@@ -147,7 +190,7 @@ impl<E: Number> Session<E> {
     /// If memory is not to be had.
     pub fn fork(&self) -> Result<Self, EngineError> {
         let (plan, results, tensors) = (self.plan.clone(), self.results.clone(), self.tensors.clone());
-        Ok(Session { plan, results, tensors, executor: self.executor.fork()?, input: self.input, samples: 0 })
+        Ok(Session { plan, results, tensors, executor: self.executor.fork()?, input: self.input, samples: 0, preloaded: None })
     }
 
     /// Notes from now on how long each step of the plan takes, or stops it.

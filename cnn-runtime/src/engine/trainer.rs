@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use cnn_lang::graph::{Graph, Role};
 
-use super::backend::{Backend, Executor, Measure, Targets};
+use super::backend::{Backend, Executor, Measure, Preloaded, Targets};
 use super::constant_reader::ConstantReader;
 use super::error::EngineError;
 use super::optimizer::Pace;
@@ -59,7 +59,7 @@ pub struct Trainer<E: Number = f32> {
     sums: Vec<Measure>,
     /// Names and sizes of the tensors, and the counters of batches as they were given; all else is in the executor.
     template: StateDict<E>,
-    preloaded: Option<step::Preloaded<E>>,
+    preloaded: Option<Preloaded<E>>,
     /// Steps since the beginning.
     steps: u64,
     /// Forward passes that the template's counters do not know of.

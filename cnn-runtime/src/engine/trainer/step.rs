@@ -4,7 +4,7 @@ use cnn_lang::graph::Role;
 
 use super::options::check_targets;
 use super::{Content, EngineError, Measure, Number, Targets, Trainer, mix};
-use crate::engine::backend::{Feed, Images, Part};
+use crate::engine::backend::{Feed, Images, Part, Preloaded};
 use crate::engine::optimizer::Rule;
 use crate::engine::session::samples;
 
@@ -25,14 +25,6 @@ pub struct StepReport {
     pub gradient_norm: Option<f64>,
     /// Whether nothing was moved, because a gradient was not finite: [`TrainerOptions::skip_non_finite`](super::TrainerOptions::skip_non_finite).
     pub skipped: bool,
-}
-
-/// The images of the next step.
-pub(super) enum Preloaded<E> {
-    /// On the device, of so many samples.
-    There(usize),
-    /// Here, where the device takes none ahead.
-    Here(Vec<E>),
 }
 
 impl<E: Number> Trainer<E> {

@@ -67,7 +67,8 @@ fn lenet5_learns_digits_as_well() {
 #[test]
 fn other_back_ends_refuse_it_in_one_line() {
     let graph = zoo::graph("lenet5");
-    let expected = "this back end does not multiply in bf16: networks in f32 do, in bf16 on every device, in tf32 on cuda";
+    let expected =
+        "this back end does not multiply in bf16: networks in f32 do, in bf16 on every device, in tf32 on cuda";
     let options = SessionOptions { precision: Precision::Bf16, ..Default::default() };
     let weights = zoo::weights::<f64>(&graph, 1.0);
     let training = TrainerOptions { precision: Precision::Bf16, ..Default::default() };

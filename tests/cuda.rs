@@ -48,7 +48,8 @@ const PLAIN: Device = Device::Reference;
 /// Deep networks carry the rounding of every layer.
 #[test]
 fn logits_are_near_those_of_f32() {
-    let cases = [("lenet5", 32, 0.02), ("resnet18", 64, 0.03), ("mobilenet_v3_small", 64, 0.1), ("shiftnet_a", 64, 0.1)];
+    let cases =
+        [("lenet5", 32, 0.02), ("resnet18", 64, 0.03), ("mobilenet_v3_small", 64, 0.1), ("shiftnet_a", 64, 0.1)];
     for device in Device::graphics(Precision::Bf16) {
         for (name, side, allowed) in cases {
             let shape = if name == "lenet5" { [2, 1, 28, 28] } else { [2, 3, side, side] };

@@ -68,7 +68,8 @@ fn what_was_not_preloaded_is_said() {
     for device in f32::devices() {
         let mut trainer = trainer(device, &TrainerOptions { batch: 4, ..Default::default() });
         let mut step = || trainer.step_preloaded(Targets::Labels(&[0]), 0.1, None).map_err(|error| error.to_string());
-        let expected = "no images were preloaded for this step: call `preload` first, or give the last step those of this one";
+        let expected =
+            "no images were preloaded for this step: call `preload` first, or give the last step those of this one";
         assert_eq!(step(), Err(expected.to_owned()), "{device:?}");
         assert!(matches!(trainer.preload(&[0.0; 10]), Err(EngineError::BatchSize { .. })), "{device:?}");
     }

@@ -4,7 +4,8 @@ use std::sync::OnceLock;
 
 use cnn_lang::graph::Graph;
 use cnn_runtime::engine::{
-    Backend, Cpu, Cuda, EngineError, Isa, Number, Plan, Precision, Reference, Session, SessionOptions, Trainer, TrainerOptions,
+    Backend, Cpu, Cuda, EngineError, Isa, Number, Plan, Precision, Reference, Session, SessionOptions, Trainer,
+    TrainerOptions,
 };
 use cnn_runtime::weights::StateDict;
 

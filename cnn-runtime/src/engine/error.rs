@@ -120,7 +120,9 @@ pub enum EngineError {
     #[error("no images were preloaded for this step: call `preload` first, or give the last step those of this one")]
     NotPreloaded,
     /// A back end that does not multiply so.
-    #[error("this back end does not multiply in {precision}: networks in f32 do, in bf16 on every device, in tf32 on cuda")]
+    #[error(
+        "this back end does not multiply in {precision}: networks in f32 do, in bf16 on every device, in tf32 on cuda"
+    )]
     Precision {
         /// What was asked for.
         precision: Precision,

@@ -190,7 +190,15 @@ impl<E: Number> Session<E> {
     /// If memory is not to be had.
     pub fn fork(&self) -> Result<Self, EngineError> {
         let (plan, results, tensors) = (self.plan.clone(), self.results.clone(), self.tensors.clone());
-        Ok(Session { plan, results, tensors, executor: self.executor.fork()?, input: self.input, samples: 0, preloaded: None })
+        Ok(Session {
+            plan,
+            results,
+            tensors,
+            executor: self.executor.fork()?,
+            input: self.input,
+            samples: 0,
+            preloaded: None,
+        })
     }
 
     /// Notes from now on how long each step of the plan takes, or stops it.

@@ -206,7 +206,8 @@ impl Storage {
         let over = output
             .onto
             .filter(|_| layout.adds_in_place(&instruction.operation))
-            .or(overwritten).filter(|&id| self.may_overwrite(program, layout, index, output.value, id));
+            .or(overwritten)
+            .filter(|&id| self.may_overwrite(program, layout, index, output.value, id));
         match over.and_then(|id| self.places[id.0]) {
             Some(place) => place,
             None => self.fresh(program, layout, output.value),

@@ -16,6 +16,8 @@ use crate::kernels::window::Axis;
 /// `kernels/depthwise.cu`.
 const TAPS: usize = 7;
 const MOST_LANES: usize = 16;
+/// The most threads of a block: each holds many numbers, and smaller blocks fill a multiprocessor better.
+const BLOCK: usize = 128;
 /// Strips of a row of threads that are worth a block of their own, and the most blocks.
 const STRIP: usize = 4;
 const STRIPS: usize = 2;
@@ -58,6 +60,12 @@ impl Convolution {
         groups > 1 && groups == inputs && groups == outputs && rows.kernel.max(cols.kernel) <= TAPS
     }
 
+    /// Kernel and stride, where both axes have the same and taps are neighbours.
+    fn window(&self) -> Option<(usize, usize)> {
+        let [rows, cols] = [self.shape.rows, self.shape.cols].map(|axis| (axis.kernel, axis.stride, axis.dilation));
+        (rows == cols && rows.2 == 1).then_some((rows.0, rows.1))
+    }
+
     /// The index of the input that is the weight.
     pub fn weight(&self) -> Option<usize> {
         match self.pass {
@@ -73,9 +81,22 @@ impl Convolution {
         [outputs, inputs / groups, rows.kernel * cols.kernel]
     }
 
+    /// Inputs of a group in filters as the library wants them. Matrix units take packs of channels, so images, which have fewer,
+    /// get channels of zeros.
+    pub fn filter_inputs(&self, number: Number) -> usize {
+        let [_, inputs, _] = self.filter();
+        if self.is_widened(number) { number.pack() } else { inputs }
+    }
+
+    /// Whether x gets channels of zeros.
+    fn is_widened(&self, number: Number) -> bool {
+        number != Number::F32 && self.shape.groups == 1 && self.shape.inputs < number.pack()
+    }
+
     /// Bytes of the filters as the library wants them.
     pub fn filter_bytes(&self, number: Number) -> usize {
-        self.shape.weights() * number.bytes()
+        let [outputs, _, window] = self.filter();
+        outputs * self.filter_inputs(number) * window * number.bytes()
     }
 
     /// Whether the library takes weights as they are.
@@ -86,7 +107,19 @@ impl Convolution {
 
     /// As the library is asked for it.
     pub fn problem(&self, number: Number, tf32: bool, samples: usize, [x_pitch, y_pitch]: [usize; 2]) -> Problem {
-        Problem { pass: self.pass, number, tf32, deterministic: true, samples, shape: self.shape, x_pitch, y_pitch }
+        let inputs = self.shape.groups * self.filter_inputs(number);
+        let shape = ConvShape { inputs, ..self.shape };
+        let x_pitch = if self.is_widened(number) { inputs } else { x_pitch };
+        Problem {
+            pass: self.pass,
+            number,
+            tf32,
+            deterministic: std::env::var_os("CNN_NONDETERMINISTIC").is_none(),
+            samples,
+            shape,
+            x_pitch,
+            y_pitch,
+        }
     }
 
     /// Where nothing lies between pixels.
@@ -94,10 +127,18 @@ impl Convolution {
         self.problem(number, tf32, samples, [self.shape.inputs, self.shape.outputs])
     }
 
+    /// Bytes of scratch beside the library's own: a gradient in the library's form, and a widened x.
+    pub fn scratch(&self, number: Number, samples: usize) -> [usize; 2] {
+        let gradient = if self.pass == Pass::WeightGradient { self.filter_bytes(number) } else { 0 };
+        let pixels = samples * self.shape.rows.input * self.shape.cols.input;
+        let x = if self.is_widened(number) { pixels * self.filter_inputs(number) * number.bytes() } else { 0 };
+        [gradient, x].map(|bytes| bytes.next_multiple_of(ALIGNMENT))
+    }
+
     /// Blocks that share the outputs of the weights of a depthwise convolution.
     fn depthwise_parts(&self, width: usize, block: usize, batch: usize) -> usize {
         let ConvShape { inputs, rows, .. } = self.shape;
-        let lanes = Lanes::of(inputs, width, block, MOST_LANES);
+        let lanes = Lanes::of(inputs, width, block.min(BLOCK), MOST_LANES);
         let most = (MOST_PARTS / (lanes.groups * rows.kernel)).max(4);
         (batch * rows.output / (lanes.rows * OUTPUT_ROWS)).clamp(1, most)
     }
@@ -112,12 +153,19 @@ pub(super) fn depthwise_scratch(number: Number, block: usize, convolution: &Conv
     parts(1).max(parts(number.pack())) * convolution.shape.weights()
 }
 
-/// Scratch where the library leaves a gradient before it is brought into the order of weights.
-pub(super) fn gradient_scratch(number: Number, convolution: &Convolution) -> usize {
-    match convolution.pass {
-        Pass::WeightGradient => convolution.filter_bytes(number).next_multiple_of(ALIGNMENT),
-        Pass::Forward | Pass::InputGradient => 0,
-    }
+/// The windows for which there are kernels of their own, and those kernels' names.
+const FORWARD: [(usize, usize); 5] = [(3, 1), (3, 2), (5, 1), (5, 2), (7, 1)];
+
+fn named(what: &str, window: (usize, usize)) -> &'static str {
+    let wanted = format!("{what}_{}_{}", window.0, window.1);
+    let found = source::names().into_iter().find(|name| *name == wanted);
+    found.unwrap_or_else(|| unreachable!("there is a kernel {wanted}"))
+}
+
+/// An axis of stride 1, from its outputs to its inputs.
+fn backwards(axis: &Axis) -> Axis {
+    let Axis { input, output, kernel, before, .. } = *axis;
+    Axis { input: output, output: input, before: kernel - 1 - before, after: 0, ..*axis }
 }
 
 /// A fully connected layer as a convolution of a single pixel.
@@ -159,19 +207,24 @@ impl Lowering<'_> {
             return Ok(None);
         }
         let (scratch, len) = step.workspace.map_or((0, 0), |(byte, len)| (self.memory.arena(byte), len));
-        let kept = gradient_scratch(number, convolution);
+        let [for_gradient, for_x] = convolution.scratch(number, self.plan.batch);
         let [x, y] = maps;
         let problem = convolution.problem(number, self.tf32, self.samples, [x.pitch, y.pitch]);
-        let timed = self.samples == self.plan.batch;
-        let Some(plan) = self.device.convolution(&problem, Some(len.saturating_sub(kept)), timed)? else {
-            return Ok(None);
+        let (timed, most) = (self.samples == self.plan.batch, len.saturating_sub(for_gradient + for_x));
+        let Some(plan) = self.device.convolution(&problem, Some(most), timed)? else { return Ok(None) };
+        let widened = scratch + for_gradient as u64;
+        let workspace = widened + for_x as u64;
+        let inputs = convolution.filter_inputs(number);
+        let run = |filter: u64| {
+            let x = if for_x > 0 { widened } else { x.start };
+            Work::Library(Library { plan: plan.clone(), x, filter, y: y.start, workspace })
         };
         let mut work = Vec::new();
-        let run = |filter: u64| {
-            let workspace = scratch + kept as u64;
-            Work::Library(Library { plan: plan.clone(), x: x.start, filter, y: y.start, workspace })
-        };
-        let [outputs, inputs, window] = convolution.filter();
+        if for_x > 0 && convolution.pass != Pass::InputGradient {
+            let wide = Map { start: widened, stride: x.plane() * inputs, pitch: inputs, channels: inputs, ..x };
+            let words = Words::new().map(&wide).address(x.start).size(x.pitch).size(x.channels);
+            work.push(Work::Kernel(self.each("widen", wide.len(), words)));
+        }
         if let Some(index) = convolution.weight() {
             let (filter, pack) = self.filter(&step.inputs[index], convolution, number);
             work.extend(pack.map(Work::Kernel));
@@ -183,15 +236,22 @@ impl Lowering<'_> {
                 work.push(run(to));
             } else {
                 work.push(run(scratch));
-                let words = Words::new().address(scratch).address(onto).address(to);
-                let words = words.size(outputs).size(inputs).size(window);
+                let [outputs, inputs_of_weight, window] = convolution.filter();
+                let words = Words::new().address(scratch).address(onto).address(to).size(outputs);
+                let words = words.size(inputs_of_weight).size(inputs).size(window);
                 work.push(Work::Kernel(self.each_of(number, "unpack_filter", convolution.shape.weights(), words)));
             }
+            return Ok(Some(work));
+        }
+        let map = self.output(step, 0);
+        if for_x > 0 && convolution.pass == Pass::InputGradient {
+            let wide = Map { start: widened, stride: map.plane() * inputs, pitch: inputs, ..map };
+            work.extend(self.add(&[wide], self.onto(output), map, None).into_iter().map(Work::Kernel));
+            return Ok(Some(work));
         }
         let bias = if convolution.pass == Pass::Forward { self.address(step, 2) } else { 0 };
-        let onto = if convolution.pass == Pass::WeightGradient { None } else { self.onto(output) };
+        let onto = self.onto(output);
         if bias != 0 || onto.is_some() || convolution.activation.is_some() {
-            let map = self.output(step, 0);
             work.push(Work::Kernel(self.affine(&map, 0, bias, onto, &map, convolution.activation)));
         }
         Ok(Some(work))
@@ -236,18 +296,43 @@ impl Lowering<'_> {
                 let (x, y) = (self.input(step, 0), self.output(step, 0));
                 let words = Words::new().map_by_lanes(&x).address(self.address(step, 1)).address(self.address(step, 2));
                 let words = words.optional(onto.as_ref()).map(&y).axis(&rows).axis(&cols).curve(convolution.activation);
-                vec![self.strips("depthwise", &y, words)]
+                match convolution.window() {
+                    Some(window) if FORWARD.contains(&window) => {
+                        vec![self.strips(named("depthwise", window), &y, words.flag(false))]
+                    }
+                    _ => vec![self.strips("depthwise", &y, words)],
+                }
             }
             Pass::InputGradient => {
                 let (dy, dx) = (self.input(step, 1), self.output(step, 0));
                 let words = Words::new().map_by_lanes(&dy).address(self.address(step, 0));
-                let words = words.optional(onto.as_ref()).map(&dx).axis(&rows).axis(&cols);
-                vec![self.strips("depthwise_input_gradient", &dx, words)]
+                match convolution.window() {
+                    // The same computation with the taps backwards.
+                    Some(window @ (_, 1))
+                        if FORWARD.contains(&window) && [rows, cols].iter().all(|axis| axis.before < axis.kernel) =>
+                    {
+                        let words = words.address(0).optional(onto.as_ref()).map(&dx);
+                        let words = words.axis(&backwards(&rows)).axis(&backwards(&cols)).curve(None).flag(true);
+                        vec![self.strips(named("depthwise", window), &dx, words)]
+                    }
+                    Some((kernel @ (3 | 5), 2)) if [rows, cols].iter().all(|axis| axis.before == (kernel - 1) / 2) => {
+                        let words = words.optional(onto.as_ref()).map(&dx).axis(&rows).axis(&cols);
+                        let kernel = if kernel == 3 { "depthwise_spread_3" } else { "depthwise_spread_5" };
+                        vec![self.strips(kernel, &dx, words)]
+                    }
+                    _ => {
+                        let words = words.optional(onto.as_ref()).map(&dx).axis(&rows).axis(&cols);
+                        vec![self.strips("depthwise_input_gradient", &dx, words)]
+                    }
+                }
             }
             Pass::WeightGradient => {
                 let (x, dy, scratch) = (self.input(step, 0), self.input(step, 1), self.scratch(step));
                 let words = Words::new().map_by_lanes(&x).map(&dy).axis(&rows).axis(&cols).address(scratch);
-                let kernel = "depthwise_weight_gradient";
+                let kernel = match convolution.window() {
+                    Some(window) if FORWARD.contains(&window) => named("depthwise_weights", window),
+                    _ => "depthwise_weight_gradient",
+                };
                 let sums = self.beside(kernel, x.channels, words);
                 let parts = convolution.depthwise_parts(sums.variant.width(), self.device.block(), self.plan.batch);
                 let sums = Launch { blocks: [sums.blocks[0], (parts * rows.kernel) as u32], ..sums };
@@ -261,7 +346,7 @@ impl Lowering<'_> {
     /// A kernel whose threads stand side by side, each with a pack of channels.
     fn beside(&self, kernel: &'static str, channels: usize, mut words: Words) -> Launch {
         let variant = words.variant_for(source::takes_packs(kernel));
-        let lanes = Lanes::of(channels, variant.width(), self.device.block(), MOST_LANES);
+        let lanes = Lanes::of(channels, variant.width(), self.device.block().min(BLOCK), MOST_LANES);
         words.set_lanes(lanes.lanes);
         Launch { kernel, blocks: [lanes.groups as u32, 1], threads: lanes.threads(), words, variant }
     }
@@ -269,7 +354,7 @@ impl Lowering<'_> {
     /// One that computes a map in strips.
     fn strips(&self, kernel: &'static str, y: &Map, words: Words) -> Launch {
         let launch = self.beside(kernel, y.channels, words);
-        let lanes = Lanes::of(y.channels, launch.variant.width(), self.device.block(), MOST_LANES);
+        let lanes = Lanes::of(y.channels, launch.variant.width(), self.device.block().min(BLOCK), MOST_LANES);
         let strips = y.samples * y.height * y.width.div_ceil(STRIP);
         let blocks = strips.div_ceil(lanes.rows * STRIPS).clamp(1, (MOST_BLOCKS / lanes.groups).max(1));
         Launch { blocks: [launch.blocks[0], blocks as u32], ..launch }

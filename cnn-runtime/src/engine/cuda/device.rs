@@ -110,7 +110,12 @@ pub(super) trait Device: Send + Sync + Debug {
 
     /// How the library computes a convolution within so many bytes of workspace, if it can: the fastest way that was found by
     /// trying, where there is time for that.
-    fn convolution(&self, problem: &Problem, most: Option<usize>, timed: bool) -> Result<Option<Arc<ConvPlan>>, Failure>;
+    fn convolution(
+        &self,
+        problem: &Problem,
+        most: Option<usize>,
+        timed: bool,
+    ) -> Result<Option<Arc<ConvPlan>>, Failure>;
 
     /// Learns by heart what is asked for in `work`, which is not done; nothing if the device cannot.
     fn record(&self, work: &mut dyn FnMut() -> Result<(), Failure>) -> Result<Option<Box<dyn Recording>>, Failure>;
@@ -179,8 +184,7 @@ impl Region {
     pub fn arrive_in(&self, to: &Region, bytes: usize) -> Result<(), EngineError> {
         assert!(bytes <= self.bytes && bytes <= to.bytes, "this is a bug in the engine");
         // SAFETY: within both allocations, as was just seen.
-        unsafe { self.device.arrive(self.address, to.address, bytes) }
-            .map_err(|failure| failed(&*self.device, failure))
+        unsafe { self.device.arrive(self.address, to.address, bytes) }.map_err(|failure| failed(&*self.device, failure))
     }
 
     /// Reads numbers from a byte on.

@@ -151,7 +151,9 @@ impl Device for Emulator {
 
     unsafe fn launch(&self, launch: &Launch) -> Result<(), Failure> {
         let Launch { kernel, blocks, threads, words, variant } = launch;
-        let Some(code) = self.kernels.get(&(*kernel, *variant)) else { return Err(format!("there is no kernel `{kernel}`")) };
+        let Some(code) = self.kernels.get(&(*kernel, *variant)) else {
+            return Err(format!("there is no kernel `{kernel}`"));
+        };
         // SAFETY: the caller's, and the words are the kernel's arguments.
         unsafe { code(words.get().as_ptr(), blocks.as_ptr(), *threads) };
         Ok(())

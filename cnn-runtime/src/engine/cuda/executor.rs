@@ -98,7 +98,11 @@ impl Machine {
     fn lower(&self, samples: usize) -> Result<Run, EngineError> {
         let Machine { plan, memory, device, tf32, .. } = self;
         let lowering = Lowering { plan, memory, device, samples, tf32: *tf32 };
-        let mut tasks: Vec<Task> = plan.steps.iter().map(|step| lowering.task(step)).collect::<Result<_, _>>()
+        let mut tasks: Vec<Task> = plan
+            .steps
+            .iter()
+            .map(|step| lowering.task(step))
+            .collect::<Result<_, _>>()
             .map_err(|failure| failed(&**device, failure))?;
         let updates = lowering.updates()?;
         for update in &updates {
@@ -117,7 +121,8 @@ impl Machine {
         let (plan, memory, device) = (&*self.plan, &self.memory, &*self.device);
         let error = |failure| failed(device, failure);
         let observed = self.watch.is_on() || self.audit.is_on();
-        if !observed && run.done == RUNS_BEFORE_RECORDING
+        if !observed
+            && run.done == RUNS_BEFORE_RECORDING
             && let Some(work) = run.work()
         {
             let record = device.record(&mut || work.iter().try_for_each(|work| perform(device, work)));

@@ -18,7 +18,7 @@ use crate::engine::plan::{Operand, Plan, Source, Step};
 #[derive(Debug, Default)]
 pub(super) struct Filters {
     /// Constants that are stored in the library's form.
-    stored: BTreeMap<usize, [usize; 3]>,
+    stored: BTreeMap<usize, [usize; 4]>,
     /// Of the others, where each goes.
     places: Vec<(Operand, Place)>,
     /// The memory of all places and their table.
@@ -39,12 +39,12 @@ pub(super) struct Place {
 }
 
 /// Words of an entry: `Filter` in `kernels/conv.cu`.
-const ENTRY: usize = 5;
+const ENTRY: usize = 6;
 
 /// What the convolutions of some steps read through the library.
 #[derive(Default)]
 struct Wanted {
-    stored: BTreeMap<usize, [usize; 3]>,
+    stored: BTreeMap<usize, [usize; 4]>,
     learned: Vec<(Operand, Convolution)>,
     computed: Vec<(Operand, Convolution)>,
 }
@@ -57,7 +57,7 @@ impl Wanted {
             let Some(weight) = convolution.weight().map(|index| step.inputs[index]) else { continue };
             let to = match weight.source {
                 Source::Constant(index) => {
-                    wanted.stored.insert(index, convolution.filter());
+                    wanted.stored.insert(index, sizes(&convolution, number));
                     continue;
                 }
                 Source::Arena(_) => &mut wanted.computed,
@@ -80,6 +80,12 @@ impl Wanted {
         let packed = self.all().map(|(_, of)| padded(of, number)).sum();
         [packed, self.all().count() * ENTRY * size_of::<u64>()]
     }
+}
+
+/// Outputs, inputs of a group in the weight and in the library's form, height times width of the window.
+fn sizes(convolution: &Convolution, number: Number) -> [usize; 4] {
+    let [outputs, inputs, window] = convolution.filter();
+    [outputs, inputs, convolution.filter_inputs(number), window]
 }
 
 fn padded(convolution: &Convolution, number: Number) -> usize {
@@ -112,9 +118,9 @@ impl Filters {
             for (index, (weight, convolution)) in wanted.all().enumerate() {
                 let place = Place { packed: packed.at(byte), table: table.at(index * ENTRY * size_of::<u64>()) };
                 words.extend([address(weight), place.packed]);
-                words.extend(convolution.filter().map(|size| size as u64));
+                words.extend(sizes(convolution, number).map(|size| size as u64));
                 filters.places.push((*weight, place));
-                filters.largest = filters.largest.max(convolution.shape.weights());
+                filters.largest = filters.largest.max(convolution.filter_bytes(number) / number.bytes());
                 byte += padded(convolution, number);
             }
             table.upload(0, &bytes_of_words(&words))?;
@@ -141,12 +147,14 @@ impl Filters {
 
     /// A constant as it is stored.
     pub fn constant(&self, index: usize, number: Number, values: &[f32]) -> Vec<u8> {
-        let Some(&[outputs, inputs, window]) = self.stored.get(&index) else { return Number::F32.write(values) };
-        let mut packed = vec![0.0; values.len()];
+        let Some(&[outputs, inputs, padded, window]) = self.stored.get(&index) else {
+            return Number::F32.write(values);
+        };
+        let mut packed = vec![0.0; outputs * padded * window];
         for output in 0..outputs {
             for tap in 0..window {
                 for input in 0..inputs {
-                    packed[(output * window + tap) * inputs + input] = values[(output * inputs + input) * window + tap];
+                    packed[(output * window + tap) * padded + input] = values[(output * inputs + input) * window + tap];
                 }
             }
         }

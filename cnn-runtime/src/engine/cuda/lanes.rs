@@ -35,8 +35,9 @@ impl Lanes {
     /// In blocks of so many threads, `most` of them side by side.
     pub fn of(channels: usize, width: usize, block: usize, most: usize) -> Lanes {
         let packs = channels.div_ceil(width);
-        let lanes = packs.next_power_of_two().min(most).min(block / 2);
-        Lanes { lanes, rows: block / lanes, groups: packs.div_ceil(lanes) }
+        let groups = packs.div_ceil(most.min(block / 2));
+        let lanes = packs.div_ceil(groups);
+        Lanes { lanes, rows: block / lanes, groups }
     }
 
     /// All threads of a block.
@@ -81,14 +82,7 @@ impl Lowering<'_> {
     }
 
     /// `y = onto + factor (sum of x other)` over the pixels of each channel of each sample.
-    pub(super) fn sample_sums(
-        &self,
-        x: &Map,
-        other: Option<&Map>,
-        factor: f64,
-        onto: Option<Map>,
-        y: &Map,
-    ) -> Launch {
+    pub(super) fn sample_sums(&self, x: &Map, other: Option<&Map>, factor: f64, onto: Option<Map>, y: &Map) -> Launch {
         let words = Words::new().map_by_lanes(x).optional(other).double(factor).optional(onto.as_ref()).map(y);
         let launch = self.by_lanes("sample_sums", x, words);
         Launch { blocks: [launch.blocks[0], x.samples as u32], ..launch }

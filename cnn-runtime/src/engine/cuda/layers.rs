@@ -92,6 +92,8 @@ pub(super) fn backward_scratch(number: Number, block: usize, layer: &Layer, batc
     let sums = lanes::scratch(number, block, Extent::Batch(layer.inputs[0]), batch);
     match &layer.op {
         Op::Affine { .. } => sums,
+        // A pixel's number for each window, of 32 bits.
+        Op::MaxPool(_) => (batch * layer.output.elements()).div_ceil(2),
         _ => Sets::of(layer).map_or(0, |sets| 4 * batch * sets.count + sums),
     }
 }
@@ -172,9 +174,13 @@ impl Lowering<'_> {
         }
         Some(vec![match &layer.op {
             Op::MaxPool(pool) => {
-                let [rows, cols] = window(layer, pool);
-                let words = Words::new().map(&self.input(step, 0)).map(&dy).optional(onto.as_ref()).map(&dx);
-                launch("max_pool_gradient", words.axis(&rows).axis(&cols))
+                let ([rows, cols], scratch) = (window(layer, pool), self.scratch(step));
+                let winners = Words::new().map(&self.input(step, 0)).map(&dy).axis(&rows).axis(&cols).address(scratch);
+                let words = Words::new().address(scratch).map(&dy).optional(onto.as_ref()).map(&dx);
+                return Some(vec![
+                    self.each("max_pool_winners", dy.len(), winners),
+                    launch("max_pool_gradient", words.axis(&rows).axis(&cols)),
+                ]);
             }
             Op::AvgPool { pool, count_pad } => {
                 let [rows, cols] = window(layer, pool);

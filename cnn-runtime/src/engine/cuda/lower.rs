@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::conv;
 use super::device::{Device, Failure, Launch, Work};
-use super::layers;
 use super::lanes;
+use super::layers;
 use super::memory::Memory;
 use super::source;
 use super::training;
@@ -146,7 +146,7 @@ impl Lowering<'_> {
             Operation::Copy => self.add(&[self.input(step, 0)], None, self.output(step, 0), None),
             Operation::Arrange => {
                 let y = self.output(step, 0);
-                vec![self.each("arrange", y.len(), Words::new().address(self.address(step, 0)).map(&y))]
+                vec![self.each("arrange", y.samples * y.plane(), Words::new().address(self.address(step, 0)).map(&y))]
             }
             Operation::Reshape => {
                 let y = self.output(step, 0);
@@ -209,4 +209,3 @@ impl Lowering<'_> {
         Ok(Task::Work(launches.into_iter().map(Work::Kernel).collect()))
     }
 }
-

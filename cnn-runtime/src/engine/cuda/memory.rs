@@ -74,10 +74,11 @@ pub(super) struct Memory {
     input: Region,
     /// The images of the next run, once some are given ahead.
     next_input: Option<Region>,
-    labels: Region,
     soft: Region,
-    run: Region,
-    paces: Region,
+    /// What else a run is given, in one piece: `Run`, the paces of all states, the labels.
+    settings: Region,
+    /// The word at which labels begin.
+    labels_at: usize,
     measures: Region,
 }
 
@@ -97,6 +98,7 @@ impl Memory {
         let region = |what, numbers: usize, size: usize| Region::new(device, what, numbers * size);
         let states = plan.states.iter().map(|state| state.elements).collect();
         let number = if plan.layout.activation == Number::Bf16.bytes() { Number::Bf16 } else { Number::F32 };
+        let labels_at = RUN_WORDS + plan.states.len() * PACE_WORDS;
         let mut memory = Memory {
             number,
             filters: Filters::default(),
@@ -105,10 +107,9 @@ impl Memory {
             constants,
             input: region("the images of a run", plan.batch * plan.input, size_of::<f32>())?,
             next_input: None,
-            labels: region("the labels of a run", plan.batch, size_of::<u64>())?,
             soft: region("the targets of a run", plan.batch * classes, size_of::<f32>())?,
-            run: region("the settings of a run", RUN_WORDS, size_of::<u64>())?,
-            paces: region("the paces of a training", plan.states.len() * PACE_WORDS, size_of::<u64>())?,
+            settings: region("the settings of a run", labels_at + plan.batch, size_of::<u64>())?,
+            labels_at,
             measures: region("the measures of a run", losses.len() * MEASURE_WORDS, size_of::<f64>())?,
         };
         memory.filters = Filters::new(device, plan, number, |weight| memory.map(weight, 1).start)?;
@@ -144,7 +145,7 @@ impl Memory {
     }
 
     pub fn labels(&self) -> u64 {
-        self.labels.at(0)
+        self.settings.at(self.labels_at * size_of::<u64>())
     }
 
     pub fn soft(&self) -> u64 {
@@ -152,12 +153,12 @@ impl Memory {
     }
 
     pub fn run(&self) -> u64 {
-        self.run.at(0)
+        self.settings.at(0)
     }
 
     /// How the steps of the parameter in a state differ from the others'.
     pub fn pace(&self, state: usize) -> u64 {
-        self.paces.at(state * PACE_WORDS * size_of::<u64>())
+        self.settings.at((RUN_WORDS + state * PACE_WORDS) * size_of::<u64>())
     }
 
     /// Where the loss of an output is noted, if there is room for it.
@@ -209,28 +210,21 @@ impl Memory {
         match feed.images {
             Images::Here(images) => self.input.upload(0, bytes_of(images))?,
             Images::Preloaded => {
-                let Some(next) = &self.next_input else { panic!("nothing was preloaded; this is a bug in the calling code") };
+                let Some(next) = &self.next_input else {
+                    panic!("nothing was preloaded; this is a bug in the calling code")
+                };
                 next.arrive_in(&self.input, feed.samples * plan.input * size_of::<f32>())?;
             }
         }
+        let mut words = run(feed).to_vec();
+        let pace = |state| feed.paces.get(state).copied().unwrap_or_default();
+        let paces = (0..plan.states.len()).map(pace);
+        words.extend(paces.flat_map(|pace| [pace.rate, pace.weight_decay, pace.since as f64].map(f64::to_bits)));
         match feed.targets {
-            Targets::Labels(labels) if !labels.is_empty() => {
-                let words: Vec<u64> = labels.iter().map(|&label| label as u64).collect();
-                self.labels.upload(0, &bytes(&words))?;
-            }
-            Targets::Labels(_) => {}
+            Targets::Labels(labels) => words.extend(labels.iter().map(|&label| label as u64)),
             Targets::Soft(rows) => self.soft.upload(0, bytes_of(rows))?,
         }
-        self.run.upload(0, &bytes(&run(feed)))?;
-        if feed.update.is_some() {
-            let pace = |state| feed.paces.get(state).copied().unwrap_or_default();
-            let words: Vec<u64> = (0..plan.states.len())
-                .map(pace)
-                .flat_map(|pace| [pace.rate.to_bits(), pace.weight_decay.to_bits(), (pace.since as f64).to_bits()])
-                .collect();
-            self.paces.upload(0, &bytes(&words))?;
-        }
-        Ok(())
+        self.settings.upload(0, &bytes(&words))
     }
 
     /// Copies the images of the next run while other work goes on.
@@ -247,7 +241,7 @@ impl Memory {
     /// The norm of all gradients that the last run noted.
     pub fn norm(&self) -> Result<f64, EngineError> {
         let mut number = [0; size_of::<f64>()];
-        self.run.download((RUN_WORDS - 1) * size_of::<u64>(), &mut number)?;
+        self.settings.download((RUN_WORDS - 1) * size_of::<u64>(), &mut number)?;
         Ok(f64::from_le_bytes(number))
     }
 

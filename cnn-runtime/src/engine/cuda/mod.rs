@@ -123,7 +123,7 @@ impl Backend<f32> for Cuda {
         // A device that fails will say so again when the plan is prepared.
         let problem = convolution.dense(number, self.tf32(), of.batch);
         let plan = self.device.convolution(&problem, None, true).ok().flatten();
-        conv::gradient_scratch(number, &convolution) + plan.map_or(0, |plan| plan.workspace())
+        convolution.scratch(number, of.batch).iter().sum::<usize>() + plan.map_or(0, |plan| plan.workspace())
     }
 
     fn stored(&self, operation: &Operation, input: usize) -> Option<usize> {

@@ -3,7 +3,7 @@
 use super::words::{Number, Variant};
 
 /// What all compilers get, in order.
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
     include_str!("kernels/common.cu"),
     include_str!("kernels/pointwise.cu"),
     include_str!("kernels/window.cu"),
@@ -12,6 +12,7 @@ const PARTS: [&str; 8] = [
     include_str!("kernels/layers.cu"),
     include_str!("kernels/conv.cu"),
     include_str!("kernels/depthwise.cu"),
+    include_str!("kernels/depthwise_fast.cu"),
 ];
 
 /// For graphics processors.

@@ -2,8 +2,8 @@
 
 use super::device::{Launch, Region};
 use super::lower::{Lowering, THREADS};
-use super::words::Words;
 use super::memory::bytes;
+use super::words::Words;
 use crate::engine::error::EngineError;
 use crate::engine::operation::Operation;
 use crate::engine::plan::Step;

@@ -72,7 +72,7 @@ pub(super) struct Problem {
 }
 
 /// Multiply-adds from which on it is worth the time to find the fastest way.
-const WORTH_TIMING: u64 = 1 << 25;
+const WORTH_TIMING: u64 = 1 << 20;
 
 impl Problem {
     /// Multiply-adds.

@@ -43,12 +43,15 @@ struct Reals {
 // For each number of a pack.
 #define EACH_OF(k) _Pragma("unroll") for (int k = 0; k < WIDE; k++)
 
-__device__ inline Reals load(const Number *from) {
-    Pack pack = *(const Pack *)from;
+__device__ inline Pack pack_of(const Number *from) { return *(const Pack *)from; }
+
+__device__ inline Reals reals(const Pack &pack) {
     Reals x;
     EACH_OF(k) x.at[k] = pack.numbers[k];
     return x;
 }
+
+__device__ inline Reals load(const Number *from) { return reals(pack_of(from)); }
 
 __device__ inline void store(Number *to, const Reals &x) {
     Pack pack;
@@ -158,7 +161,16 @@ __device__ inline void set_pack(const Map &map, Place at, const Reals &x) { stor
 
 enum { NONE, RELU, RELU6, LEAKY, SIGMOID, TANH, SILU, HSWISH, HSIGMOID, GELU };
 
+// Where numbers have eight digits, the processor's own exponential is exact enough.
+#if BF16 && defined(__CUDA_ARCH__)
+__device__ inline float sigmoid_of(float x) { return __fdividef(1.0f, 1.0f + __expf(-x)); }
+
+__device__ inline float sixth_of(float x) { return x * (1.0f / 6.0f); }
+#else
 __device__ inline float sigmoid_of(float x) { return 1.0f / (1.0f + expf(-x)); }
+
+__device__ inline float sixth_of(float x) { return x / 6.0f; }
+#endif
 
 // NaN stays what it is.
 __device__ inline float clamped(float x, float least, float most) { return x < least ? least : x > most ? most : x; }
@@ -171,8 +183,8 @@ __device__ inline float value_of(Curve f, float x) {
     case SIGMOID: return sigmoid_of(x);
     case TANH: return tanhf(x);
     case SILU: return x * sigmoid_of(x);
-    case HSWISH: return x * clamped(x + 3.0f, 0.0f, 6.0f) / 6.0f;
-    case HSIGMOID: return clamped(x + 3.0f, 0.0f, 6.0f) / 6.0f;
+    case HSWISH: return sixth_of(x * clamped(x + 3.0f, 0.0f, 6.0f));
+    case HSIGMOID: return sixth_of(clamped(x + 3.0f, 0.0f, 6.0f));
     case GELU: return 0.5f * x * (1.0f + erff(x * 0.70710678118654752f));
     default: return x;
     }
@@ -181,6 +193,8 @@ __device__ inline float value_of(Curve f, float x) {
 __device__ inline void bend(Curve f, Reals &x) {
     if (f.kind == RELU)
         EACH_OF(k) x.at[k] = x.at[k] < 0.0f ? 0.0f : x.at[k];
+    else if (f.kind == SILU)
+        EACH_OF(k) x.at[k] *= sigmoid_of(x.at[k]);
     else if (f.kind != NONE)
         EACH_OF(k) x.at[k] = value_of(f, x.at[k]);
 }

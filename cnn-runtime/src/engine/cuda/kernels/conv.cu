@@ -107,21 +107,23 @@ KERNEL(conv_weight_gradient, {
     }
 }
 
-// Filters as a library wants them, `[outputs, height, width, inputs / groups]` in the numbers of maps: an entry of a table each.
+// Filters as a library wants them, `[outputs, height, width, inputs / groups]` in the numbers of maps, with zeros for inputs that
+// there are not: an entry of a table each.
 struct Filter {
     const float *weight;
     Number *packed;
     i64 outputs;
     i64 inputs; // of a group
+    i64 padded; // the same, those included that there are not
     i64 window;
 };
 
 KERNEL(pack_filters, { const Filter *filters; }) {
     Filter filter = p.filters[blockIdx.y];
-    EACH(n, filter.outputs * filter.inputs * filter.window) {
-        unsigned inputs = (unsigned)filter.inputs, window = (unsigned)filter.window;
-        unsigned input = (unsigned)n % inputs, tap = (unsigned)n / inputs % window, output = (unsigned)n / inputs / window;
-        filter.packed[n] = filter.weight[(output * inputs + input) * window + tap];
+    unsigned inputs = (unsigned)filter.inputs, padded = (unsigned)filter.padded, window = (unsigned)filter.window;
+    EACH(n, filter.outputs * filter.padded * filter.window) {
+        unsigned input = (unsigned)n % padded, tap = (unsigned)n / padded % window, output = (unsigned)n / padded / window;
+        filter.packed[n] = input < inputs ? filter.weight[(output * inputs + input) * window + tap] : 0.0f;
     }
 }
 
@@ -132,12 +134,29 @@ KERNEL(unpack_filter, {
     float *weight;
     i64 outputs;
     i64 inputs;
+    i64 padded;
     i64 window;
 }) {
+    unsigned inputs = (unsigned)p.inputs, window = (unsigned)p.window;
     EACH(n, p.outputs * p.inputs * p.window) {
-        unsigned inputs = (unsigned)p.inputs, window = (unsigned)p.window;
         unsigned tap = (unsigned)n % window, input = (unsigned)n / window % inputs, output = (unsigned)n / window / inputs;
-        float gradient = p.packed[((i64)output * window + tap) * inputs + input];
+        float gradient = p.packed[((i64)output * window + tap) * p.padded + input];
         p.weight[n] = p.onto ? p.onto[n] + gradient : gradient;
+    }
+}
+
+// A map with channels of zeros behind those of x.
+PACK_KERNEL(widen, {
+    Map y;
+    const Number *x;
+    i64 pitch;
+    i64 channels;
+}) {
+    EACH(n, numbers_of(p.y) / WIDE) {
+        Place at = place_of(p.y, n * WIDE);
+        const Number *pixel = p.x + (at.sample * plane_of(p.y) + at.pixel) * p.pitch;
+        Reals y;
+        EACH_OF(k) y.at[k] = at.channel + k < p.channels ? (float)pixel[at.channel + k] : 0.0f;
+        set_pack(p.y, at, y);
     }
 }

@@ -135,6 +135,27 @@ PACK_BLOCK_KERNEL(depthwise_input_gradient, {
     }
 }
 
+// Adds up what the rows of threads found for the taps of a row, and notes it as the block's part.
+template <int K, class P> __device__ inline void note_taps(const P &p, const Reals *sums, float *noted) {
+    i64 u = blockIdx.y % p.rows.kernel, part = blockIdx.y / p.rows.kernel, columns = p.lanes * WIDE;
+#pragma unroll
+    for (int v = 0; v < K; v++) {
+        if (v >= p.cols.kernel)
+            break;
+        __syncthreads();
+        EACH_OF(k) noted[threadIdx.x * WIDE + k] = sums[v].at[k];
+        __syncthreads();
+        for (i64 column = threadIdx.x; column < columns; column += blockDim.x) {
+            double sum = 0.0;
+            for (i64 at = column; at < blockDim.x * WIDE; at += columns)
+                sum += noted[at];
+            i64 c = blockIdx.x * columns + column;
+            if (c < p.x.channels)
+                p.parts[((part * p.rows.kernel + u) * p.cols.kernel + v) * p.x.channels + c] = sum;
+        }
+    }
+}
+
 // Sums over some outputs for the taps of one row of the windows: block `part kernel + u` of the grid's second axis.
 PACK_BLOCK_KERNEL(depthwise_weight_gradient, {
     Map x;
@@ -170,22 +191,7 @@ PACK_BLOCK_KERNEL(depthwise_weight_gradient, {
             }
         }
     }
-#pragma unroll
-    for (int v = 0; v < TAPS; v++) {
-        if (v >= p.cols.kernel)
-            break;
-        __syncthreads();
-        EACH_OF(k) noted[threadIdx.x * WIDE + k] = sums[v].at[k];
-        __syncthreads();
-        for (i64 column = threadIdx.x; column < columns; column += blockDim.x) {
-            double sum = 0.0;
-            for (i64 at = column; at < blockDim.x * WIDE; at += columns)
-                sum += noted[at];
-            i64 c = blockIdx.x * columns + column;
-            if (c < p.x.channels)
-                p.parts[((part * p.rows.kernel + u) * p.cols.kernel + v) * p.x.channels + c] = sum;
-        }
-    }
+    note_taps<TAPS>(p, sums, noted);
 }
 
 // All parts of each weight.

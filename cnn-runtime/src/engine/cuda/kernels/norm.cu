@@ -22,7 +22,14 @@ __device__ inline Lane lane_of(i64 lanes, const Map &x) {
     return {channel, blockIdx.y * rows + row, gridDim.y * rows, end};
 }
 
+// Pixels of which a thread has read all that it wants before it computes: the next ones' numbers are on their way then.
+#define AHEAD 4
+
 #define EACH_PIXEL(n, lane) _Pragma("unroll 4") for (i64 n = lane.first; n < lane.end; n += lane.step)
+
+// As many pixels as are read ahead, from n on, and those of them that there are.
+#define EACH_STRETCH(n, lane) for (i64 n = lane.first; n < lane.end; n += AHEAD * lane.step)
+#define EACH_AHEAD(i, n, lane) _Pragma("unroll") for (int i = 0; i < AHEAD; i++) if (n + i * lane.step < lane.end)
 
 __device__ inline Number *lane_at(const Map &map, const Lane &lane, i64 pixel) {
     return map.start + pixel * map.pitch + lane.channel;
@@ -74,9 +81,11 @@ PACK_BLOCK_KERNEL(channel_moments, {
     Reals origin = {};
     if (lane.end)
         origin = load(lane_at(p.x, lane, 0));
-    EACH_PIXEL(n, lane) {
-        Reals x = load(lane_at(p.x, lane, n));
-        EACH_OF(k) {
+    EACH_STRETCH(n, lane) {
+        Pack xs[AHEAD];
+        EACH_AHEAD(i, n, lane) xs[i] = pack_of(lane_at(p.x, lane, n + i * lane.step));
+        EACH_AHEAD(i, n, lane) EACH_OF(k) {
+            Reals x = reals(xs[i]);
             Sum off = (Sum)x.at[k] - origin.at[k];
             first[k] += off;
             second[k] += off * off;
@@ -147,15 +156,23 @@ PACK_KERNEL(batch_norm, {
     if (lane.first >= lane.end)
         return;
     Norm norm = norm_of(p.mean, p.inverse, p.weight, p.bias, lane.channel);
-    EACH_PIXEL(n, lane) {
-        Reals y = load(lane_at(p.x, lane, n));
-        EACH_OF(k) y.at[k] = normed(norm, y.at[k], k);
-        if (p.has_onto) {
-            Reals onto = load(lane_at(p.onto, lane, n));
-            EACH_OF(k) y.at[k] += onto.at[k];
+    EACH_STRETCH(n, lane) {
+        Pack x[AHEAD], ontos[AHEAD];
+        EACH_AHEAD(i, n, lane) {
+            x[i] = pack_of(lane_at(p.x, lane, n + i * lane.step));
+            if (p.has_onto)
+                ontos[i] = pack_of(lane_at(p.onto, lane, n + i * lane.step));
         }
-        bend(p.f, y);
-        store(lane_at(p.y, lane, n), y);
+        EACH_AHEAD(i, n, lane) {
+            Reals y = reals(x[i]);
+            EACH_OF(k) y.at[k] = normed(norm, y.at[k], k);
+            if (p.has_onto) {
+                Reals onto = reals(ontos[i]);
+                EACH_OF(k) y.at[k] += onto.at[k];
+            }
+            bend(p.f, y);
+            store(lane_at(p.y, lane, n + i * lane.step), y);
+        }
     }
 }
 
@@ -174,15 +191,23 @@ PACK_KERNEL(affine, {
     if (lane.first >= lane.end)
         return;
     Reals scale = factors(p.scale, lane.channel, 1.0f), shift = factors(p.shift, lane.channel, 0.0f);
-    EACH_PIXEL(n, lane) {
-        Reals y = load(lane_at(p.x, lane, n));
-        EACH_OF(k) y.at[k] = y.at[k] * scale.at[k] + shift.at[k];
-        if (p.has_onto) {
-            Reals onto = load(lane_at(p.onto, lane, n));
-            EACH_OF(k) y.at[k] += onto.at[k];
+    EACH_STRETCH(n, lane) {
+        Pack x[AHEAD], ontos[AHEAD];
+        EACH_AHEAD(i, n, lane) {
+            x[i] = pack_of(lane_at(p.x, lane, n + i * lane.step));
+            if (p.has_onto)
+                ontos[i] = pack_of(lane_at(p.onto, lane, n + i * lane.step));
         }
-        bend(p.f, y);
-        store(lane_at(p.y, lane, n), y);
+        EACH_AHEAD(i, n, lane) {
+            Reals y = reals(x[i]);
+            EACH_OF(k) y.at[k] = y.at[k] * scale.at[k] + shift.at[k];
+            if (p.has_onto) {
+                Reals onto = reals(ontos[i]);
+                EACH_OF(k) y.at[k] += onto.at[k];
+            }
+            bend(p.f, y);
+            store(lane_at(p.y, lane, n + i * lane.step), y);
+        }
     }
 }
 
@@ -211,12 +236,19 @@ PACK_BLOCK_KERNEL(norm_gradient_sums, {
     Norm norm = {};
     if (lane.end)
         norm = norm_of(p.mean, p.inverse, p.weight, p.bias, lane.channel);
-    EACH_PIXEL(n, lane) {
-        Reals x = load(lane_at(p.x, lane, n)), dy = load(lane_at(p.dy, lane, n));
-        go_before(p.f, norm, x, dy);
-        EACH_OF(k) {
-            first[k] += dy.at[k];
-            second[k] += (Sum)dy.at[k] * (x.at[k] - norm.mean.at[k]);
+    EACH_STRETCH(n, lane) {
+        Pack xs[AHEAD], dys[AHEAD];
+        EACH_AHEAD(i, n, lane) {
+            xs[i] = pack_of(lane_at(p.x, lane, n + i * lane.step));
+            dys[i] = pack_of(lane_at(p.dy, lane, n + i * lane.step));
+        }
+        EACH_AHEAD(i, n, lane) {
+            Reals x = reals(xs[i]), dy = reals(dys[i]);
+            go_before(p.f, norm, x, dy);
+            EACH_OF(k) {
+                first[k] += dy.at[k];
+                second[k] += (Sum)dy.at[k] * (x.at[k] - norm.mean.at[k]);
+            }
         }
     }
     EACH_OF(k) second[k] *= norm.inverse.at[k];
@@ -270,15 +302,22 @@ PACK_KERNEL(norm_gradient, {
         even.at[k] = (float)(p.sums[2 * (lane.channel + k)] / n);
         tilt.at[k] = (float)(p.sums[2 * (lane.channel + k) + 1] / n) * norm.inverse.at[k];
     }
-    EACH_PIXEL(n, lane) {
-        Reals x = load(lane_at(p.x, lane, n)), dx = load(lane_at(p.dy, lane, n));
-        go_before(p.f, norm, x, dx);
-        EACH_OF(k) dx.at[k] = norm.scale.at[k] * (dx.at[k] - even.at[k] - (x.at[k] - norm.mean.at[k]) * tilt.at[k]);
-        if (p.has_onto) {
-            Reals onto = load(lane_at(p.onto, lane, n));
-            EACH_OF(k) dx.at[k] += onto.at[k];
+    EACH_STRETCH(n, lane) {
+        Pack xs[AHEAD], dys[AHEAD];
+        EACH_AHEAD(i, n, lane) {
+            xs[i] = pack_of(lane_at(p.x, lane, n + i * lane.step));
+            dys[i] = pack_of(lane_at(p.dy, lane, n + i * lane.step));
         }
-        store(lane_at(p.dx, lane, n), dx);
+        EACH_AHEAD(i, n, lane) {
+            Reals x = reals(xs[i]), dx = reals(dys[i]);
+            go_before(p.f, norm, x, dx);
+            EACH_OF(k) dx.at[k] = norm.scale.at[k] * (dx.at[k] - even.at[k] - (x.at[k] - norm.mean.at[k]) * tilt.at[k]);
+            if (p.has_onto) {
+                Reals onto = load(lane_at(p.onto, lane, n + i * lane.step));
+                EACH_OF(k) dx.at[k] += onto.at[k];
+            }
+            store(lane_at(p.dx, lane, n + i * lane.step), dx);
+        }
     }
 }
 

@@ -63,9 +63,13 @@ KERNEL(arrange, {
     const float *images;
     Map y;
 }) {
-    EACH(i, numbers_of(p.y)) {
-        Place at = place_of(p.y, i);
-        number_at(p.y, at) = p.images[(at.sample * p.y.channels + at.channel) * plane_of(p.y) + at.pixel];
+    i64 channels = p.y.channels, plane = plane_of(p.y);
+    EACH(n, p.y.samples * plane) {
+        i64 sample = (unsigned)n / (unsigned)plane, pixel = n - sample * plane;
+        const float *image = p.images + sample * channels * plane + pixel;
+        Number *to = p.y.start + n * p.y.pitch;
+        for (i64 c = 0; c < channels; c++)
+            to[c] = image[c * plane];
     }
 }
 

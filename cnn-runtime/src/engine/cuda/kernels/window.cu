@@ -74,9 +74,30 @@ PACK_KERNEL(max_pool, {
     }
 }
 
+// Which pixel won each window: what the gradient goes to.
+struct alignas(WIDE * sizeof(int)) Places {
+    int at[WIDE];
+};
+
+PACK_KERNEL(max_pool_winners, {
+    Map x;
+    Map y; // no numbers of it are read
+    Axis rows;
+    Axis cols;
+    int *winners;
+}) {
+    EACH(n, numbers_of(p.y) / WIDE) {
+        Place at = place_of(p.y, n * WIDE);
+        Winners won = winners(p.x, p.rows, p.cols, at.sample, row_of(p.y, at.pixel), col_of(p.y, at.pixel), at.channel);
+        Places places;
+        EACH_OF(k) places.at[k] = won.place[k];
+        *(Places *)(p.winners + n * WIDE) = places;
+    }
+}
+
 // Every input asks the windows above it whether it won: no two threads write the same number.
 PACK_KERNEL(max_pool_gradient, {
-    Map x;
+    const int *winners;
     Map dy;
     Map onto;
     i64 has_onto;
@@ -89,17 +110,19 @@ PACK_KERNEL(max_pool_gradient, {
         Reals sum = {};
         if (p.has_onto)
             sum = pack_at(p.onto, at);
+        i64 row = row_of(p.dx, at.pixel), col = col_of(p.dx, at.pixel);
         for (i64 u = 0; u < p.rows.kernel; u++) {
-            i64 i = output_of(p.rows, row_of(p.dx, at.pixel), u);
+            i64 i = output_of(p.rows, row, u);
             if (i < 0)
                 continue;
             for (i64 v = 0; v < p.cols.kernel; v++) {
-                i64 j = output_of(p.cols, col_of(p.dx, at.pixel), v);
+                i64 j = output_of(p.cols, col, v);
                 if (j < 0)
                     continue;
-                Winners won = winners(p.x, p.rows, p.cols, at.sample, i, j, at.channel);
-                Reals dy = load(pixel_at(p.dy, at.sample, i * p.dy.width + j) + at.channel);
-                EACH_OF(k) sum.at[k] += won.place[k] == at.pixel ? dy.at[k] : 0.0f;
+                i64 pixel = i * p.dy.width + j, window = at.sample * plane_of(p.dy) + pixel;
+                Places places = *(const Places *)(p.winners + window * p.dy.channels + at.channel);
+                Reals dy = load(pixel_at(p.dy, at.sample, pixel) + at.channel);
+                EACH_OF(k) sum.at[k] += places.at[k] == at.pixel ? dy.at[k] : 0.0f;
             }
         }
         set_pack(p.dx, at, sum);

@@ -14,8 +14,7 @@ use ways::TRIED;
 
 const PASSES: [Pass; 3] = [Pass::Forward, Pass::InputGradient, Pass::WeightGradient];
 /// Types of numbers, and whether TF32 will do.
-const NUMBERS: [(Number, bool); 3] =
-    [(Number::F32, false), (Number::F32, true), (Number::Bf16, false)];
+const NUMBERS: [(Number, bool); 3] = [(Number::F32, false), (Number::F32, true), (Number::Bf16, false)];
 
 fn axis(input: usize, kernel: usize, stride: usize, [before, after]: [usize; 2], dilation: usize) -> Axis {
     let mut axis = Axis { input, output: 0, kernel, stride, before, after, dilation };
@@ -245,7 +244,9 @@ fn cudnn_computes_what_a_plain_loop_does() {
         Err(error) => failures.push(error),
     }
     // SAFETY: addresses that are refused are not used.
-    let refused = cudnn.plan(problem, None, true).map(|plan| plan.map(|plan| unsafe { plan.run(&stream, [4, 4, 4], 0) }.is_err()));
+    let refused = cudnn
+        .plan(problem, None, true)
+        .map(|plan| plan.map(|plan| unsafe { plan.run(&stream, [4, 4, 4], 0) }.is_err()));
     if refused != Ok(Some(true)) {
         failures.push(format!("addresses that are not aligned: {refused:?}"));
     }

@@ -175,11 +175,16 @@ fn pointwise(shape: &LinearShape) -> ConvShape {
 
 impl Lowering<'_> {
     /// The work of a convolution.
-    pub(super) fn convolution(&self, step: &Step, convolution: &Convolution) -> Result<Vec<Work>, Failure> {
+    pub(super) fn convolution(
+        &self,
+        index: usize,
+        step: &Step,
+        convolution: &Convolution,
+    ) -> Result<Vec<Work>, Failure> {
         if convolution.is_depthwise() {
             return Ok(self.depthwise(step, convolution).into_iter().map(Work::Kernel).collect());
         }
-        if let Some(work) = self.by_library(step, convolution)? {
+        if let Some(work) = self.by_library(index, step, convolution)? {
             return Ok(work);
         }
         if convolution.weight().is_some_and(|index| self.memory.filters.stores(&step.inputs[index])) {
@@ -194,7 +199,7 @@ impl Lowering<'_> {
     }
 
     /// What the library computes, if it can.
-    fn by_library(&self, step: &Step, convolution: &Convolution) -> Result<Option<Vec<Work>>, Failure> {
+    fn by_library(&self, index: usize, step: &Step, convolution: &Convolution) -> Result<Option<Vec<Work>>, Failure> {
         let output = &step.outputs[0];
         let maps = match convolution.pass {
             Pass::Forward => [self.input(step, 0), self.output(step, 0)],
@@ -250,7 +255,8 @@ impl Lowering<'_> {
             return Ok(Some(work));
         }
         let bias = if convolution.pass == Pass::Forward { self.address(step, 2) } else { 0 };
-        let onto = self.onto(output);
+        let left = convolution.pass == Pass::InputGradient && self.leaves_sum(index);
+        let onto = if left { None } else { self.onto(output) };
         if bias != 0 || onto.is_some() || convolution.activation.is_some() {
             work.push(Work::Kernel(self.affine(&map, 0, bias, onto, &map, convolution.activation)));
         }

@@ -56,6 +56,9 @@ pub(super) trait Device: Send + Sync + Debug {
     /// Threads of a block whose threads work together, at most: a power of two.
     fn block(&self) -> usize;
 
+    /// Bytes that are free and that there are, where that is known.
+    fn room(&self) -> Option<[usize; 2]>;
+
     /// So many bytes of zeros, if they are to be had.
     fn allocate(&self, bytes: usize) -> Result<u64, Failure>;
 

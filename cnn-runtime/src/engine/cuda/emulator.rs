@@ -98,6 +98,10 @@ impl Device for Emulator {
         8
     }
 
+    fn room(&self) -> Option<[usize; 2]> {
+        None
+    }
+
     fn allocate(&self, bytes: usize) -> Result<u64, Failure> {
         let refused = || "this machine does not give them".to_owned();
         let layout = layout(bytes).ok_or_else(refused)?;

@@ -1,5 +1,6 @@
 //! Runs the steps of a plan.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -97,13 +98,9 @@ impl Machine {
     /// What is to be done for so many samples.
     fn lower(&self, samples: usize) -> Result<Run, EngineError> {
         let Machine { plan, memory, device, tf32, .. } = self;
-        let lowering = Lowering { plan, memory, device, samples, tf32: *tf32 };
-        let mut tasks: Vec<Task> = plan
-            .steps
-            .iter()
-            .map(|step| lowering.task(step))
-            .collect::<Result<_, _>>()
-            .map_err(|failure| failed(&**device, failure))?;
+        let lowering = Lowering { plan, memory, device, samples, tf32: *tf32, left: Cell::default() };
+        let tasks = (0..plan.steps.len()).map(|index| lowering.task(index)).collect::<Result<_, _>>();
+        let mut tasks: Vec<Task> = tasks.map_err(|failure| failed(&**device, failure))?;
         let updates = lowering.updates()?;
         for update in &updates {
             tasks[update.step] = Task::Work(vec![Work::Kernel(update.launch.clone())]);

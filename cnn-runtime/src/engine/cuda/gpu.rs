@@ -161,6 +161,10 @@ impl Device for Gpu {
         THREADS
     }
 
+    fn room(&self) -> Option<[usize; 2]> {
+        self.processor.context.mem_get_info().ok().map(|(free, total)| [free, total])
+    }
+
     fn allocate(&self, bytes: usize) -> Result<u64, Failure> {
         self.bind()?;
         // SAFETY: the allocation is freed once, by `free`.

@@ -1,5 +1,6 @@
 //! A step of a plan as work for a device.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::conv;
@@ -12,7 +13,7 @@ use super::training;
 use super::words::{Map, Number, Words};
 use crate::engine::backend::Use;
 use crate::engine::operation::{Activation, Operation};
-use crate::engine::plan::{Plan, Start, Step, Target};
+use crate::engine::plan::{Operand, Plan, Start, Step, Target};
 
 /// Threads of a block that sums or compares: `kernels/common.cu`.
 pub(super) const THREADS: usize = 128;
@@ -49,6 +50,8 @@ pub(super) struct Lowering<'a> {
     pub samples: usize,
     /// Whether f32 may be multiplied as TF32.
     pub tf32: bool,
+    /// The last step that left what its output is to be added to for the next one to add.
+    pub left: Cell<Option<usize>>,
 }
 
 impl Lowering<'_> {
@@ -67,6 +70,33 @@ impl Lowering<'_> {
             Start::Sum => Some(self.memory.map(&target.operand, self.samples)),
             Start::Copy(other) => Some(self.memory.map(&other, self.samples)),
         }
+    }
+
+    /// Lets the next step add what a step's output is to be added to, where that step takes the output through an activation at
+    /// once: one pass over memory less.
+    pub(super) fn leaves_sum(&self, index: usize) -> bool {
+        let (step, Some(next)) = (&self.plan.steps[index], self.plan.steps.get(index + 1)) else { return false };
+        let sum = &step.outputs[0];
+        let in_place = |operand: &Operand| {
+            let Operand { source, offset, stride, pitch, .. } = *operand;
+            let Operand { source: other, offset: other_offset, stride: other_stride, pitch: other_pitch, .. } =
+                sum.operand;
+            (source, offset, stride, pitch) == (other, other_offset, other_stride, other_pitch)
+        };
+        let leaves = matches!(next.operation, Operation::ActivateGradient(_))
+            && matches!(sum.start, Start::Copy(_))
+            && in_place(&next.inputs[1])
+            && in_place(&next.outputs[0].operand);
+        if leaves {
+            self.left.set(Some(index));
+        }
+        leaves
+    }
+
+    /// What a step left to be added, if it did.
+    fn left_by(&self, index: usize) -> Option<Map> {
+        let left = self.left.get().filter(|left| *left == index)?;
+        self.onto(&self.plan.steps[left].outputs[0])
     }
 
     /// The address of an input that may be none.
@@ -106,9 +136,10 @@ impl Lowering<'_> {
     }
 
     /// The work of a step.
-    pub fn task(&self, step: &Step) -> Result<Task, Failure> {
+    pub fn task(&self, index: usize) -> Result<Task, Failure> {
+        let step = &self.plan.steps[index];
         if let Some(convolution) = conv::Convolution::of(&step.operation) {
-            return self.convolution(step, &convolution).map(Task::Work);
+            return self.convolution(index, step, &convolution).map(Task::Work);
         }
         let launches = match &step.operation {
             Operation::BiasGradient => self.sums(step, &self.input(step, 0), None, [None, Some(&step.outputs[0])]),
@@ -126,7 +157,8 @@ impl Lowering<'_> {
             Operation::ActivateGradient(activation) => {
                 let dx = self.output(step, 0);
                 let words = Words::new().map(&self.input(step, 0)).flag(activation.known_by_output());
-                let words = words.map(&self.input(step, 1)).map(&dx).curve(Some(*activation));
+                let onto = self.left_by(index.wrapping_sub(1));
+                let words = words.map(&self.input(step, 1)).optional(onto.as_ref()).map(&dx).curve(Some(*activation));
                 vec![self.each("activation_gradient", dx.len(), words)]
             }
             Operation::Add { activation } => {

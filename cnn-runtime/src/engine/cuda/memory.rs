@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::device::{Device, Region, bytes_of, bytes_of_mut};
 use super::filters::Filters;
+use super::room;
 use super::words::{Map, Number};
 use crate::engine::backend::{Feed, Images, Measure, Targets};
 use crate::engine::constant_reader::ConstantReader;
@@ -84,11 +85,17 @@ pub(super) struct Memory {
 
 impl Memory {
     pub fn new(device: &Arc<dyn Device>, plan: &Plan) -> Result<Memory, EngineError> {
+        room::check(&**device, plan, false)?;
         let lens = plan.constants.iter().map(|constant| constant.stored).collect();
-        Memory::sharing(device, plan, Arc::new(Tensors::new(device, "the weights of a session", lens)?))
+        Memory::of(device, plan, Arc::new(Tensors::new(device, "the weights of a session", lens)?))
     }
 
     pub fn sharing(device: &Arc<dyn Device>, plan: &Plan, constants: Arc<Tensors>) -> Result<Memory, EngineError> {
+        room::check(&**device, plan, true)?;
+        Memory::of(device, plan, constants)
+    }
+
+    fn of(device: &Arc<dyn Device>, plan: &Plan, constants: Arc<Tensors>) -> Result<Memory, EngineError> {
         let classes = |step: &crate::engine::plan::Step| match step.operation {
             Operation::CrossEntropy { .. } => Some(elements(step.inputs[0].extent)),
             _ => None,
@@ -102,7 +109,7 @@ impl Memory {
         let mut memory = Memory {
             number,
             filters: Filters::default(),
-            arena: region("the arena (a smaller batch has a smaller one)", plan.arena, 1)?,
+            arena: region("the arena", plan.arena, 1)?,
             states: Tensors::new(device, "the state of a training", states)?,
             constants,
             input: region("the images of a run", plan.batch * plan.input, size_of::<f32>())?,

@@ -13,6 +13,7 @@
 //! | `conv`, `lanes`, `layers`, `training` | the steps of a kind |
 //! | `filters` | weights in the library's form |
 //! | `host` | steps that have no kernel yet |
+//! | `room` | whether a plan's memory is to be had |
 //! | `memory`, `executor` | a plan's memory on the device, and its runs |
 
 mod aside;
@@ -29,6 +30,7 @@ mod layers;
 mod libraries;
 mod lower;
 mod memory;
+mod room;
 mod source;
 mod training;
 mod words;

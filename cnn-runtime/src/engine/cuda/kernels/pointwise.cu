@@ -25,17 +25,23 @@ PACK_KERNEL(add, {
     }
 }
 
-// `dx = dy f'`, by what was kept.
+// `dx = (onto + dy) f'`, by what was kept.
 PACK_KERNEL(activation_gradient, {
     Map known;
     i64 by_output;
     Map dy;
+    Map onto;
+    i64 has_onto;
     Map dx;
     Curve f;
 }) {
     EACH(i, numbers_of(p.dx) / WIDE) {
         Place at = place_of(p.dx, i * WIDE);
         Reals known = pack_at(p.known, at), dx = pack_at(p.dy, at);
+        if (p.has_onto) {
+            Reals onto = pack_at(p.onto, at);
+            EACH_OF(k) dx.at[k] += onto.at[k];
+        }
         if (p.by_output)
             EACH_OF(k) dx.at[k] *= slope_at_value(p.f, known.at[k]);
         else

@@ -81,22 +81,22 @@ impl Convolution {
         [outputs, inputs / groups, rows.kernel * cols.kernel]
     }
 
-    /// Inputs of a group in filters as the library wants them. Matrix units take packs of channels, so images, which have fewer,
-    /// get channels of zeros.
-    pub fn filter_inputs(&self, number: Number) -> usize {
-        let [_, inputs, _] = self.filter();
-        if self.is_widened(number) { number.pack() } else { inputs }
+    /// Numbers of a filter as the library wants them.
+    pub fn filter_row(&self, number: Number) -> usize {
+        let [_, inputs, window] = self.filter();
+        if self.is_unfolded(number) { (inputs * window).next_multiple_of(number.pack()) } else { inputs * window }
     }
 
-    /// Whether x gets channels of zeros.
-    fn is_widened(&self, number: Number) -> bool {
+    /// Whether what lies under each window is laid out as one pixel's channels first. Matrix units take packs of channels, and
+    /// images have fewer.
+    fn is_unfolded(&self, number: Number) -> bool {
         number != Number::F32 && self.shape.groups == 1 && self.shape.inputs < number.pack()
     }
 
     /// Bytes of the filters as the library wants them.
     pub fn filter_bytes(&self, number: Number) -> usize {
-        let [outputs, _, window] = self.filter();
-        outputs * self.filter_inputs(number) * window * number.bytes()
+        let [outputs, ..] = self.filter();
+        outputs * self.filter_row(number) * number.bytes()
     }
 
     /// Whether the library takes weights as they are.
@@ -107,19 +107,23 @@ impl Convolution {
 
     /// As the library is asked for it.
     pub fn problem(&self, number: Number, tf32: bool, samples: usize, [x_pitch, y_pitch]: [usize; 2]) -> Problem {
-        let inputs = self.shape.groups * self.filter_inputs(number);
-        let shape = ConvShape { inputs, ..self.shape };
-        let x_pitch = if self.is_widened(number) { inputs } else { x_pitch };
-        Problem {
+        let problem = Problem {
             pass: self.pass,
             number,
             tf32,
-            deterministic: std::env::var_os("CNN_NONDETERMINISTIC").is_none(),
+            deterministic: true,
             samples,
-            shape,
+            shape: self.shape,
             x_pitch,
             y_pitch,
+        };
+        if !self.is_unfolded(number) {
+            return problem;
         }
+        let ConvShape { outputs, groups, rows, cols, .. } = self.shape;
+        let inputs = self.filter_row(number);
+        let [rows, cols] = [rows, cols].map(|axis| Axis { input: axis.output, output: axis.output, ..POINT });
+        Problem { shape: ConvShape { inputs, outputs, groups, rows, cols }, x_pitch: inputs, ..problem }
     }
 
     /// Where nothing lies between pixels.
@@ -127,12 +131,17 @@ impl Convolution {
         self.problem(number, tf32, samples, [self.shape.inputs, self.shape.outputs])
     }
 
-    /// Bytes of scratch beside the library's own: a gradient in the library's form, and a widened x.
+    /// Bytes of scratch beside the library's own: a gradient in the library's form, and an unfolded x.
     pub fn scratch(&self, number: Number, samples: usize) -> [usize; 2] {
         let gradient = if self.pass == Pass::WeightGradient { self.filter_bytes(number) } else { 0 };
-        let pixels = samples * self.shape.rows.input * self.shape.cols.input;
-        let x = if self.is_widened(number) { pixels * self.filter_inputs(number) * number.bytes() } else { 0 };
+        let pixels = samples * self.shape.rows.output * self.shape.cols.output;
+        let x = if self.is_unfolded(number) { pixels * self.filter_row(number) * number.bytes() } else { 0 };
         [gradient, x].map(|bytes| bytes.next_multiple_of(ALIGNMENT))
+    }
+
+    /// Whether the library may compute it: filters for unfolded maps are of no use for the gradient of what was unfolded.
+    pub fn is_for_library(&self, number: Number) -> bool {
+        !self.is_depthwise() && !(self.pass == Pass::InputGradient && self.is_unfolded(number))
     }
 
     /// Blocks that share the outputs of the weights of a depthwise convolution.
@@ -208,7 +217,10 @@ impl Lowering<'_> {
         };
         let number = maps[1].number;
         // It writes over what lies there.
-        if output.start == Start::Sum && convolution.pass != Pass::WeightGradient || maps[0].number != number {
+        if output.start == Start::Sum && convolution.pass != Pass::WeightGradient
+            || maps[0].number != number
+            || !convolution.is_for_library(number)
+        {
             return Ok(None);
         }
         let (scratch, len) = step.workspace.map_or((0, 0), |(byte, len)| (self.memory.arena(byte), len));
@@ -217,18 +229,22 @@ impl Lowering<'_> {
         let problem = convolution.problem(number, self.tf32, self.samples, [x.pitch, y.pitch]);
         let (timed, most) = (self.samples == self.plan.batch, len.saturating_sub(for_gradient + for_x));
         let Some(plan) = self.device.convolution(&problem, Some(most), timed)? else { return Ok(None) };
-        let widened = scratch + for_gradient as u64;
-        let workspace = widened + for_x as u64;
-        let inputs = convolution.filter_inputs(number);
+        let unfolded = scratch + for_gradient as u64;
+        let workspace = unfolded + for_x as u64;
+        let row = convolution.filter_row(number);
         let run = |filter: u64| {
-            let x = if for_x > 0 { widened } else { x.start };
+            let x = if for_x > 0 { unfolded } else { x.start };
             Work::Library(Library { plan: plan.clone(), x, filter, y: y.start, workspace })
         };
         let mut work = Vec::new();
-        if for_x > 0 && convolution.pass != Pass::InputGradient {
-            let wide = Map { start: widened, stride: x.plane() * inputs, pitch: inputs, channels: inputs, ..x };
-            let words = Words::new().map(&wide).address(x.start).size(x.pitch).size(x.channels);
-            work.push(Work::Kernel(self.each("widen", wide.len(), words)));
+        if for_x > 0 {
+            let ConvShape { rows, cols, .. } = convolution.shape;
+            let (height, width) = (rows.output, cols.output);
+            let wide =
+                Map { start: unfolded, stride: height * width * row, height, width, pitch: row, channels: row, ..x };
+            let words = Words::new().map(&wide).address(x.start).size(x.height).size(x.width).size(x.pitch);
+            let words = words.size(x.channels).axis(&rows).axis(&cols);
+            work.push(Work::Kernel(self.each("unfold", wide.len(), words)));
         }
         if let Some(index) = convolution.weight() {
             let (filter, pack) = self.filter(&step.inputs[index], convolution, number);
@@ -241,19 +257,14 @@ impl Lowering<'_> {
                 work.push(run(to));
             } else {
                 work.push(run(scratch));
-                let [outputs, inputs_of_weight, window] = convolution.filter();
-                let words = Words::new().address(scratch).address(onto).address(to).size(outputs);
-                let words = words.size(inputs_of_weight).size(inputs).size(window);
+                let [outputs, inputs, window] = convolution.filter();
+                let words = Words::new().address(scratch).address(onto).address(to);
+                let words = words.size(outputs).size(inputs).size(window).size(row);
                 work.push(Work::Kernel(self.each_of(number, "unpack_filter", convolution.shape.weights(), words)));
             }
             return Ok(Some(work));
         }
         let map = self.output(step, 0);
-        if for_x > 0 && convolution.pass == Pass::InputGradient {
-            let wide = Map { start: widened, stride: map.plane() * inputs, pitch: inputs, ..map };
-            work.extend(self.add(&[wide], self.onto(output), map, None).into_iter().map(Work::Kernel));
-            return Ok(Some(work));
-        }
         let bias = if convolution.pass == Pass::Forward { self.address(step, 2) } else { 0 };
         let left = convolution.pass == Pass::InputGradient && self.leaves_sum(index);
         let onto = if left { None } else { self.onto(output) };

@@ -53,7 +53,9 @@ impl Wanted {
     fn of(steps: &[Step], number: Number) -> Wanted {
         let mut wanted = Wanted::default();
         for step in steps {
-            let Some(convolution) = Convolution::of(&step.operation).filter(|of| !of.is_depthwise()) else { continue };
+            let Some(convolution) = Convolution::of(&step.operation).filter(|of| of.is_for_library(number)) else {
+                continue;
+            };
             let Some(weight) = convolution.weight().map(|index| step.inputs[index]) else { continue };
             let to = match weight.source {
                 Source::Constant(index) => {
@@ -82,10 +84,10 @@ impl Wanted {
     }
 }
 
-/// Outputs, inputs of a group in the weight and in the library's form, height times width of the window.
+/// Outputs, inputs of a group, height times width of the window, numbers of a filter in the library's form.
 fn sizes(convolution: &Convolution, number: Number) -> [usize; 4] {
     let [outputs, inputs, window] = convolution.filter();
-    [outputs, inputs, convolution.filter_inputs(number), window]
+    [outputs, inputs, window, convolution.filter_row(number)]
 }
 
 fn padded(convolution: &Convolution, number: Number) -> usize {
@@ -147,14 +149,14 @@ impl Filters {
 
     /// A constant as it is stored.
     pub fn constant(&self, index: usize, number: Number, values: &[f32]) -> Vec<u8> {
-        let Some(&[outputs, inputs, padded, window]) = self.stored.get(&index) else {
+        let Some(&[outputs, inputs, window, row]) = self.stored.get(&index) else {
             return Number::F32.write(values);
         };
-        let mut packed = vec![0.0; outputs * padded * window];
+        let mut packed = vec![0.0; outputs * row];
         for output in 0..outputs {
             for tap in 0..window {
                 for input in 0..inputs {
-                    packed[(output * window + tap) * padded + input] = values[(output * inputs + input) * window + tap];
+                    packed[output * row + tap * inputs + input] = values[(output * inputs + input) * window + tap];
                 }
             }
         }

@@ -119,7 +119,7 @@ impl Backend<f32> for Cuda {
         if convolution.is_depthwise() {
             return conv::depthwise_scratch(number, block, &convolution, of) * size_of::<f64>();
         }
-        if !self.device.has_library() {
+        if !self.device.has_library() || !convolution.is_for_library(number) {
             return 0;
         }
         // A device that fails will say so again when the plan is prepared.

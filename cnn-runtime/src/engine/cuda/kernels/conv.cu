@@ -107,23 +107,23 @@ KERNEL(conv_weight_gradient, {
     }
 }
 
-// Filters as a library wants them, `[outputs, height, width, inputs / groups]` in the numbers of maps, with zeros for inputs that
-// there are not: an entry of a table each.
+// Filters as a library wants them, `[outputs, height, width, inputs / groups]` in the numbers of maps, a filter's numbers padded
+// by zeros to `row`: an entry of a table each.
 struct Filter {
     const float *weight;
     Number *packed;
     i64 outputs;
     i64 inputs; // of a group
-    i64 padded; // the same, those included that there are not
     i64 window;
+    i64 row;
 };
 
 KERNEL(pack_filters, { const Filter *filters; }) {
     Filter filter = p.filters[blockIdx.y];
-    unsigned inputs = (unsigned)filter.inputs, padded = (unsigned)filter.padded, window = (unsigned)filter.window;
-    EACH(n, filter.outputs * filter.padded * filter.window) {
-        unsigned input = (unsigned)n % padded, tap = (unsigned)n / padded % window, output = (unsigned)n / padded / window;
-        filter.packed[n] = input < inputs ? filter.weight[(output * inputs + input) * window + tap] : 0.0f;
+    unsigned inputs = (unsigned)filter.inputs, window = (unsigned)filter.window, row = (unsigned)filter.row;
+    EACH(n, filter.outputs * filter.row) {
+        unsigned output = (unsigned)n / row, within = (unsigned)n % row, tap = within / inputs, input = within % inputs;
+        filter.packed[n] = tap < window ? filter.weight[(output * inputs + input) * window + tap] : 0.0f;
     }
 }
 
@@ -134,29 +134,49 @@ KERNEL(unpack_filter, {
     float *weight;
     i64 outputs;
     i64 inputs;
-    i64 padded;
     i64 window;
+    i64 row;
 }) {
     unsigned inputs = (unsigned)p.inputs, window = (unsigned)p.window;
     EACH(n, p.outputs * p.inputs * p.window) {
         unsigned tap = (unsigned)n % window, input = (unsigned)n / window % inputs, output = (unsigned)n / window / inputs;
-        float gradient = p.packed[((i64)output * window + tap) * p.padded + input];
+        float gradient = p.packed[output * p.row + tap * inputs + input];
         p.weight[n] = p.onto ? p.onto[n] + gradient : gradient;
     }
 }
 
-// A map with channels of zeros behind those of x.
-PACK_KERNEL(widen, {
+// What lies under each window as the channels of a pixel, in the order of a filter's numbers, and zeros behind.
+PACK_KERNEL(unfold, {
     Map y;
     const Number *x;
+    i64 height;
+    i64 width;
     i64 pitch;
     i64 channels;
+    Axis rows;
+    Axis cols;
 }) {
+    unsigned channels = (unsigned)p.channels, kernel = (unsigned)p.cols.kernel, taps = kernel * (unsigned)p.rows.kernel;
     EACH(n, numbers_of(p.y) / WIDE) {
         Place at = place_of(p.y, n * WIDE);
-        const Number *pixel = p.x + (at.sample * plane_of(p.y) + at.pixel) * p.pitch;
+        i64 i = row_of(p.y, at.pixel), j = col_of(p.y, at.pixel);
+        const Number *image = p.x + at.sample * p.height * p.width * p.pitch;
+        unsigned tap = (unsigned)at.channel / channels, c = (unsigned)at.channel % channels;
+        unsigned u = tap / kernel, v = tap % kernel;
         Reals y;
-        EACH_OF(k) y.at[k] = at.channel + k < p.channels ? (float)pixel[at.channel + k] : 0.0f;
+        EACH_OF(k) {
+            i64 row = input_of(p.rows, i, u), col = input_of(p.cols, j, v);
+            bool there = tap < taps && inside(p.rows, row) && inside(p.cols, col);
+            y.at[k] = there ? (float)image[(row * p.width + col) * p.pitch + c] : 0.0f;
+            if (++c == channels) {
+                c = 0;
+                tap++;
+                if (++v == kernel) {
+                    v = 0;
+                    u++;
+                }
+            }
+        }
         set_pack(p.y, at, y);
     }
 }

@@ -31,6 +31,12 @@ __device__ inline Lane lane_of(i64 lanes, const Map &x) {
 #define EACH_STRETCH(n, lane) for (i64 n = lane.first; n < lane.end; n += AHEAD * lane.step)
 #define EACH_AHEAD(i, n, lane) _Pragma("unroll") for (int i = 0; i < AHEAD; i++) if (n + i * lane.step < lane.end)
 
+// The same from the last pixel to the first: a second pass over a map begins with what the first one has read last, which is
+// still near.
+__device__ inline Number *back_at(const Map &map, const Lane &lane, i64 pixel) {
+    return map.start + (lane.end - 1 - pixel) * map.pitch + lane.channel;
+}
+
 __device__ inline Number *lane_at(const Map &map, const Lane &lane, i64 pixel) {
     return map.start + pixel * map.pitch + lane.channel;
 }
@@ -159,9 +165,9 @@ PACK_KERNEL(batch_norm, {
     EACH_STRETCH(n, lane) {
         Pack x[AHEAD], ontos[AHEAD];
         EACH_AHEAD(i, n, lane) {
-            x[i] = pack_of(lane_at(p.x, lane, n + i * lane.step));
+            x[i] = pack_of(back_at(p.x, lane, n + i * lane.step));
             if (p.has_onto)
-                ontos[i] = pack_of(lane_at(p.onto, lane, n + i * lane.step));
+                ontos[i] = pack_of(back_at(p.onto, lane, n + i * lane.step));
         }
         EACH_AHEAD(i, n, lane) {
             Reals y = reals(x[i]);
@@ -171,7 +177,7 @@ PACK_KERNEL(batch_norm, {
                 EACH_OF(k) y.at[k] += onto.at[k];
             }
             bend(p.f, y);
-            store(lane_at(p.y, lane, n + i * lane.step), y);
+            store(back_at(p.y, lane, n + i * lane.step), y);
         }
     }
 }
@@ -305,18 +311,18 @@ PACK_KERNEL(norm_gradient, {
     EACH_STRETCH(n, lane) {
         Pack xs[AHEAD], dys[AHEAD];
         EACH_AHEAD(i, n, lane) {
-            xs[i] = pack_of(lane_at(p.x, lane, n + i * lane.step));
-            dys[i] = pack_of(lane_at(p.dy, lane, n + i * lane.step));
+            xs[i] = pack_of(back_at(p.x, lane, n + i * lane.step));
+            dys[i] = pack_of(back_at(p.dy, lane, n + i * lane.step));
         }
         EACH_AHEAD(i, n, lane) {
             Reals x = reals(xs[i]), dx = reals(dys[i]);
             go_before(p.f, norm, x, dx);
             EACH_OF(k) dx.at[k] = norm.scale.at[k] * (dx.at[k] - even.at[k] - (x.at[k] - norm.mean.at[k]) * tilt.at[k]);
             if (p.has_onto) {
-                Reals onto = load(lane_at(p.onto, lane, n + i * lane.step));
+                Reals onto = load(back_at(p.onto, lane, n + i * lane.step));
                 EACH_OF(k) dx.at[k] += onto.at[k];
             }
-            store(lane_at(p.dx, lane, n + i * lane.step), dx);
+            store(back_at(p.dx, lane, n + i * lane.step), dx);
         }
     }
 }

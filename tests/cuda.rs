@@ -4,6 +4,7 @@ use cnn_lang::graph::Graph;
 use cnn_runtime::engine::{Number, Precision, SessionOptions, Targets, TrainerOptions};
 use cnn_runtime::weights::StateDict;
 use cnn_tests::device::Device;
+use cnn_tests::inference::{Inference, Kind};
 use cnn_tests::random_graph::{Options, random_source};
 use cnn_tests::zoo;
 
@@ -61,6 +62,49 @@ fn logits_are_near_those_of_f32() {
             assert!((1e-4..allowed).contains(&off), "{device:?}, {name}: {off:e}");
         }
     }
+}
+
+/// One of each kind, as PyTorch computes them in 64 bits.
+const RECORDED: [&str; 10] = [
+    "lenet5",
+    "resnet20_cifar",
+    "resnet18",
+    "resnet50",
+    "densenet121",
+    "googlenet",
+    "mobilenet_v3_small",
+    "efficientnet_b0",
+    "regnet_x_400mf",
+    "resnext50_32x4d",
+];
+
+/// Of the largest logit: of TF32 as of f32 with as many digits as bf16 has, and some.
+const ALLOWED: [(Precision, f64); 3] = [(Precision::Full, 1e-4), (Precision::Tf32, 1e-2), (Precision::Bf16, 2e-2)];
+
+/// At the size of the paper; small images where the kernels are emulated.
+#[test]
+fn ten_networks_are_as_recorded() {
+    let mut wrong = Vec::new();
+    for (precision, allowed) in ALLOWED {
+        for (device, name) in
+            Device::graphics(precision).into_iter().flat_map(|device| RECORDED.map(|name| (device, name)))
+        {
+            let inference = Inference::load(name);
+            let small = matches!(device, Device::EmulatedCuda(_));
+            let Some(case) = inference.case(Kind::Native).filter(|_| !small).or(inference.smallest()) else { continue };
+            let graph = zoo::graph_for(name, &case.input_shape);
+            let options =
+                SessionOptions { batch: case.input_shape[0], auxiliary: case.auxiliary(), ..Default::default() };
+            let mut session = device.session(&graph, &zoo::weights::<f32>(&graph, inference.gain), options).unwrap();
+            session.run(&zoo::images::<f32>(&case.input_shape)).unwrap();
+            let off = case.off(|output| session.output(output));
+            println!("{device:?}: {name:20} {:10} off by {off:.1e} of the largest, {allowed:.0e} allowed", case.size());
+            if off > allowed {
+                wrong.push(format!("{device:?}, {name}: {off:e}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// The middle and the ninth of ten of how far random networks are off.

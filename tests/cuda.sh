@@ -26,6 +26,7 @@ build)
 run)
     nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader || true
     cd tests
+    export CNN_TESTS=$PWD
     for name in $tests; do
         echo "== $name"
         CNN_TEST_DEVICE=cuda "$folder/$name" --nocapture --test-threads 1

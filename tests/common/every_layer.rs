@@ -2,7 +2,6 @@
 //! they drop depends on the generator.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::Deserialize;
 
@@ -56,6 +55,6 @@ pub struct Fixture {
 /// If it is not there or is none.
 #[must_use]
 pub fn fixture() -> Fixture {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/every_layer.json");
+    let path = crate::fixture::path("every_layer.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }

@@ -1,7 +1,6 @@
 //! What PyTorch computes of single layers: fixtures/layers.json, written by parity/layers.py.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::Deserialize;
 
@@ -61,7 +60,7 @@ impl Fingerprint {
 /// If the fixture is not there or is none.
 #[must_use]
 pub fn load() -> BTreeMap<String, Case> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/layers.json");
+    let path = crate::fixture::path("layers.json");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -1,6 +1,6 @@
 //! Convolutions and fully connected layers as work: the library's, kernels for depthwise ones, plain loops where there is neither.
 
-use super::cudnn::{Pass, Problem};
+use super::cudnn::{Addresses, Pass, Problem};
 use super::device::{Convolution as Library, Failure, Launch, Work};
 use super::lanes::Lanes;
 use super::lower::Lowering;
@@ -86,7 +86,17 @@ impl Convolution {
 
     /// As the library is asked for it.
     pub fn problem(&self, number: Number, tf32: bool, samples: usize, [x_pitch, y_pitch]: [usize; 2]) -> Problem {
-        Problem { pass: self.pass, number, tf32, deterministic: true, samples, shape: self.shape, x_pitch, y_pitch }
+        Problem {
+            pass: self.pass,
+            number,
+            tf32,
+            deterministic: true,
+            samples,
+            shape: self.shape,
+            x_pitch,
+            y_pitch,
+            epilogue: None,
+        }
     }
 
     /// Where nothing lies between pixels.
@@ -163,13 +173,18 @@ impl Lowering<'_> {
         let [x, y] = maps;
         let problem = convolution.problem(number, self.tf32, self.samples, [x.pitch, y.pitch]);
         let timed = self.samples == self.plan.batch;
-        let Some(plan) = self.device.convolution(&problem, Some(len.saturating_sub(kept)), timed)? else {
-            return Ok(None);
-        };
+        let most = len.saturating_sub(kept);
+        let Some(plan) = self.device.convolution(&problem, Some(most), timed)? else { return Ok(None) };
+        let after = self.after(step, convolution);
+        let fused = self.fused(&problem, (&after, &y), &plan, most);
         let mut work = Vec::new();
         let run = |filter: u64| {
-            let workspace = scratch + kept as u64;
-            Work::Library(Library { plan: plan.clone(), x: x.start, filter, y: y.start, workspace })
+            let addresses = [x.start, filter, y.start];
+            let (plan, addresses) = match &fused {
+                Some(fused) => (fused, after.addresses(addresses)),
+                None => (&plan, Addresses::of(addresses)),
+            };
+            Work::Library(Library { plan: plan.clone(), addresses, workspace: scratch + kept as u64 })
         };
         let [outputs, inputs, window] = convolution.filter();
         if let Some(index) = convolution.weight() {
@@ -188,11 +203,9 @@ impl Lowering<'_> {
                 work.push(Work::Kernel(self.each_of(number, "unpack_filter", convolution.shape.weights(), words)));
             }
         }
-        let bias = if convolution.pass == Pass::Forward { self.address(step, 2) } else { 0 };
-        let onto = if convolution.pass == Pass::WeightGradient { None } else { self.onto(output) };
-        if bias != 0 || onto.is_some() || convolution.activation.is_some() {
+        if fused.is_none() && !after.is_empty() {
             let map = self.output(step, 0);
-            work.push(Work::Kernel(self.affine(&map, 0, bias, onto, &map, convolution.activation)));
+            work.push(Work::Kernel(self.affine(&map, 0, after.bias, after.onto, &map, after.activation)));
         }
         Ok(Some(work))
     }

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use super::cudnn::{ConvPlan, Problem};
+use super::cudnn::{Addresses, ConvPlan, Problem};
 use super::words::{Variant, Words};
 use crate::engine::error::EngineError;
 
@@ -22,10 +22,7 @@ pub(super) struct Launch {
 #[derive(Clone, Debug)]
 pub(super) struct Convolution {
     pub plan: Arc<ConvPlan>,
-    /// Addresses.
-    pub x: u64,
-    pub filter: u64,
-    pub y: u64,
+    pub addresses: Addresses,
     pub workspace: u64,
 }
 
@@ -110,7 +107,15 @@ pub(super) trait Device: Send + Sync + Debug {
 
     /// How the library computes a convolution within so many bytes of workspace, if it can: the fastest way that was found by
     /// trying, where there is time for that.
-    fn convolution(&self, problem: &Problem, most: Option<usize>, timed: bool) -> Result<Option<Arc<ConvPlan>>, Failure>;
+    fn convolution(
+        &self,
+        problem: &Problem,
+        most: Option<usize>,
+        timed: bool,
+    ) -> Result<Option<Arc<ConvPlan>>, Failure>;
+
+    /// Milliseconds that [`Device::convolution`] would find, if they are known without the time that it takes.
+    fn known_milliseconds(&self, problem: &Problem, most: Option<usize>) -> Option<f32>;
 
     /// Learns by heart what is asked for in `work`, which is not done; nothing if the device cannot.
     fn record(&self, work: &mut dyn FnMut() -> Result<(), Failure>) -> Result<Option<Box<dyn Recording>>, Failure>;
@@ -179,8 +184,7 @@ impl Region {
     pub fn arrive_in(&self, to: &Region, bytes: usize) -> Result<(), EngineError> {
         assert!(bytes <= self.bytes && bytes <= to.bytes, "this is a bug in the engine");
         // SAFETY: within both allocations, as was just seen.
-        unsafe { self.device.arrive(self.address, to.address, bytes) }
-            .map_err(|failure| failed(&*self.device, failure))
+        unsafe { self.device.arrive(self.address, to.address, bytes) }.map_err(|failure| failed(&*self.device, failure))
     }
 
     /// Reads numbers from a byte on.

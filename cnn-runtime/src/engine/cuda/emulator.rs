@@ -151,7 +151,9 @@ impl Device for Emulator {
 
     unsafe fn launch(&self, launch: &Launch) -> Result<(), Failure> {
         let Launch { kernel, blocks, threads, words, variant } = launch;
-        let Some(code) = self.kernels.get(&(*kernel, *variant)) else { return Err(format!("there is no kernel `{kernel}`")) };
+        let Some(code) = self.kernels.get(&(*kernel, *variant)) else {
+            return Err(format!("there is no kernel `{kernel}`"));
+        };
         // SAFETY: the caller's, and the words are the kernel's arguments.
         unsafe { code(words.get().as_ptr(), blocks.as_ptr(), *threads) };
         Ok(())
@@ -176,6 +178,10 @@ impl Device for Emulator {
 
     fn convolution(&self, _: &Problem, _: Option<usize>, _: bool) -> Result<Option<Arc<ConvPlan>>, Failure> {
         Ok(None)
+    }
+
+    fn known_milliseconds(&self, _: &Problem, _: Option<usize>) -> Option<f32> {
+        None
     }
 
     fn record(&self, _: &mut dyn FnMut() -> Result<(), Failure>) -> Result<Option<Box<dyn Recording>>, Failure> {

@@ -164,10 +164,11 @@ impl Device for Gpu {
     fn allocate(&self, bytes: usize) -> Result<u64, Failure> {
         self.bind()?;
         // SAFETY: the allocation is freed once, by `free`.
-        let address = unsafe { result::malloc_sync(bytes) }.map_err(|error| match self.processor.context.mem_get_info() {
-            Ok((free, total)) => format!("{free} of {total} bytes are free"),
-            Err(_) => error.to_string(),
-        })?;
+        let address =
+            unsafe { result::malloc_sync(bytes) }.map_err(|error| match self.processor.context.mem_get_info() {
+                Ok((free, total)) => format!("{free} of {total} bytes are free"),
+                Err(_) => error.to_string(),
+            })?;
         // SAFETY: just allocated, so many bytes.
         unsafe { result::memset_d8_async(address, 0, bytes, self.stream.cu_stream()) }
             .map_err(|error| error.to_string())?;
@@ -229,9 +230,9 @@ impl Device for Gpu {
     }
 
     unsafe fn convolve(&self, convolution: &Convolution) -> Result<(), Failure> {
-        let Convolution { plan, x, filter, y, workspace } = convolution;
+        let Convolution { plan, addresses, workspace } = convolution;
         // SAFETY: the caller's.
-        unsafe { plan.run(&self.stream, [*x, *filter, *y], *workspace) }
+        unsafe { plan.run(&self.stream, addresses, *workspace) }
     }
 
     fn wait(&self) -> Result<(), Failure> {
@@ -246,8 +247,17 @@ impl Device for Gpu {
         true
     }
 
-    fn convolution(&self, problem: &Problem, most: Option<usize>, timed: bool) -> Result<Option<Arc<ConvPlan>>, Failure> {
+    fn convolution(
+        &self,
+        problem: &Problem,
+        most: Option<usize>,
+        timed: bool,
+    ) -> Result<Option<Arc<ConvPlan>>, Failure> {
         self.processor.library.plan(problem, most, timed)
+    }
+
+    fn known_milliseconds(&self, problem: &Problem, most: Option<usize>) -> Option<f32> {
+        self.processor.library.known_milliseconds(problem, most)
     }
 
     fn record(&self, work: &mut dyn FnMut() -> Result<(), Failure>) -> Result<Option<Box<dyn Recording>>, Failure> {
@@ -293,7 +303,9 @@ mod tests {
             let compile_all = || Variant::ALL.into_iter().map(|of| compile(&source::for_gpu(of), &architecture));
             match compile_all().collect::<Result<Vec<_>, _>>() {
                 Ok(codes) => {
-                    for (code, name) in codes.iter().flat_map(|code| source::names().into_iter().map(move |n| (code, n))) {
+                    for (code, name) in
+                        codes.iter().flat_map(|code| source::names().into_iter().map(move |n| (code, n)))
+                    {
                         assert!(code.contains(&format!(".entry {name}(")), "{name} is missing for {architecture}");
                     }
                     taken.push(architecture);

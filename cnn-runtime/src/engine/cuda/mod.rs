@@ -10,7 +10,7 @@
 //! | `kernels/`, `source` | the kernels, in CUDA's C++ |
 //! | `words` | a kernel's arguments |
 //! | `lower` | a step of a plan as work: launches, and convolutions of the library |
-//! | `conv`, `lanes`, `layers`, `training` | the steps of a kind |
+//! | `conv`, `fused`, `lanes`, `layers`, `training` | the steps of a kind |
 //! | `filters` | weights in the library's form |
 //! | `host` | steps that have no kernel yet |
 //! | `memory`, `executor` | a plan's memory on the device, and its runs |
@@ -22,6 +22,7 @@ mod device;
 mod emulator;
 mod executor;
 mod filters;
+mod fused;
 mod gpu;
 mod host;
 mod lanes;
@@ -36,6 +37,7 @@ mod words;
 use std::sync::Arc;
 
 use conv::Convolution;
+use cudnn::Pass;
 use device::{Device, Failure};
 use emulator::Emulator;
 use executor::Machine;
@@ -123,7 +125,8 @@ impl Backend<f32> for Cuda {
         // A device that fails will say so again when the plan is prepared.
         let problem = convolution.dense(number, self.tf32(), of.batch);
         let plan = self.device.convolution(&problem, None, true).ok().flatten();
-        conv::gradient_scratch(number, &convolution) + plan.map_or(0, |plan| plan.workspace())
+        let alone = conv::gradient_scratch(number, &convolution) + plan.map_or(0, |plan| plan.workspace());
+        if convolution.pass == Pass::Forward { alone.max(fused::WORKSPACE) } else { alone }
     }
 
     fn stored(&self, operation: &Operation, input: usize) -> Option<usize> {

@@ -117,32 +117,44 @@ fn spread(what: &str, mut all: Vec<f64>) -> [f64; 2] {
 }
 
 /// Some networks make rounding grow beyond all bounds, so the middle counts: a kernel that is wrong in bf16 is wrong in most.
-fn random_networks(precision: Precision, seeds: u64, [middle, most]: [f64; 2]) {
-    for device in Device::graphics(precision) {
-        let (mut outputs, mut losses, mut gradients) = (Vec::new(), Vec::new(), Vec::new());
-        for seed in 0..seeds {
-            let options = Options { smooth: true, ..Options::default() };
-            let source = random_source(seed, 1 + seed as usize % 12, options);
-            let graph = cnn_lang::load(&source, None).unwrap();
-            let (shape, weights) = (shape_of(&graph, 4), zoo::weights::<f32>(&graph, 1.0));
-            let [full, half] = [PLAIN, device].map(|device| logits(device, &graph, &shape, 1.0));
-            outputs.push(off(&half, &full));
-            if graph.output_shape().spatial().is_none() && graph.output_shape().elements() > 1 {
-                let [full, half] = [PLAIN, device].map(|device| step(device, &graph, &weights, &shape));
-                losses.push((half.0 - full.0).abs() / full.0.abs().max(1e-3));
-                gradients.push(off(&half.1, &full.1));
-            }
+fn random_networks(precision: Precision, seeds: u64, allowed: [f64; 2]) {
+    Device::graphics(precision).into_iter().for_each(|device| on(device, seeds, allowed));
+}
+
+fn on(device: Device, seeds: u64, [middle, most]: [f64; 2]) {
+    let (mut outputs, mut losses, mut gradients) = (Vec::new(), Vec::new(), Vec::new());
+    for seed in 0..seeds {
+        let options = Options { smooth: true, ..Options::default() };
+        let source = random_source(seed, 1 + seed as usize % 12, options);
+        let graph = cnn_lang::load(&source, None).unwrap();
+        let (shape, weights) = (shape_of(&graph, 4), zoo::weights::<f32>(&graph, 1.0));
+        let [full, half] = [PLAIN, device].map(|device| logits(device, &graph, &shape, 1.0));
+        outputs.push(off(&half, &full));
+        if graph.output_shape().spatial().is_none() && graph.output_shape().elements() > 1 {
+            let [full, half] = [PLAIN, device].map(|device| step(device, &graph, &weights, &shape));
+            losses.push((half.0 - full.0).abs() / full.0.abs().max(1e-3));
+            gradients.push(off(&half.1, &full.1));
         }
-        for (what, all) in [("outputs", outputs), ("losses", losses), ("gradients", gradients)] {
-            let found = spread(&format!("{device:?}, {what}"), all);
-            assert!(found[0] < middle && found[1] < most, "{device:?}, {what}: {found:?}");
-        }
+    }
+    for (what, all) in [("outputs", outputs), ("losses", losses), ("gradients", gradients)] {
+        let found = spread(&format!("{device:?}, {what}"), all);
+        assert!(found[0] < middle && found[1] < most, "{device:?}, {what}: {found:?}");
     }
 }
 
 #[test]
 fn random_networks_in_bf16() {
     random_networks(Precision::Bf16, 80, [0.03, 0.3]);
+}
+
+/// What computes where the library has no way.
+#[test]
+fn kernels_without_a_library() {
+    let emulated = |device: &Device| matches!(device, Device::EmulatedCuda(_));
+    if Device::graphics(Precision::Full).iter().any(emulated) {
+        on(Device::EmulatedKernels(Precision::Full), 40, [1e-5, 1e-4]);
+        on(Device::EmulatedKernels(Precision::Bf16), 40, [0.03, 0.3]);
+    }
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub enum Device {
     Cuda(Precision),
     /// The same on the processor.
     EmulatedCuda(Precision),
+    /// The same without a library for convolutions.
+    EmulatedKernels(Precision),
 }
 
 /// `cuda` or `cuda-emulated`: everything that computes in 32 bits runs there instead.
@@ -79,6 +81,9 @@ impl Devices for f32 {
             Device::Cuda(precision) => {
                 Box::new(Cuda::new(0).unwrap_or_else(|error| panic!("{error}")).with_precision(precision))
             }
+            Device::EmulatedKernels(precision) => {
+                Box::new(Cuda::emulated_kernels().unwrap_or_else(|error| panic!("{error}")).with_precision(precision))
+            }
             Device::EmulatedCuda(precision) => {
                 Box::new(Cuda::emulated().unwrap_or_else(|error| panic!("{error}")).with_precision(precision))
             }
@@ -105,7 +110,7 @@ impl Device {
         let with = |device| match device {
             Device::Cuda(_) => Some(Device::Cuda(precision)),
             Device::EmulatedCuda(_) => Some(Device::EmulatedCuda(precision)),
-            Device::Reference | Device::Cpu(_) => None,
+            Device::Reference | Device::Cpu(_) | Device::EmulatedKernels(_) => None,
         };
         f32::devices().into_iter().filter_map(with).collect()
     }

@@ -1,15 +1,14 @@
 //! Convolutions and fully connected layers as work: the library's, kernels for depthwise ones, plain loops where there is neither.
 
-use super::cudnn::{Pass, Problem};
-use super::device::{Convolution as Library, Failure, Launch, Work};
+use super::cudnn::Pass;
+use super::device::{Failure, Launch, Work};
 use super::lanes::Lanes;
 use super::lower::Lowering;
 use super::source;
 use super::words::{Map, Number, Words};
 use crate::engine::backend::Use;
-use crate::engine::memory::ALIGNMENT;
 use crate::engine::operation::{Activation, ConvShape, LinearShape, Operation};
-use crate::engine::plan::{Operand, Source, Start, Step};
+use crate::engine::plan::Step;
 use crate::kernels::window::Axis;
 
 /// Taps of a column and of a row that the kernels for depthwise convolutions take, and their threads side by side:
@@ -25,11 +24,9 @@ const MOST_BLOCKS: usize = 4096;
 /// Rows of outputs that are worth a block of their own where there are sums, and the most blocks.
 const OUTPUT_ROWS: usize = 4;
 const MOST_PARTS: usize = 512;
-/// The most blocks for a weight of a table, of which others may be small.
-const MOST_PACKING: u32 = 64;
 
 /// The window of a fully connected layer: its samples have one pixel.
-const POINT: Axis = Axis { input: 1, output: 1, kernel: 1, stride: 1, before: 0, after: 0, dilation: 1 };
+pub(super) const POINT: Axis = Axis { input: 1, output: 1, kernel: 1, stride: 1, before: 0, after: 0, dilation: 1 };
 
 /// One of the three computations of a convolution.
 #[derive(Clone, Copy)]
@@ -79,69 +76,6 @@ impl Convolution {
     pub fn filter(&self) -> [usize; 3] {
         let ConvShape { inputs, outputs, groups, rows, cols } = self.shape;
         [outputs, inputs / groups, rows.kernel * cols.kernel]
-    }
-
-    /// Numbers of a filter as the library wants them.
-    pub fn filter_row(&self, number: Number) -> usize {
-        let [_, inputs, window] = self.filter();
-        if self.is_unfolded(number) { (inputs * window).next_multiple_of(number.pack()) } else { inputs * window }
-    }
-
-    /// Whether what lies under each window is laid out as one pixel's channels first. Matrix units take packs of channels, and
-    /// images have fewer.
-    fn is_unfolded(&self, number: Number) -> bool {
-        number != Number::F32 && self.shape.groups == 1 && self.shape.inputs < number.pack()
-    }
-
-    /// Bytes of the filters as the library wants them.
-    pub fn filter_bytes(&self, number: Number) -> usize {
-        let [outputs, ..] = self.filter();
-        outputs * self.filter_row(number) * number.bytes()
-    }
-
-    /// Whether the library takes weights as they are.
-    pub fn is_filter(&self, number: Number) -> bool {
-        let [_, inputs, window] = self.filter();
-        number == Number::F32 && (window == 1 || inputs == 1)
-    }
-
-    /// As the library is asked for it.
-    pub fn problem(&self, number: Number, tf32: bool, samples: usize, [x_pitch, y_pitch]: [usize; 2]) -> Problem {
-        let problem = Problem {
-            pass: self.pass,
-            number,
-            tf32,
-            deterministic: true,
-            samples,
-            shape: self.shape,
-            x_pitch,
-            y_pitch,
-        };
-        if !self.is_unfolded(number) {
-            return problem;
-        }
-        let ConvShape { outputs, groups, rows, cols, .. } = self.shape;
-        let inputs = self.filter_row(number);
-        let [rows, cols] = [rows, cols].map(|axis| Axis { input: axis.output, output: axis.output, ..POINT });
-        Problem { shape: ConvShape { inputs, outputs, groups, rows, cols }, x_pitch: inputs, ..problem }
-    }
-
-    /// Where nothing lies between pixels.
-    pub fn dense(&self, number: Number, tf32: bool, samples: usize) -> Problem {
-        self.problem(number, tf32, samples, [self.shape.inputs, self.shape.outputs])
-    }
-
-    /// Bytes of scratch beside the library's own: a gradient in the library's form, and an unfolded x.
-    pub fn scratch(&self, number: Number, samples: usize) -> [usize; 2] {
-        let gradient = if self.pass == Pass::WeightGradient { self.filter_bytes(number) } else { 0 };
-        let pixels = samples * self.shape.rows.output * self.shape.cols.output;
-        let x = if self.is_unfolded(number) { pixels * self.filter_row(number) * number.bytes() } else { 0 };
-        [gradient, x].map(|bytes| bytes.next_multiple_of(ALIGNMENT))
-    }
-
-    /// Whether the library may compute it: filters for unfolded maps are of no use for the gradient of what was unfolded.
-    pub fn is_for_library(&self, number: Number) -> bool {
-        !self.is_depthwise() && !(self.pass == Pass::InputGradient && self.is_unfolded(number))
     }
 
     /// Blocks that share the outputs of the weights of a depthwise convolution.
@@ -205,104 +139,6 @@ impl Lowering<'_> {
             Pass::WeightGradient => self.plain_weight_gradient(step, convolution),
         };
         Ok(vec![Work::Kernel(launch)])
-    }
-
-    /// What the library computes, if it can.
-    fn by_library(&self, index: usize, step: &Step, convolution: &Convolution) -> Result<Option<Vec<Work>>, Failure> {
-        let output = &step.outputs[0];
-        let maps = match convolution.pass {
-            Pass::Forward => [self.input(step, 0), self.output(step, 0)],
-            Pass::InputGradient => [self.output(step, 0), self.input(step, 1)],
-            Pass::WeightGradient => [self.input(step, 0), self.input(step, 1)],
-        };
-        let number = maps[1].number;
-        // It writes over what lies there.
-        if output.start == Start::Sum && convolution.pass != Pass::WeightGradient
-            || maps[0].number != number
-            || !convolution.is_for_library(number)
-        {
-            return Ok(None);
-        }
-        let (scratch, len) = step.workspace.map_or((0, 0), |(byte, len)| (self.memory.arena(byte), len));
-        let [for_gradient, for_x] = convolution.scratch(number, self.plan.batch);
-        let [x, y] = maps;
-        let problem = convolution.problem(number, self.tf32, self.samples, [x.pitch, y.pitch]);
-        let (timed, most) = (self.samples == self.plan.batch, len.saturating_sub(for_gradient + for_x));
-        let Some(plan) = self.device.convolution(&problem, Some(most), timed)? else { return Ok(None) };
-        let unfolded = scratch + for_gradient as u64;
-        let workspace = unfolded + for_x as u64;
-        let row = convolution.filter_row(number);
-        let run = |filter: u64| {
-            let x = if for_x > 0 { unfolded } else { x.start };
-            Work::Library(Library { plan: plan.clone(), x, filter, y: y.start, workspace })
-        };
-        let mut work = Vec::new();
-        if for_x > 0 {
-            let ConvShape { rows, cols, .. } = convolution.shape;
-            let (height, width) = (rows.output, cols.output);
-            let wide =
-                Map { start: unfolded, stride: height * width * row, height, width, pitch: row, channels: row, ..x };
-            let words = Words::new().map(&wide).address(x.start).size(x.height).size(x.width).size(x.pitch);
-            let words = words.size(x.channels).axis(&rows).axis(&cols);
-            work.push(Work::Kernel(self.each("unfold", wide.len(), words)));
-        }
-        if let Some(index) = convolution.weight() {
-            let (filter, pack) = self.filter(&step.inputs[index], convolution, number);
-            work.extend(pack.map(Work::Kernel));
-            work.push(run(filter));
-        } else {
-            let to = self.output(step, 0).start;
-            let onto = self.onto(output).map_or(0, |onto| onto.start);
-            if convolution.is_filter(number) && onto == 0 {
-                work.push(run(to));
-            } else {
-                work.push(run(scratch));
-                let [outputs, inputs, window] = convolution.filter();
-                let words = Words::new().address(scratch).address(onto).address(to);
-                let words = words.size(outputs).size(inputs).size(window).size(row);
-                work.push(Work::Kernel(self.each_of(number, "unpack_filter", convolution.shape.weights(), words)));
-            }
-            return Ok(Some(work));
-        }
-        let map = self.output(step, 0);
-        let bias = if convolution.pass == Pass::Forward { self.address(step, 2) } else { 0 };
-        let left = convolution.pass == Pass::InputGradient && self.leaves_sum(index);
-        let onto = if left { None } else { self.onto(output) };
-        if bias != 0 || onto.is_some() || convolution.activation.is_some() {
-            work.push(Work::Kernel(self.affine(&map, 0, bias, onto, &map, convolution.activation)));
-        }
-        Ok(Some(work))
-    }
-
-    /// Where the library finds a weight, and what brings it there first.
-    fn filter(&self, weight: &Operand, convolution: &Convolution, number: Number) -> (u64, Option<Launch>) {
-        let address = self.memory.map(weight, self.samples).start;
-        if matches!(weight.source, Source::Constant(_)) || convolution.is_filter(number) {
-            return (address, None);
-        }
-        let Some(at) = self.memory.filters.of(weight) else { unreachable!("all weights of convolutions have a place") };
-        // What a step has computed is brought there when it is wanted, the others once a run.
-        let computed = matches!(weight.source, Source::Arena(_));
-        (at.packed, computed.then(|| self.pack(at.table, 1, number, convolution.shape.weights())))
-    }
-
-    /// Brings all that is learned into the library's order, at the beginning of a run.
-    pub(super) fn pack_learned(&self) -> Option<Launch> {
-        let filters = &self.memory.filters;
-        let launch = |entries| self.pack(filters.table(), entries, self.memory.number, filters.largest);
-        (filters.learned > 0).then(|| launch(filters.learned))
-    }
-
-    /// Brings weights of a table into the library's order.
-    fn pack(&self, table: u64, entries: usize, number: Number, numbers: usize) -> Launch {
-        let launch = self.each_of(number, "pack_filters", numbers, Words::new().address(table));
-        Launch { blocks: [launch.blocks[0].min(MOST_PACKING), entries as u32], ..launch }
-    }
-
-    /// A kernel for maps of such numbers, of which it is given none.
-    fn each_of(&self, number: Number, kernel: &'static str, numbers: usize, words: Words) -> Launch {
-        let launch = self.each(kernel, numbers, words);
-        Launch { variant: super::words::Variant { number, wide: false }, ..launch }
     }
 
     fn depthwise(&self, step: &Step, convolution: &Convolution) -> Vec<Launch> {

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use super::cudnn::{ConvPlan, Problem};
+use super::cudnn::{Addresses, Problem};
 use super::words::{Variant, Words};
 use crate::engine::error::EngineError;
 
@@ -21,12 +21,24 @@ pub(super) struct Launch {
 /// A convolution that a library computes, ready to go.
 #[derive(Clone, Debug)]
 pub(super) struct Convolution {
-    pub plan: Arc<ConvPlan>,
-    /// Addresses.
-    pub x: u64,
-    pub filter: u64,
-    pub y: u64,
+    pub plan: Arc<dyn Planned>,
+    pub addresses: Addresses,
     pub workspace: u64,
+}
+
+/// How a library computes a convolution.
+pub(super) trait Planned: Send + Sync + Debug {
+    /// Bytes of workspace, wherever they begin.
+    fn workspace(&self) -> usize;
+
+    /// How long it takes, if it was tried.
+    fn milliseconds(&self) -> Option<f32>;
+
+    /// Lets it run, after the work that the device has.
+    ///
+    /// # Safety
+    /// The tensors of the problem are at the addresses, and so much workspace that nobody else uses.
+    unsafe fn run(&self, addresses: &Addresses, workspace: u64) -> Result<(), Failure>;
 }
 
 /// Something that a device does.
@@ -96,12 +108,6 @@ pub(super) trait Device: Send + Sync + Debug {
     /// It reads and writes within allocations only.
     unsafe fn launch(&self, launch: &Launch) -> Result<(), Failure>;
 
-    /// Lets a library compute a convolution.
-    ///
-    /// # Safety
-    /// Its addresses are of as much memory as the plan's problem has.
-    unsafe fn convolve(&self, convolution: &Convolution) -> Result<(), Failure>;
-
     /// Waits for all work.
     fn wait(&self) -> Result<(), Failure>;
 
@@ -118,7 +124,10 @@ pub(super) trait Device: Send + Sync + Debug {
         problem: &Problem,
         most: Option<usize>,
         timed: bool,
-    ) -> Result<Option<Arc<ConvPlan>>, Failure>;
+    ) -> Result<Option<Arc<dyn Planned>>, Failure>;
+
+    /// Milliseconds that [`Device::convolution`] would find, if they are known without the time that it takes.
+    fn known_milliseconds(&self, problem: &Problem, most: Option<usize>) -> Option<f32>;
 
     /// Learns by heart what is asked for in `work`, which is not done; nothing if the device cannot.
     fn record(&self, work: &mut dyn FnMut() -> Result<(), Failure>) -> Result<Option<Box<dyn Recording>>, Failure>;
@@ -134,7 +143,7 @@ impl dyn Device + '_ {
             // SAFETY: the caller's.
             Work::Kernel(launch) => unsafe { self.launch(launch) },
             // SAFETY: the caller's.
-            Work::Library(convolution) => unsafe { self.convolve(convolution) },
+            Work::Library(Convolution { plan, addresses, workspace }) => unsafe { plan.run(addresses, *workspace) },
         }
     }
 }

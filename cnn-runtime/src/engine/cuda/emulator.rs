@@ -9,17 +9,24 @@ use std::{alloc, env, fs};
 
 use libloading::Library;
 
-use super::cudnn::{ConvPlan, Problem};
-use super::device::{Convolution, Device, Failure, Launch, Recording};
+use super::cudnn::Problem;
+use super::device::{Device, Failure, Launch, Planned, Recording};
+use super::plain::Plain;
 use super::source;
 use super::words::Variant;
 
 /// A kernel: its arguments, blocks, threads of a block.
 type Kernel = unsafe extern "C" fn(*const u64, *const u32, u32);
 
-/// The compiled kernels.
-#[derive(Debug)]
+/// The compiled kernels, with something in place of the library or without.
+#[derive(Clone, Debug)]
 pub(super) struct Emulator {
+    kernels: Arc<Kernels>,
+    has_library: bool,
+}
+
+#[derive(Debug)]
+struct Kernels {
     kernels: HashMap<(&'static str, Variant), Kernel>,
     /// Hold the kernels' code.
     _libraries: Vec<Library>,
@@ -30,12 +37,15 @@ const HEAD: usize = 64;
 
 impl Emulator {
     /// Compiles the kernels once for all programs: `CXX`, or `c++`.
-    pub fn shared() -> Result<Arc<Emulator>, Failure> {
-        static ONE: OnceLock<Result<Arc<Emulator>, Failure>> = OnceLock::new();
-        ONE.get_or_init(|| Emulator::new().map(Arc::new)).clone()
+    pub fn new(has_library: bool) -> Result<Emulator, Failure> {
+        static ONE: OnceLock<Result<Arc<Kernels>, Failure>> = OnceLock::new();
+        let kernels = ONE.get_or_init(|| Kernels::new().map(Arc::new)).clone()?;
+        Ok(Emulator { kernels, has_library })
     }
+}
 
-    fn new() -> Result<Emulator, Failure> {
+impl Kernels {
+    fn new() -> Result<Kernels, Failure> {
         let (mut kernels, mut libraries) = (HashMap::new(), Vec::new());
         for variant in Variant::ALL {
             let library = compiled(variant)?;
@@ -49,7 +59,7 @@ impl Emulator {
             }
             libraries.push(library);
         }
-        Ok(Emulator { kernels, _libraries: libraries })
+        Ok(Kernels { kernels, _libraries: libraries })
     }
 }
 
@@ -155,16 +165,12 @@ impl Device for Emulator {
 
     unsafe fn launch(&self, launch: &Launch) -> Result<(), Failure> {
         let Launch { kernel, blocks, threads, words, variant } = launch;
-        let Some(code) = self.kernels.get(&(*kernel, *variant)) else {
+        let Some(code) = self.kernels.kernels.get(&(*kernel, *variant)) else {
             return Err(format!("there is no kernel `{kernel}`"));
         };
         // SAFETY: the caller's, and the words are the kernel's arguments.
         unsafe { code(words.get().as_ptr(), blocks.as_ptr(), *threads) };
         Ok(())
-    }
-
-    unsafe fn convolve(&self, _: &Convolution) -> Result<(), Failure> {
-        Err("there is no library here".into())
     }
 
     fn wait(&self) -> Result<(), Failure> {
@@ -173,15 +179,25 @@ impl Device for Emulator {
 
     /// Work is done at once.
     fn apart(&self) -> Result<Arc<dyn Device>, Failure> {
-        Emulator::shared().map(|emulator| emulator as Arc<dyn Device>)
+        Ok(Arc::new(self.clone()))
     }
 
     fn has_library(&self) -> bool {
-        false
+        self.has_library
     }
 
-    fn convolution(&self, _: &Problem, _: Option<usize>, _: bool) -> Result<Option<Arc<ConvPlan>>, Failure> {
-        Ok(None)
+    fn convolution(
+        &self,
+        problem: &Problem,
+        most: Option<usize>,
+        _: bool,
+    ) -> Result<Option<Arc<dyn Planned>>, Failure> {
+        let plain = Plain::new(problem, most).filter(|_| self.has_library);
+        Ok(plain.map(|plain| Arc::new(plain) as Arc<dyn Planned>))
+    }
+
+    fn known_milliseconds(&self, _: &Problem, _: Option<usize>) -> Option<f32> {
+        None
     }
 
     fn record(&self, _: &mut dyn FnMut() -> Result<(), Failure>) -> Result<Option<Box<dyn Recording>>, Failure> {

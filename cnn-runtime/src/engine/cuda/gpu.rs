@@ -10,8 +10,8 @@ use cudarc::driver::{CudaContext, CudaFunction, CudaGraph, CudaStream, DriverErr
 use cudarc::nvrtc::{CompileError, CompileOptions, Ptx, compile_ptx_with_opts};
 
 use super::aside::Aside;
-use super::cudnn::{ConvPlan, Cudnn, Problem};
-use super::device::{Convolution, Device, Failure, Launch, Recording};
+use super::cudnn::{Addresses, ConvPlan, Cudnn, Problem};
+use super::device::{Device, Failure, Launch, Planned, Recording};
 use super::words::Variant;
 use super::{libraries, source};
 
@@ -233,12 +233,6 @@ impl Device for Gpu {
             .map_err(|error| format!("{kernel}: {error}"))
     }
 
-    unsafe fn convolve(&self, convolution: &Convolution) -> Result<(), Failure> {
-        let Convolution { plan, x, filter, y, workspace } = convolution;
-        // SAFETY: the caller's.
-        unsafe { plan.run(&self.stream, [*x, *filter, *y], *workspace) }
-    }
-
     fn wait(&self) -> Result<(), Failure> {
         self.stream.synchronize().map_err(|error| error.to_string())
     }
@@ -256,8 +250,13 @@ impl Device for Gpu {
         problem: &Problem,
         most: Option<usize>,
         timed: bool,
-    ) -> Result<Option<Arc<ConvPlan>>, Failure> {
-        self.processor.library.plan(problem, most, timed)
+    ) -> Result<Option<Arc<dyn Planned>>, Failure> {
+        let plan = self.processor.library.plan(problem, most, timed)?;
+        Ok(plan.map(|plan| Arc::new(OnStream { plan, stream: self.stream.clone() }) as Arc<dyn Planned>))
+    }
+
+    fn known_milliseconds(&self, problem: &Problem, most: Option<usize>) -> Option<f32> {
+        self.processor.library.known_milliseconds(problem, most)
     }
 
     fn record(&self, work: &mut dyn FnMut() -> Result<(), Failure>) -> Result<Option<Box<dyn Recording>>, Failure> {
@@ -269,6 +268,28 @@ impl Device for Gpu {
         asked?;
         let graph = graph.map_err(|error| format!("a graph of a run: {error}"))?;
         Ok(graph.map(|graph| Box::new(Graph(graph)) as Box<dyn Recording>))
+    }
+}
+
+/// A way of cuDNN's for the work of a stream.
+#[derive(Debug)]
+struct OnStream {
+    plan: Arc<ConvPlan>,
+    stream: Arc<CudaStream>,
+}
+
+impl Planned for OnStream {
+    fn workspace(&self) -> usize {
+        self.plan.workspace()
+    }
+
+    fn milliseconds(&self) -> Option<f32> {
+        self.plan.milliseconds()
+    }
+
+    unsafe fn run(&self, addresses: &Addresses, workspace: u64) -> Result<(), Failure> {
+        // SAFETY: the caller's.
+        unsafe { self.plan.run(&self.stream, addresses, workspace) }
     }
 }
 

@@ -6,11 +6,12 @@
 //! | `gpu`, `libraries` | an NVIDIA graphics processor; kernels are compiled by NVRTC at run time, nothing is needed to build |
 //! | `aside` | copies while it works |
 //! | `cudnn` | NVIDIA's library for convolutions |
-//! | `emulator` | the same kernels on an ordinary processor, for tests |
+//! | `emulator`, `plain` | the same kernels on an ordinary processor, and what stands for the library there: for tests |
 //! | `kernels/`, `source` | the kernels, in CUDA's C++ |
 //! | `words` | a kernel's arguments |
 //! | `lower` | a step of a plan as work: launches, and convolutions of the library |
 //! | `conv`, `lanes`, `layers`, `training` | the steps of a kind |
+//! | `library`, `fused` | convolutions that the library computes, and what it computes with them |
 //! | `filters` | weights in the library's form |
 //! | `host` | steps that have no kernel yet |
 //! | `room` | whether a plan's memory is to be had |
@@ -23,13 +24,16 @@ mod device;
 mod emulator;
 mod executor;
 mod filters;
+mod fused;
 mod gpu;
 mod host;
 mod lanes;
 mod layers;
 mod libraries;
+mod library;
 mod lower;
 mod memory;
+mod plain;
 mod room;
 mod source;
 mod training;
@@ -69,13 +73,26 @@ impl Cuda {
         Ok(Cuda { device: Arc::new(device), precision: Precision::Full })
     }
 
-    /// The same kernels on this machine's processor: for tests where there is no graphics processor, slowly.
+    /// The same on this machine's processor, with plain loops in place of the library: for tests where there is no graphics
+    /// processor, slowly.
     ///
     /// # Errors
-    /// If there is no C++ compiler, which compiles them.
+    /// If there is no C++ compiler, which compiles the kernels.
     pub fn emulated() -> Result<Cuda, EngineError> {
-        let device = Emulator::shared().map_err(|failure| unusable("emulated CUDA".into(), failure))?;
-        Ok(Cuda { device, precision: Precision::Full })
+        Cuda::emulation(true)
+    }
+
+    /// The same without a library: kernels alone, which compute what the library has no way for.
+    ///
+    /// # Errors
+    /// If there is no C++ compiler, which compiles the kernels.
+    pub fn emulated_kernels() -> Result<Cuda, EngineError> {
+        Cuda::emulation(false)
+    }
+
+    fn emulation(has_library: bool) -> Result<Cuda, EngineError> {
+        let device = Emulator::new(has_library).map_err(|failure| unusable("emulated CUDA".into(), failure))?;
+        Ok(Cuda { device: Arc::new(device), precision: Precision::Full })
     }
 
     /// With this precision. In bf16 maps and their gradients lie in memory as bf16; weights, their gradients, statistics and the
@@ -122,10 +139,7 @@ impl Backend<f32> for Cuda {
         if !self.device.has_library() || !convolution.is_for_library(number) {
             return 0;
         }
-        // A device that fails will say so again when the plan is prepared.
-        let problem = convolution.dense(number, self.tf32(), of.batch);
-        let plan = self.device.convolution(&problem, None, true).ok().flatten();
-        convolution.scratch(number, of.batch).iter().sum::<usize>() + plan.map_or(0, |plan| plan.workspace())
+        convolution.workspace(&*self.device, number, self.tf32(), of.batch)
     }
 
     fn stored(&self, operation: &Operation, input: usize) -> Option<usize> {

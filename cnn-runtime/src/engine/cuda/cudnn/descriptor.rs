@@ -94,6 +94,11 @@ impl Descriptor {
         unsafe { self.set(attribute, Type::CUDNN_TYPE_FLOAT, &[value]) }
     }
 
+    pub fn flag(self, attribute: Attribute, value: bool) -> Result<Descriptor, Refusal> {
+        // SAFETY: bool.
+        unsafe { self.set(attribute, Type::CUDNN_TYPE_BOOLEAN, &[value]) }
+    }
+
     /// Sets one value of an enumeration.
     pub fn code(self, attribute: Attribute, kind: Type, code: u32) -> Result<Descriptor, Refusal> {
         // SAFETY: C's enumerations have the size of an int.

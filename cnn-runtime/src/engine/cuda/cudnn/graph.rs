@@ -6,11 +6,18 @@ use std::sync::Arc;
 use cudarc::cudnn::sys::{cudnnConvolutionMode_t, cudnnDataType_t, cudnnHandle_t};
 
 use super::descriptor::{Attribute, Descriptor, Kind, Refusal, Type};
-use super::{ALIGNMENT, Number, Pass, Problem};
+use super::epilogue::Links;
+use super::{ALIGNMENT, Addresses, Epilogue, Number, Pass, Problem};
 use crate::kernels::window::Axis;
 
-/// The names of x, filter and y.
-pub(super) const IDS: [i64; 3] = [1, 2, 3];
+/// The names of x, filter and y, of a bias and of what y is added to.
+const X: i64 = 1;
+const FILTER: i64 = 2;
+const Y: i64 = 3;
+pub(super) const BIAS: i64 = 4;
+pub(super) const ONTO: i64 = 5;
+/// The name of the first tensor that never is in memory.
+pub(super) const VIRTUAL: i64 = 6;
 
 /// What a graph is made for.
 #[derive(Clone)]
@@ -25,8 +32,9 @@ pub(super) enum Target {
 /// A convolution that cuDNN has taken note of.
 pub(super) struct Graph {
     pub graph: Descriptor,
+    epilogue: Option<Epilogue>,
     /// What the graph is made of. Kept because cuDNN does not promise that a graph stands alone.
-    _parts: [Descriptor; 5],
+    _parts: Vec<Descriptor>,
 }
 
 /// The padding behind an axis under which there are as many outputs as wanted. cuDNN has most ways for equal paddings,
@@ -48,19 +56,29 @@ impl Number {
     }
 }
 
-/// A tensor; sizes are those of samples, channels, height and width.
-fn tensor(id: i64, number: Number, sizes: [usize; 4], strides: [usize; 4]) -> Result<Descriptor, Refusal> {
+/// A tensor in memory; sizes are those of samples, channels, height and width.
+pub(super) fn tensor(id: i64, number: Number, sizes: [usize; 4], strides: [usize; 4]) -> Result<Descriptor, Refusal> {
+    described(id, number, sizes, strides)?.finish("a tensor")
+}
+
+/// One that never is in memory, of f32.
+pub(super) fn virtual_tensor(id: i64, sizes: [usize; 4], strides: [usize; 4]) -> Result<Descriptor, Refusal> {
+    described(id, Number::F32, sizes, strides)?
+        .flag(Attribute::CUDNN_ATTR_TENSOR_IS_VIRTUAL, true)?
+        .finish("a virtual tensor")
+}
+
+fn described(id: i64, number: Number, sizes: [usize; 4], strides: [usize; 4]) -> Result<Descriptor, Refusal> {
     Descriptor::new(Kind::CUDNN_BACKEND_TENSOR_DESCRIPTOR)?
         .code(Attribute::CUDNN_ATTR_TENSOR_DATA_TYPE, Type::CUDNN_TYPE_DATA_TYPE, number.data_type() as u32)?
         .integers(Attribute::CUDNN_ATTR_TENSOR_DIMENSIONS, &sizes.map(|size| size as i64))?
         .integers(Attribute::CUDNN_ATTR_TENSOR_STRIDES, &strides.map(|stride| stride as i64))?
         .integers(Attribute::CUDNN_ATTR_TENSOR_UNIQUE_ID, &[id])?
-        .integers(Attribute::CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, &[ALIGNMENT as i64])?
-        .finish("a tensor")
+        .integers(Attribute::CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, &[ALIGNMENT as i64])
 }
 
 /// Numbers from one to the next along samples, channels, height and width, where channels are next to each other.
-fn strides(height: usize, width: usize, pitch: usize) -> [usize; 4] {
+pub(super) fn strides(height: usize, width: usize, pitch: usize) -> [usize; 4] {
     [height * width * pitch, 1, width * pitch, pitch]
 }
 
@@ -115,6 +133,9 @@ pub(super) fn supported<T>(result: Result<T, Refusal>) -> Result<Option<T>, Refu
 impl Graph {
     /// None if cuDNN cannot express it.
     pub fn new(problem: &Problem, target: &Target) -> Result<Option<Graph>, Refusal> {
+        if problem.epilogue.is_some() && problem.pass != Pass::Forward {
+            return Ok(None);
+        }
         let [rows, cols] = [problem.shape.rows, problem.shape.cols];
         let (Some(bottom), Some(right)) = (padding_behind(&rows), padding_behind(&cols)) else { return Ok(None) };
         supported(Graph::build(problem, [bottom, right], target))
@@ -125,11 +146,16 @@ impl Graph {
         let [rows, cols] = [shape.rows, shape.cols];
         let channels = shape.inputs / shape.groups;
         let x = [samples, shape.inputs, rows.input, cols.input];
-        let x = tensor(IDS[0], number, x, strides(rows.input, cols.input, x_pitch))?;
+        let x = tensor(X, number, x, strides(rows.input, cols.input, x_pitch))?;
         let filter = [shape.outputs, channels, rows.kernel, cols.kernel];
-        let filter = tensor(IDS[1], number, filter, strides(rows.kernel, cols.kernel, channels))?;
-        let y = [samples, shape.outputs, rows.output, cols.output];
-        let y = tensor(IDS[2], number, y, strides(rows.output, cols.output, y_pitch))?;
+        let filter = tensor(FILTER, number, filter, strides(rows.kernel, cols.kernel, channels))?;
+        let sizes = [samples, shape.outputs, rows.output, cols.output];
+        let y = tensor(Y, number, sizes, strides(rows.output, cols.output, y_pitch))?;
+        let epilogue = problem.epilogue.filter(|epilogue| !epilogue.is_empty());
+        let sums = match epilogue {
+            Some(_) => Some(virtual_tensor(VIRTUAL, sizes, strides(rows.output, cols.output, shape.outputs))?),
+            None => None,
+        };
         let pair = |of: fn(&Axis) -> usize| [of(&rows) as i64, of(&cols) as i64];
         let convolution = Descriptor::new(Kind::CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR)?
             .code(
@@ -155,16 +181,33 @@ impl Graph {
             .descriptors(of, &[&convolution])?
             .descriptors(reads, &[&filter])?
             .descriptors(from, &[&x])?
-            .descriptors(to, &[&y])?
+            .descriptors(to, &[sums.as_ref().unwrap_or(&y)])?
             .finish("an operation")?;
+        let Links { mut operations, parts } = match (&epilogue, &sums) {
+            (Some(epilogue), Some(sums)) => epilogue.links(problem, sums, &y)?,
+            _ => Links { operations: Vec::new(), parts: Vec::new() },
+        };
+        operations.insert(0, operation);
         let graph = Descriptor::new(Kind::CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR)?
-            .descriptors(Attribute::CUDNN_ATTR_OPERATIONGRAPH_OPS, &[&operation])?;
+            .descriptors(Attribute::CUDNN_ATTR_OPERATIONGRAPH_OPS, &operations.iter().collect::<Vec<_>>())?;
         let graph = match target {
             Target::Handle(handle) => graph.handle(Attribute::CUDNN_ATTR_OPERATIONGRAPH_HANDLE, *handle)?,
             #[cfg(test)]
             Target::Described(_) => graph,
         };
         let graph = graph.finish("a graph")?;
-        Ok(Graph { graph, _parts: [x, filter, y, convolution, operation] })
+        let parts = [x, filter, y, convolution].into_iter().chain(sums).chain(parts).chain(operations).collect();
+        Ok(Graph { graph, epilogue, _parts: parts })
+    }
+
+    /// The names and addresses of all tensors in memory; none where there are others than the graph has.
+    pub fn tensors(&self, addresses: &Addresses) -> Option<Vec<(i64, u64)>> {
+        let Addresses { x, filter, y, bias, onto } = *addresses;
+        let wanted = self.epilogue.map_or([false; 2], |epilogue| [epilogue.bias, epilogue.onto.is_some()]);
+        let beside = [(BIAS, bias), (ONTO, onto)];
+        let named = |(id, address): (i64, Option<u64>)| Some((id, address?));
+        (wanted == [bias.is_some(), onto.is_some()]).then(|| {
+            [(X, x), (FILTER, filter), (Y, y)].into_iter().chain(beside.into_iter().filter_map(named)).collect()
+        })
     }
 }

@@ -11,12 +11,14 @@ use tempfile::NamedTempFile;
 use super::ways::Mode;
 
 /// Where in cuDNN's lists the fastest way stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Choice {
     pub mode: Mode,
     pub index: usize,
     /// Bytes of workspace that were allowed when it was chosen.
     pub limit: usize,
+    /// How long a run took.
+    pub milliseconds: f32,
 }
 
 /// The file; without it nothing is kept, which costs time at each start and no more.
@@ -28,7 +30,7 @@ impl Kept {
     pub fn new(folder: Option<PathBuf>, processor: &str, version: usize) -> Kept {
         let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
         let processor: String = processor.chars().map(plain).collect();
-        Kept { path: folder.map(|folder| folder.join(format!("cudnn-1-{version}-{processor}.txt"))) }
+        Kept { path: folder.map(|folder| folder.join(format!("cudnn-2-{version}-{processor}.txt"))) }
     }
 
     pub fn get(&self, key: &str) -> Option<Choice> {
@@ -50,9 +52,10 @@ fn read(path: &Path) -> BTreeMap<String, Choice> {
 }
 
 fn parse(line: &str) -> Option<(String, Choice)> {
-    let [key, mode, index, limit] = line.split('\t').collect::<Vec<_>>().try_into().ok()?;
+    let [key, mode, index, limit, milliseconds] = line.split('\t').collect::<Vec<_>>().try_into().ok()?;
     let mode = Mode::ALL.into_iter().find(|known| known.name() == mode)?;
-    Some((key.into(), Choice { mode, index: index.parse().ok()?, limit: limit.parse().ok()? }))
+    let milliseconds = milliseconds.parse().ok().filter(|time: &f32| time.is_finite())?;
+    Some((key.into(), Choice { mode, index: index.parse().ok()?, limit: limit.parse().ok()?, milliseconds }))
 }
 
 /// Under a name of its own until it is whole.
@@ -60,8 +63,8 @@ fn write(path: &Path, choices: &BTreeMap<String, Choice>) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut file = NamedTempFile::new_in(folder)?;
-    for (key, Choice { mode, index, limit }) in choices {
-        writeln!(file, "{key}\t{}\t{index}\t{limit}", mode.name())?;
+    for (key, Choice { mode, index, limit, milliseconds }) in choices {
+        writeln!(file, "{key}\t{}\t{index}\t{limit}\t{milliseconds}", mode.name())?;
     }
     file.persist(path)?;
     Ok(())
@@ -76,13 +79,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let kept = Kept::new(Some(folder.path().join("new")), "NVIDIA H100 80GB/HBM3", 91002);
         assert_eq!(kept.get("a b"), None);
-        let first = Choice { mode: Mode::Ranked, index: 3, limit: usize::MAX };
-        let second = Choice { mode: Mode::Fallback, index: 0, limit: 5 };
+        let first = Choice { mode: Mode::Ranked, index: 3, limit: usize::MAX, milliseconds: 0.0123 };
+        let second = Choice { mode: Mode::Fallback, index: 0, limit: 5, milliseconds: 1e-5 };
         kept.put("a b", first);
         let path = kept.path.clone().unwrap();
-        assert!(path.ends_with("new/cudnn-1-91002-NVIDIA-H100-80GB-HBM3.txt"), "{path:?}");
+        assert!(path.ends_with("new/cudnn-2-91002-NVIDIA-H100-80GB-HBM3.txt"), "{path:?}");
         let mut text = fs::read(&path).unwrap();
-        text.extend(b"broken\tranked\t-1\t0\n\xff\xfe\t\t\t\nhalf a li");
+        text.extend(b"broken\tranked\t-1\t0\t1\nbroken\tranked\t1\t0\tNaN\n\xff\xfe\t\t\t\t\nhalf a li");
         fs::write(&path, text).unwrap();
         kept.put("c", second);
         let other = Kept::new(Some(folder.path().join("new")), "NVIDIA H100 80GB/HBM3", 91002);

@@ -6,13 +6,16 @@
 //! | file | what it does |
 //! |---|---|
 //! | `descriptor` | cuDNN's descriptors |
-//! | `graph`, `ways` | a convolution as a graph, and the ways to compute it |
+//! | `problem` | what is asked for |
+//! | `graph`, `epilogue`, `ways` | a convolution as a graph, with what follows it, and the ways to compute it |
 //! | `timing` | which way is the fastest |
 //! | `kept` | the choice, from one process to the next |
 
 mod descriptor;
+mod epilogue;
 mod graph;
 mod kept;
+mod problem;
 #[cfg(test)]
 mod tests;
 mod timing;
@@ -31,84 +34,21 @@ use cudarc::driver::{CudaContext, CudaStream, DriverError};
 use super::device::Failure;
 use super::words::Number;
 use super::{gpu, libraries};
-use crate::engine::operation::ConvShape;
 use descriptor::check;
 use graph::{Graph, Target};
 use kept::{Choice, Kept};
 use ways::Way;
 
+pub(super) use problem::{Addresses, Curve, Epilogue, Pass, Problem};
+
 /// What the addresses of maps and filters must be multiples of: bytes.
 pub(super) const ALIGNMENT: u64 = 16;
-/// The oldest version that has what is used here.
-const OLDEST: usize = 90000;
-
-/// Which of a convolution's three computations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Pass {
-    /// y from x and the filter.
-    Forward,
-    /// The gradient of x from the filter and that of y.
-    InputGradient,
-    /// The gradient of the filter from x and that of y.
-    WeightGradient,
-}
-
-/// A convolution as cuDNN is asked for it. Maps are pixel by pixel; a filter is
-/// `[outputs, height, width, inputs / groups]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Problem {
-    pub pass: Pass,
-    /// Type of the numbers in maps and filters. Sums are f32 always.
-    pub number: Number,
-    /// Whether f32 may be multiplied as TF32.
-    pub tf32: bool,
-    /// Whether the same inputs must give the same bits.
-    pub deterministic: bool,
-    pub samples: usize,
-    pub shape: ConvShape,
-    /// Numbers from a pixel of x to the next; from a sample to the next it is that times height and width.
-    pub x_pitch: usize,
-    /// The same of y.
-    pub y_pitch: usize,
-}
-
-/// Set to 0 in the environment: cuDNN's own estimate is taken without a try.
-const TUNE: &str = "CNN_CUDA_TUNE";
-
 /// Multiply-adds from which on it is worth the time to find the fastest way.
 const WORTH_TIMING: u64 = 1 << 20;
-
-impl Problem {
-    /// Multiply-adds.
-    fn macs(&self) -> u64 {
-        self.shape.macs() * self.samples as u64
-    }
-
-    /// Bytes of x, the filter and y.
-    pub fn bytes(&self) -> [usize; 3] {
-        let ConvShape { rows, cols, .. } = self.shape;
-        let x = self.samples * rows.input * cols.input * self.x_pitch;
-        let y = self.samples * rows.output * cols.output * self.y_pitch;
-        [x, self.shape.weights(), y].map(|numbers| numbers * self.number.bytes())
-    }
-}
-
-/// One line that names everything the choice of a way depends on.
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Problem { pass, number, tf32, deterministic, samples, shape, x_pitch, y_pitch } = self;
-        let ConvShape { inputs, outputs, groups, rows, cols } = shape;
-        write!(f, "{pass:?} {number:?}")?;
-        f.write_str(if *tf32 { " tf32" } else { "" })?;
-        f.write_str(if *deterministic { " deterministic" } else { "" })?;
-        write!(f, " {samples} samples {inputs}->{outputs} groups {groups} pitches {x_pitch} {y_pitch}")?;
-        for (name, axis) in [("rows", rows), ("columns", cols)] {
-            write!(f, " {name} {}->{} window {}", axis.input, axis.output, axis.kernel)?;
-            write!(f, " stride {} padding {} dilation {}", axis.stride, axis.before, axis.dilation)?;
-        }
-        Ok(())
-    }
-}
+/// Set to 0 in the environment: cuDNN's own estimate is taken without a try.
+const TUNE: &str = "CNN_CUDA_TUNE";
+/// The oldest version that has what is used here.
+const OLDEST: usize = 90000;
 
 /// cuDNN on a stream.
 pub(super) struct Cudnn {
@@ -225,44 +165,58 @@ impl Cudnn {
         Ok(plan)
     }
 
+    /// How long the fastest way took when it was timed, if that is known without planning it anew, which may take a
+    /// second.
+    pub fn known_milliseconds(&self, problem: &Problem, most: Option<usize>) -> Option<f32> {
+        let limit = most.unwrap_or(usize::MAX);
+        let choice = self.kept.get(&problem.to_string()).filter(|choice| limit <= choice.limit);
+        choice.map(|choice| choice.milliseconds)
+    }
+
     fn choose(&self, problem: &Problem, limit: usize, timed: bool) -> Result<Option<ConvPlan>, Failure> {
         let handle = lock(&self.handle);
         handle.bind()?;
         let target = Target::Handle(handle.raw);
         let Some(graph) = Graph::new(problem, &target)? else { return Ok(None) };
         let graph = Arc::new(graph);
-        let plan = |way: Way| ConvPlan { way, _graph: graph.clone(), handle: self.handle.clone() };
+        let plan = |way: Way, milliseconds: Option<f32>| ConvPlan {
+            way,
+            milliseconds,
+            graph: graph.clone(),
+            handle: self.handle.clone(),
+        };
         let key = problem.to_string();
-        if let Some(Choice { mode, index, .. }) = self.kept.get(&key).filter(|choice| limit <= choice.limit)
+        let kept = self.kept.get(&key).filter(|choice| limit <= choice.limit);
+        if let Some(Choice { mode, index, milliseconds, .. }) = kept
             && let Some(way) = graph.way(&target, problem, mode, index)?
             && way.workspace <= limit
         {
-            return Ok(Some(plan(way)));
+            return Ok(Some(plan(way, Some(milliseconds))));
         }
         let timed = timed && problem.macs() >= WORTH_TIMING && env::var(TUNE).map_or(true, |tune| tune != "0");
         let tried = if timed { ways::TRIED } else { 1 };
-        let mut plans: Vec<ConvPlan> = graph.ways(&target, problem, limit, tried)?.into_iter().map(plan).collect();
+        let ways = graph.ways(&target, problem, limit, tried)?;
+        let mut plans: Vec<ConvPlan> = ways.into_iter().map(|way| plan(way, None)).collect();
         if plans.is_empty() {
             return Ok(None);
         }
         let best = if timed { timing::fastest(&handle, problem, &plans)? } else { None };
-        let best = match best {
-            Some(best) => {
-                let Way { mode, index, .. } = plans[best].way;
-                self.kept.put(&key, Choice { mode, index, limit });
-                best
-            }
-            // There is no time or no memory to try them: cuDNN's estimate, until the next time.
-            None => 0,
-        };
-        Ok(Some(plans.swap_remove(best)))
+        // Where there is no time or no memory to try them: cuDNN's estimate, until the next time.
+        let mut chosen = plans.swap_remove(best.map_or(0, |(best, _)| best));
+        if let Some((_, milliseconds)) = best {
+            let Way { mode, index, .. } = chosen.way;
+            self.kept.put(&key, Choice { mode, index, limit, milliseconds });
+            chosen.milliseconds = Some(milliseconds);
+        }
+        Ok(Some(chosen))
     }
 }
 
 /// A way to compute a convolution.
 pub(super) struct ConvPlan {
     way: Way,
-    _graph: Arc<Graph>,
+    milliseconds: Option<f32>,
+    graph: Arc<Graph>,
     handle: Arc<Mutex<Handle>>,
 }
 
@@ -279,18 +233,23 @@ impl ConvPlan {
         self.way.workspace
     }
 
+    /// How long a run took when it was timed, if it was.
+    pub fn milliseconds(&self) -> Option<f32> {
+        self.milliseconds
+    }
+
     /// Lets it run, after the work that the stream has. Does not wait, and takes no memory of the device, so that a
     /// stream may be captured. The result is written over what was there: y forward, else x or the filter, whose
     /// gradient it is.
     ///
     /// # Errors
-    /// If an address is no multiple of [`ALIGNMENT`], or cuDNN fails.
+    /// If an address is no multiple of [`ALIGNMENT`], if there is none for what the problem has or one for what it has
+    /// not, or if cuDNN fails.
     ///
     /// # Safety
-    /// Maps and filter of the problem's sizes begin at `x`, `filter` and `y`, and [`ConvPlan::workspace`] bytes that
-    /// nobody else uses at `workspace`, all of them on the device until this work is done; the result overlaps with
-    /// nothing.
-    pub unsafe fn run(&self, stream: &CudaStream, addresses: [u64; 3], workspace: u64) -> Result<(), Failure> {
+    /// Tensors of the problem's sizes begin at `addresses`, and [`ConvPlan::workspace`] bytes that nobody else uses at
+    /// `workspace`, all of them on the device until this work is done; the result overlaps with nothing.
+    pub unsafe fn run(&self, stream: &CudaStream, addresses: &Addresses, workspace: u64) -> Result<(), Failure> {
         let handle = lock(&self.handle);
         handle.bind()?;
         handle.follow(stream)?;
@@ -304,11 +263,12 @@ impl ConvPlan {
     ///
     /// # Safety
     /// As above.
-    unsafe fn execute(&self, handle: &Handle, addresses: [u64; 3], workspace: u64) -> Result<(), Failure> {
-        if let Some(address) = addresses.iter().find(|address| !address.is_multiple_of(ALIGNMENT)) {
+    unsafe fn execute(&self, handle: &Handle, addresses: &Addresses, workspace: u64) -> Result<(), Failure> {
+        let tensors = self.graph.tensors(addresses).ok_or("what follows a convolution has addresses of its own")?;
+        if let Some((_, address)) = tensors.iter().find(|(_, address)| !address.is_multiple_of(ALIGNMENT)) {
             return Err(format!("cuDNN wants addresses that are multiples of {ALIGNMENT}, which {address:#x} is not"));
         }
-        let pack = self.way.pack(addresses, workspace)?;
+        let pack = self.way.pack(&tensors, workspace)?;
         // SAFETY: the caller's; the context is current.
         let status = unsafe { sys::cudnnBackendExecute(handle.raw, self.way.plan.raw(), pack.raw()) };
         Ok(check(status, "cudnnBackendExecute")?)

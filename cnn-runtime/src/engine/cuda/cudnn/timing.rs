@@ -2,7 +2,7 @@
 
 use cudarc::driver::{result, sys};
 
-use super::{ConvPlan, Handle, Problem, driver};
+use super::{Addresses, ConvPlan, Handle, Problem, driver};
 use crate::engine::cuda::device::Failure;
 
 /// Runs of a way that are timed; the shortest counts.
@@ -22,7 +22,7 @@ pub(super) struct Scratch<'a> {
     handle: &'a Handle,
     start: u64,
     bytes: usize,
-    addresses: [u64; 3],
+    addresses: Addresses,
     workspace: u64,
 }
 
@@ -30,13 +30,21 @@ impl<'a> Scratch<'a> {
     /// None where there is not enough memory.
     pub fn new(handle: &'a Handle, problem: &Problem, workspace: usize) -> Result<Option<Scratch<'a>>, Failure> {
         handle.bind()?;
-        let parts = problem.bytes().map(|bytes| bytes.next_multiple_of(PART));
-        let bytes = (parts.iter().sum::<usize>() + workspace).max(LEAST);
+        let mut bytes = 0;
+        let mut place = |part: usize| {
+            let at = bytes as u64;
+            bytes += part.next_multiple_of(PART);
+            at
+        };
+        let [x, filter, y] = problem.bytes().map(&mut place);
+        let [bias, onto] = problem.bytes_beside().map(|part| part.map(&mut place));
+        let workspace_at = place(workspace);
+        let bytes = bytes.max(LEAST);
         // SAFETY: freed once, when it is dropped.
         let Ok(start) = (unsafe { result::malloc_sync(bytes) }) else { return Ok(None) };
-        let [x, filter, y] = parts.map(|bytes| bytes as u64);
-        let addresses = [start, start + x, start + x + filter];
-        Ok(Some(Scratch { handle, start, bytes, addresses, workspace: start + x + filter + y }))
+        let [bias, onto] = [bias, onto].map(|at| at.map(|at| start + at));
+        let addresses = Addresses { x: start + x, filter: start + filter, y: start + y, bias, onto };
+        Ok(Some(Scratch { handle, start, bytes, addresses, workspace: start + workspace_at }))
     }
 
     fn fill(&self) -> Result<(), Failure> {
@@ -51,8 +59,8 @@ impl<'a> Scratch<'a> {
     /// Milliseconds of one run of a way of the problem that needs no more workspace than was said.
     pub fn time(&self, plan: &ConvPlan) -> Result<f32, Failure> {
         let Handle { context, stream, .. } = self.handle;
-        // SAFETY: maps, filter and workspace lie within this memory, one behind the other.
-        let run = || unsafe { plan.execute(self.handle, self.addresses, self.workspace) };
+        // SAFETY: all tensors and the workspace lie within this memory, one behind the other.
+        let run = || unsafe { plan.execute(self.handle, &self.addresses, self.workspace) };
         let event = || context.new_event(Some(sys::CUevent_flags::CU_EVENT_DEFAULT)).map_err(driver);
         let events = (0..=RUNS).map(|_| event()).collect::<Result<Vec<_>, _>>()?;
         // The first run loads the kernels.
@@ -83,22 +91,22 @@ impl Drop for Scratch<'_> {
     }
 }
 
-/// The fastest of some ways of a problem; none if there is no memory to try them.
-pub(super) fn fastest(handle: &Handle, problem: &Problem, plans: &[ConvPlan]) -> Result<Option<usize>, Failure> {
+/// The fastest of some ways of a problem, with its milliseconds; none if there is no memory to try them.
+pub(super) fn fastest(handle: &Handle, problem: &Problem, plans: &[ConvPlan]) -> Result<Option<(usize, f32)>, Failure> {
     let workspace = plans.iter().map(ConvPlan::workspace).max().unwrap_or(0);
     let Some(scratch) = Scratch::new(handle, problem, workspace)? else { return Ok(None) };
     let mut best = None;
     let mut failed = String::new();
     for (index, plan) in plans.iter().enumerate() {
         match scratch.time(plan) {
-            Ok(time) if best.is_none_or(|(least, _)| time < least) => best = Some((time, index)),
+            Ok(time) if best.is_none_or(|(_, least)| time < least) => best = Some((index, time)),
             Ok(_) => {}
             // One that fails is one less, unless all do.
             Err(failure) => failed = failure,
         }
     }
     match best {
-        Some((_, index)) => Ok(Some(index)),
+        Some(best) => Ok(Some(best)),
         None => Err(failed),
     }
 }

@@ -5,11 +5,16 @@ use cudarc::cudnn::sys::{
 };
 
 use super::descriptor::{Attribute, Descriptor, Kind, Refusal, Type};
-use super::graph::{Graph, IDS, Target, supported};
+use super::graph::{Graph, Target, supported};
 use super::{Number, Problem};
 
 /// Ways that are finished and timed.
 pub(super) const TRIED: usize = 6;
+/// Of those with something that follows the convolution, how many of the ones that are compiled when they are finished,
+/// which takes up to a second each.
+const COMPILED: usize = 3;
+/// Multiply-adds from which on it is worth that time.
+pub(super) const WORTH_COMPILING: u64 = 1 << 22;
 /// Workspace beyond which a way is considered only if there is none below: bytes.
 const USUAL: usize = 1 << 30;
 /// What the workspace is aligned to, as a device's allocations are.
@@ -48,14 +53,54 @@ pub(super) struct Way {
 }
 
 impl Way {
-    /// What a run works on: x, filter and y, and a workspace, whose first bytes may be left out.
-    pub fn pack(&self, addresses: [u64; 3], workspace: u64) -> Result<Descriptor, Refusal> {
+    /// What a run works on: the tensors' names and addresses, and a workspace, whose first bytes may be left out.
+    pub fn pack(&self, tensors: &[(i64, u64)], workspace: u64) -> Result<Descriptor, Refusal> {
         let workspace = if self.workspace == 0 { 0 } else { workspace.next_multiple_of(WORKSPACE as u64) };
+        let (ids, addresses): (Vec<i64>, Vec<u64>) = tensors.iter().copied().unzip();
         Descriptor::new(Kind::CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR)?
-            .integers(Attribute::CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, &IDS)?
+            .integers(Attribute::CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, &ids)?
             .addresses(Attribute::CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, &addresses)?
             .addresses(Attribute::CUDNN_ATTR_VARIANT_PACK_WORKSPACE, &[workspace])?
             .finish("a variant pack")
+    }
+}
+
+/// What cuDNN says of an engine.
+struct Notes {
+    numerical: Vec<u32>,
+    behavior: Vec<u32>,
+}
+
+impl Notes {
+    fn of(config: &Descriptor) -> Result<Notes, Refusal> {
+        let mut engine = [Descriptor::new(Kind::CUDNN_BACKEND_ENGINE_DESCRIPTOR)?];
+        config.fill(Attribute::CUDNN_ATTR_ENGINECFG_ENGINE, &mut engine)?;
+        let [engine] = engine;
+        Ok(Notes {
+            numerical: engine.codes(Attribute::CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, Type::CUDNN_TYPE_NUMERICAL_NOTE)?,
+            behavior: engine.codes(Attribute::CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, Type::CUDNN_TYPE_BEHAVIOR_NOTE)?,
+        })
+    }
+
+    /// Whether it is compiled when it is finished.
+    fn is_compiled(&self) -> bool {
+        self.behavior.contains(&(Behavior::CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION as u32))
+    }
+
+    /// Whether it computes what is asked for, and nothing less exact.
+    fn allow(&self, problem: &Problem) -> bool {
+        let notes = |note: Note| self.numerical.contains(&(note as u32));
+        let wants = |note: Behavior| self.behavior.contains(&(note as u32));
+        let random = notes(Note::CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC);
+        // With f32 these multiply TF32, or even f16.
+        let rounded = notes(Note::CUDNN_NUMERICAL_NOTE_TENSOR_CORE);
+        let converted = notes(Note::CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS);
+        let is_f32 = problem.number == Number::F32;
+        !(problem.deterministic && random
+            || is_f32 && (converted || rounded && !problem.tf32)
+            || notes(Note::CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)
+            || wants(Behavior::CUDNN_BEHAVIOR_NOTE_REQUIRES_FILTER_INT8x32_REORDER)
+            || wants(Behavior::CUDNN_BEHAVIOR_NOTE_REQUIRES_BIAS_INT8x32_REORDER))
     }
 }
 
@@ -86,25 +131,9 @@ impl Graph {
         Ok(configs)
     }
 
-    /// Whether an engine computes what is asked for, and nothing less exact.
-    fn is_allowed(problem: &Problem, config: &Descriptor) -> Result<bool, Refusal> {
-        let mut engine = [Descriptor::new(Kind::CUDNN_BACKEND_ENGINE_DESCRIPTOR)?];
-        config.fill(Attribute::CUDNN_ATTR_ENGINECFG_ENGINE, &mut engine)?;
-        let [engine] = engine;
-        let notes = engine.codes(Attribute::CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, Type::CUDNN_TYPE_NUMERICAL_NOTE)?;
-        let behavior = engine.codes(Attribute::CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, Type::CUDNN_TYPE_BEHAVIOR_NOTE)?;
-        let notes = |note: Note| notes.contains(&(note as u32));
-        let wants = |note: Behavior| behavior.contains(&(note as u32));
-        let random = notes(Note::CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC);
-        // With f32 these multiply TF32, or even f16.
-        let rounded = notes(Note::CUDNN_NUMERICAL_NOTE_TENSOR_CORE);
-        let converted = notes(Note::CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS);
-        let is_f32 = problem.number == Number::F32;
-        Ok(!(problem.deterministic && random
-            || is_f32 && (converted || rounded && !problem.tf32)
-            || notes(Note::CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)
-            || wants(Behavior::CUDNN_BEHAVIOR_NOTE_REQUIRES_FILTER_INT8x32_REORDER)
-            || wants(Behavior::CUDNN_BEHAVIOR_NOTE_REQUIRES_BIAS_INT8x32_REORDER)))
+    /// The lists that are looked at. What cuDNN has in reserve with something that follows is slower than a kernel for that.
+    fn modes(problem: &Problem) -> &'static [Mode] {
+        if problem.epilogue.is_some() { &[Mode::Ranked] } else { &Mode::ALL }
     }
 
     fn finish(target: &Target, mode: Mode, index: usize, config: Descriptor) -> Result<Way, Refusal> {
@@ -127,7 +156,7 @@ impl Graph {
     /// The way at a place of a list, if it still is one.
     pub fn way(&self, target: &Target, problem: &Problem, mode: Mode, index: usize) -> Result<Option<Way>, Refusal> {
         let config = self.configs(target, mode)?.into_iter().nth(index);
-        let Some(config) = config.filter(|config| Graph::is_allowed(problem, config).unwrap_or(false)) else {
+        let Some(config) = config.filter(|config| Notes::of(config).is_ok_and(|notes| notes.allow(problem))) else {
             return Ok(None);
         };
         Ok(Graph::finish(target, mode, index, config).ok())
@@ -136,15 +165,22 @@ impl Graph {
     /// The first ways whose workspace is within the limit, so many.
     pub fn ways(&self, target: &Target, problem: &Problem, limit: usize, most: usize) -> Result<Vec<Way>, Refusal> {
         let (mut ways, mut large) = (Vec::new(), Vec::new());
-        for mode in Mode::ALL {
+        let mut compiled = match problem.epilogue {
+            None => usize::MAX,
+            Some(_) if problem.macs() < WORTH_COMPILING => 0,
+            Some(_) => most.min(COMPILED),
+        };
+        for &mode in Graph::modes(problem) {
             // Not even asked for where there are enough already.
             if ways.len() == most {
                 break;
             }
             for (index, config) in self.configs(target, mode)?.into_iter().enumerate() {
-                if !Graph::is_allowed(problem, &config)? {
+                let notes = Notes::of(&config)?;
+                if !notes.allow(problem) || notes.is_compiled() && compiled == 0 {
                     continue;
                 }
+                compiled -= usize::from(notes.is_compiled());
                 // An engine that refuses is one less.
                 let Ok(way) = Graph::finish(target, mode, index, config) else { continue };
                 match way.workspace {
@@ -165,9 +201,9 @@ impl Graph {
     #[cfg(test)]
     pub fn count(&self, target: &Target, problem: &Problem) -> Result<usize, Refusal> {
         let mut count = 0;
-        for mode in Mode::ALL {
+        for &mode in Graph::modes(problem) {
             for config in self.configs(target, mode)? {
-                count += usize::from(Graph::is_allowed(problem, &config)?);
+                count += usize::from(Notes::of(&config)?.allow(problem));
             }
         }
         Ok(count)

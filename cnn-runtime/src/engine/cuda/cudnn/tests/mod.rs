@@ -1,5 +1,6 @@
 //! cuDNN against a plain loop, and all that can be seen of it without a graphics processor.
 
+mod fused;
 mod plain;
 
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use super::descriptor::{Attribute, Descriptor, Kind};
 use super::graph::padding_behind;
 use super::timing::Scratch;
 use super::*;
+use crate::engine::operation::ConvShape;
 use crate::kernels::window::Axis;
 use plain::compare;
 use ways::TRIED;
@@ -83,7 +85,17 @@ fn problems(sizes: &[Sizes], samples: usize, numbers: &[(Number, bool)]) -> Vec<
         for &(number, tf32) in numbers {
             for pass in PASSES {
                 let deterministic = problems.len() % 2 == 1;
-                problems.push(Problem { pass, number, tf32, deterministic, samples, shape, x_pitch, y_pitch });
+                problems.push(Problem {
+                    pass,
+                    number,
+                    tf32,
+                    deterministic,
+                    samples,
+                    shape,
+                    x_pitch,
+                    y_pitch,
+                    epilogue: None,
+                });
             }
         }
     }
@@ -118,6 +130,7 @@ fn a_name_tells_problems_apart() {
     problems.extend(problems.clone().into_iter().map(|problem| Problem { samples: 1, ..problem }));
     let both = |problem: Problem| Problem { deterministic: !problem.deterministic, ..problem };
     problems.extend(problems.clone().into_iter().map(both));
+    problems.extend(fused::problems(&fused::large(), 32));
     let names: std::collections::HashSet<String> = problems.iter().map(Problem::to_string).collect();
     assert_eq!(names.len(), problems.len());
     assert!(names.iter().all(|name| !name.contains(['\t', '\n'])));
@@ -132,16 +145,21 @@ const H100: &str = r#"{"deviceName": "NVIDIA H100 80GB HBM3", "cudaDeviceId": 0,
     "maxRegistersPerSM": 65536, "pciDeviceId": 0, "maxCtasPerSM": 32, "maxThreadsPerBlock": 1024,
     "maxThreadsPerSM": 2048, "isTccDriver": 0, "supportCoopLaunch": 1, "oversizedSharedMemoryPerBlock": 0}"#;
 
+/// One that need not be there.
+fn described() -> Target {
+    let text = std::ffi::CString::new(H100).unwrap();
+    let described = Descriptor::new(Kind::CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR)
+        .and_then(|new| new.text(Attribute::CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, &text)?.finish("a processor"))
+        .expect("cuDNN 9.26 takes this description; another one may want more in it");
+    Target::Described(Arc::new(described))
+}
+
 /// Descriptors, lists, filters and plans: all but the runs.
 #[test]
 #[ignore = "wants libcudnn: see docs/testing.md"]
 fn cudnn_has_ways_for_every_problem_without_a_processor() {
     println!("cuDNN {}", load().unwrap());
-    let text = std::ffi::CString::new(H100).unwrap();
-    let described = Descriptor::new(Kind::CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR)
-        .and_then(|new| new.text(Attribute::CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, &text)?.finish("a processor"))
-        .expect("cuDNN 9.26 takes this description; another one may want more in it");
-    let target = Target::Described(Arc::new(described));
+    let target = described();
     let mut failures = 0;
     let all = [(large(), 32), (large(), 1), (small(), 2)];
     for problem in all.iter().flat_map(|(sizes, samples)| problems(sizes, *samples, &NUMBERS)) {
@@ -163,7 +181,7 @@ fn cudnn_has_ways_for_every_problem_without_a_processor() {
         let Some(last) = ways.pop() else { continue };
         let again = graph.way(&target, &problem, last.mode, last.index).unwrap().expect("the lists are the same");
         assert_eq!(again.workspace, last.workspace);
-        again.pack([16, 32, 48], 64).unwrap();
+        again.pack(&graph.tensors(&Addresses::of([16, 32, 48])).unwrap(), 64).unwrap();
         assert!(graph.way(&target, &problem, last.mode, 1000).unwrap().is_none());
     }
     assert_eq!(failures, 0);
@@ -232,7 +250,7 @@ fn cudnn_computes_what_a_plain_loop_does() {
         (Ok(Some(here)), Ok(Some(there))) => {
             let places = [&here.way, &there.way].map(|way| (way.mode, way.index));
             println!("chosen and found again: {places:?}");
-            if places[0] != places[1] {
+            if places[0] != places[1] || here.milliseconds() != there.milliseconds() {
                 failures.push(format!("the file does not keep {places:?}"));
             }
         }
@@ -246,7 +264,7 @@ fn cudnn_computes_what_a_plain_loop_does() {
     // SAFETY: addresses that are refused are not used.
     let refused = cudnn
         .plan(problem, None, true)
-        .map(|plan| plan.map(|plan| unsafe { plan.run(&stream, [4, 4, 4], 0) }.is_err()));
+        .map(|plan| plan.map(|plan| unsafe { plan.run(&stream, &Addresses::of([4; 3]), 0) }.is_err()));
     if refused != Ok(Some(true)) {
         failures.push(format!("addresses that are not aligned: {refused:?}"));
     }

@@ -3,7 +3,8 @@
 use cudarc::driver::{result, sys};
 use half::bf16;
 
-use super::super::{ConvPlan, Cudnn, Number, Pass, Problem, driver, lock};
+use super::super::{Addresses, ConvPlan, Cudnn, Number, Pass, Problem, driver, lock};
+use super::fused::follow;
 use crate::engine::operation::ConvShape;
 use crate::kernels::window::Axis;
 
@@ -39,14 +40,14 @@ impl Drop for Memory {
 /// What stands in a result before.
 const BEFORE: f32 = 777.0;
 
-fn encode(number: Number, values: &[f32]) -> Vec<u8> {
+pub fn encode(number: Number, values: &[f32]) -> Vec<u8> {
     match number {
         Number::F32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
         Number::Bf16 => values.iter().flat_map(|&value| bf16::from_f32(value).to_le_bytes()).collect(),
     }
 }
 
-fn decode(number: Number, bytes: &[u8]) -> Vec<f32> {
+pub fn decode(number: Number, bytes: &[u8]) -> Vec<f32> {
     let pairs = || bytes.chunks_exact(2).map(|pair| [pair[0], pair[1]]);
     match number {
         Number::F32 => bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect(),
@@ -63,6 +64,12 @@ fn tolerance(problem: &Problem) -> f64 {
     }
 }
 
+/// A number between -1 and 1.
+pub fn random(state: &mut u64) -> f32 {
+    *state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+    (*state >> 40) as f32 / (1 << 23) as f32 - 1.0
+}
+
 /// x, the filter and y; then for the result the exact numbers with their sums of magnitudes.
 type Example = ([Vec<f32>; 3], Vec<(f64, f64)>);
 
@@ -70,12 +77,8 @@ fn example(problem: &Problem) -> Example {
     let Problem { pass, number, samples, shape, x_pitch, y_pitch, .. } = *problem;
     let ConvShape { inputs, outputs, groups, rows, cols } = shape;
     let mut state = 1u64;
-    let mut random = || {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-    };
     let mut tensors = problem.bytes().map(|bytes| {
-        let values: Vec<f32> = (0..bytes / number.bytes()).map(|_| random()).collect();
+        let values: Vec<f32> = (0..bytes / number.bytes()).map(|_| random(&mut state)).collect();
         decode(number, &encode(number, &values))
     });
     let written = match pass {
@@ -116,12 +119,15 @@ fn example(problem: &Problem) -> Example {
 
 /// Runs a plan; the largest error as a share of what may be, and an error message.
 pub fn compare(cudnn: &Cudnn, problem: &Problem, plan: &ConvPlan, captured: bool) -> Result<f64, String> {
-    let (tensors, exact) = example(problem);
+    let (tensors, mut exact) = example(problem);
+    let beside = follow(problem, &mut exact).map(|bytes| bytes.map(|bytes| Memory::new(&bytes)));
     let memories = tensors.each_ref().map(|values| Memory::new(&encode(problem.number, values)));
+    let [bias, onto] = beside.each_ref().map(|memory| memory.as_ref().map(|memory| memory.0));
+    let addresses = Addresses { bias, onto, ..Addresses::of(memories.each_ref().map(|memory| memory.0)) };
     let workspace = Memory::new(&vec![0xff; plan.workspace()]);
     let stream = lock(&cudnn.handle).stream.clone();
     // SAFETY: these are the tensors of the problem, and the workspace.
-    let run = || unsafe { plan.run(&stream, memories.each_ref().map(|memory| memory.0), workspace.0) };
+    let run = || unsafe { plan.run(&stream, &addresses, workspace.0) };
     if captured {
         let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
         stream.begin_capture(mode).map_err(driver)?;

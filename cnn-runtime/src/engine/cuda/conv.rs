@@ -101,8 +101,7 @@ const FORWARD: [(usize, usize); 5] = [(3, 1), (3, 2), (5, 1), (5, 2), (7, 1)];
 
 fn named(what: &str, window: (usize, usize)) -> &'static str {
     let wanted = format!("{what}_{}_{}", window.0, window.1);
-    let found = source::names().into_iter().find(|name| *name == wanted);
-    found.unwrap_or_else(|| unreachable!("there is a kernel {wanted}"))
+    source::kernel(&wanted).unwrap_or_else(|| unreachable!("there is a kernel {wanted}"))
 }
 
 /// An axis of stride 1, from its outputs to its inputs.
@@ -144,47 +143,41 @@ impl Lowering<'_> {
     fn depthwise(&self, step: &Step, convolution: &Convolution) -> Vec<Launch> {
         let ConvShape { rows, cols, .. } = convolution.shape;
         let onto = self.onto(&step.outputs[0]);
+        // Kernels of their own are for packs.
+        let window = |words: &Words| convolution.window().filter(|_| words.variant_for(true).wide);
         match convolution.pass {
             Pass::Forward => {
                 let (x, y) = (self.input(step, 0), self.output(step, 0));
                 let words = Words::new().map_by_lanes(&x).address(self.address(step, 1)).address(self.address(step, 2));
                 let words = words.optional(onto.as_ref()).map(&y).axis(&rows).axis(&cols).curve(convolution.activation);
-                match convolution.window() {
-                    Some(window) if FORWARD.contains(&window) => {
-                        vec![self.strips(named("depthwise", window), &y, words.flag(false))]
-                    }
-                    _ => vec![self.strips("depthwise", &y, words)],
-                }
+                vec![match window(&words).filter(|window| FORWARD.contains(window)) {
+                    Some(window) => self.strips(named("depthwise", window), &y, words.flag(false)),
+                    None => self.strips("depthwise", &y, words),
+                }]
             }
             Pass::InputGradient => {
                 let (dy, dx) = (self.input(step, 1), self.output(step, 0));
-                let words = Words::new().map_by_lanes(&dy).address(self.address(step, 0));
-                match convolution.window() {
+                let start = Words::new().map_by_lanes(&dy).address(self.address(step, 0));
+                let words = start.clone().optional(onto.as_ref()).map(&dx).axis(&rows).axis(&cols);
+                let before = |allowed: &dyn Fn(&Axis) -> bool| [rows, cols].iter().all(allowed);
+                vec![match window(&words) {
                     // The same computation with the taps backwards.
-                    Some(window @ (_, 1))
-                        if FORWARD.contains(&window) && [rows, cols].iter().all(|axis| axis.before < axis.kernel) =>
-                    {
-                        let words = words.address(0).optional(onto.as_ref()).map(&dx);
+                    Some(window @ (kernel, 1)) if FORWARD.contains(&window) && before(&|axis| axis.before < kernel) => {
+                        let words = start.address(0).optional(onto.as_ref()).map(&dx);
                         let words = words.axis(&backwards(&rows)).axis(&backwards(&cols)).curve(None).flag(true);
-                        vec![self.strips(named("depthwise", window), &dx, words)]
+                        self.strips(named("depthwise", window), &dx, words)
                     }
-                    Some((kernel @ (3 | 5), 2)) if [rows, cols].iter().all(|axis| axis.before == (kernel - 1) / 2) => {
-                        let words = words.optional(onto.as_ref()).map(&dx).axis(&rows).axis(&cols);
-                        let kernel = if kernel == 3 { "depthwise_spread_3" } else { "depthwise_spread_5" };
-                        vec![self.strips(kernel, &dx, words)]
-                    }
-                    _ => {
-                        let words = words.optional(onto.as_ref()).map(&dx).axis(&rows).axis(&cols);
-                        vec![self.strips("depthwise_input_gradient", &dx, words)]
-                    }
-                }
+                    Some((3, 2)) if before(&|axis| axis.before == 1) => self.strips("depthwise_spread_3", &dx, words),
+                    Some((5, 2)) if before(&|axis| axis.before == 2) => self.strips("depthwise_spread_5", &dx, words),
+                    _ => self.strips("depthwise_input_gradient", &dx, words),
+                }]
             }
             Pass::WeightGradient => {
                 let (x, dy, scratch) = (self.input(step, 0), self.input(step, 1), self.scratch(step));
                 let words = Words::new().map_by_lanes(&x).map(&dy).axis(&rows).axis(&cols).address(scratch);
-                let kernel = match convolution.window() {
-                    Some(window) if FORWARD.contains(&window) => named("depthwise_weights", window),
-                    _ => "depthwise_weight_gradient",
+                let kernel = match window(&words).filter(|window| FORWARD.contains(window)) {
+                    Some(window) => named("depthwise_weights", window),
+                    None => "depthwise_weight_gradient",
                 };
                 let sums = self.beside(kernel, x.channels, words);
                 let parts = convolution.depthwise_parts(sums.variant.width(), self.device.block(), self.plan.batch);

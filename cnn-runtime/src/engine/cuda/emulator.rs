@@ -52,7 +52,7 @@ impl Kernels {
             // SAFETY: made by `compiled` of this crate's own source, which does nothing when it is loaded.
             let library =
                 unsafe { Library::new(&library) }.map_err(|error| format!("{}: {error}", library.display()))?;
-            for name in source::names() {
+            for name in source::names(variant) {
                 // SAFETY: all kernels have this type: `EMULATED` in `kernels/emulator.h`.
                 let kernel = unsafe { library.get::<Kernel>(name.as_bytes()) }.map_err(|error| error.to_string())?;
                 kernels.insert((name, variant), *kernel);

@@ -2,18 +2,16 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::{env, fs};
 
 use cudarc::driver::{CudaContext, CudaFunction, CudaGraph, CudaStream, DriverError, result, sys};
-use cudarc::nvrtc::{CompileError, CompileOptions, Ptx, compile_ptx_with_opts};
+use cudarc::nvrtc::Ptx;
 
 use super::aside::Aside;
 use super::cudnn::{Addresses, ConvPlan, Cudnn, Problem};
 use super::device::{Device, Failure, Launch, Planned, Recording};
 use super::words::Variant;
-use super::{libraries, source};
+use super::{compile, source};
 
 /// A graphics processor and one stream of work.
 pub(super) struct Gpu {
@@ -71,7 +69,7 @@ impl Gpu {
             .map_err(failed)?;
         let processor = Processor {
             name: format!("cuda:{ordinal} ({})", context.name().map_err(failed)?),
-            architecture: format!("compute_{major}{minor}"),
+            architecture: format!("sm_{major}{minor}"),
             kernels: Mutex::default(),
             library: Cudnn::new(context.clone(), context.new_stream().map_err(failed)?)?,
             context,
@@ -98,53 +96,13 @@ impl Processor {
             return Ok(kernels.clone());
         }
         let failed = |error: DriverError| error.to_string();
-        let module = self.context.load_module(Ptx::from_src(compiled(&self.architecture, variant)?)).map_err(failed)?;
+        let code = compile::kernels(&self.architecture, variant)?;
+        let module = self.context.load_module(Ptx::from_binary(code)).map_err(failed)?;
         let load = |name| Ok((name, module.load_function(name).map_err(failed)?));
-        let kernels: Kernels = Arc::new(source::names().into_iter().map(load).collect::<Result<_, Failure>>()?);
+        let names = source::names(variant).into_iter();
+        let kernels: Kernels = Arc::new(names.map(load).collect::<Result<_, Failure>>()?);
         known.insert(variant, kernels.clone());
         Ok(kernels)
-    }
-}
-
-/// The kernels as code for a kind of graphics processor; kept in the user's cache from the first time on.
-fn compiled(architecture: &str, variant: Variant) -> Result<String, Failure> {
-    let source = source::for_gpu(variant);
-    let kept = cache().map(|folder| folder.join(format!("kernels-{}-{architecture}.ptx", source::digest(&source))));
-    if let Some(code) = kept.as_ref().and_then(|path| fs::read_to_string(path).ok()).filter(|code| !code.is_empty()) {
-        return Ok(code);
-    }
-    let code = compile(&source, architecture)?;
-    // Under a name of its own until it is whole. A cache that cannot be written costs a second at each start, no more.
-    if let Some(path) = kept {
-        let part = path.with_extension(std::process::id().to_string());
-        let _ = path.parent().map(fs::create_dir_all);
-        let _ = fs::write(&part, &code).and_then(|()| fs::rename(&part, &path));
-    }
-    Ok(code)
-}
-
-/// The folder of what is kept from one process to the next.
-pub(super) fn cache() -> Option<PathBuf> {
-    let base = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    Some(base.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")))?.join("cnn-runtime"))
-}
-
-/// Compiles the kernels by NVRTC, which needs no graphics processor.
-pub(super) fn compile(source: &str, architecture: &str) -> Result<String, Failure> {
-    // SAFETY: only looks whether the library can be loaded.
-    let present = || unsafe { cudarc::nvrtc::sys::is_culib_present() };
-    if !(present() || libraries::load_from_packages("libnvrtc") && present()) {
-        return Err("libnvrtc, which compiles the kernels, is missing: install the CUDA toolkit, or `pip install \
-                    nvidia-cuda-nvrtc` and set LD_LIBRARY_PATH to its folder"
-            .into());
-    }
-    let options = vec![format!("--gpu-architecture={architecture}"), "--std=c++17".into()];
-    match compile_ptx_with_opts(source, CompileOptions { options, ..CompileOptions::default() }) {
-        Ok(code) => Ok(code.to_src()),
-        Err(CompileError::CompileError { log, .. }) => {
-            Err(format!("NVRTC refuses the kernels for {architecture}:\n{}", log.to_string_lossy()))
-        }
-        Err(error) => Err(format!("NVRTC: {error}")),
     }
 }
 
@@ -308,35 +266,5 @@ impl fmt::Debug for Graph {
 impl Recording for Graph {
     fn replay(&self) -> Result<(), Failure> {
         self.0.launch().map_err(|error| format!("a graph of a run: {error}"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[ignore = "wants libnvrtc: see docs/testing.md"]
-    fn nvrtc_takes_the_kernels_for_every_kind_of_processor() {
-        let mut taken = Vec::new();
-        for number in [70, 75, 80, 86, 89, 90, 100, 120] {
-            let architecture = format!("compute_{number}");
-            let compile_all = || Variant::ALL.into_iter().map(|of| compile(&source::for_gpu(of), &architecture));
-            match compile_all().collect::<Result<Vec<_>, _>>() {
-                Ok(codes) => {
-                    for (code, name) in
-                        codes.iter().flat_map(|code| source::names().into_iter().map(move |n| (code, n)))
-                    {
-                        assert!(code.contains(&format!(".entry {name}(")), "{name} is missing for {architecture}");
-                    }
-                    taken.push(architecture);
-                }
-                // Each NVRTC knows the kinds of its time.
-                Err(failure) if failure.contains("invalid value for --gpu-architecture") => {}
-                Err(failure) => panic!("{failure}"),
-            }
-        }
-        println!("{} kernels compile for {}", source::names().len(), taken.join(", "));
-        assert!(taken.len() >= 3, "{taken:?}");
     }
 }

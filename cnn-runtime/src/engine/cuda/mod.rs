@@ -3,7 +3,8 @@
 //! | file | what it does |
 //! |---|---|
 //! | `device` | what is asked of a device: memory, copies, launches |
-//! | `gpu`, `libraries` | an NVIDIA graphics processor; kernels are compiled by NVRTC at run time, nothing is needed to build |
+//! | `gpu`, `libraries` | an NVIDIA graphics processor; nothing is needed to build |
+//! | `compile` | kernels are compiled at run time |
 //! | `aside` | copies while it works |
 //! | `cudnn` | NVIDIA's library for convolutions |
 //! | `emulator`, `plain` | the same kernels on an ordinary processor, and what stands for the library there: for tests |
@@ -18,6 +19,7 @@
 //! | `memory`, `executor` | a plan's memory on the device, and its runs |
 
 mod aside;
+mod compile;
 mod conv;
 mod cudnn;
 mod device;

@@ -2,7 +2,7 @@
 
 use super::words::{Number, Variant};
 
-/// What all compilers get, in order.
+/// What all compilers get, in order; the last one for packs alone.
 const PARTS: [&str; 9] = [
     include_str!("kernels/common.cu"),
     include_str!("kernels/pointwise.cu"),
@@ -31,19 +31,33 @@ fn source(head: &str, variant: Variant) -> String {
     [&settings, head].into_iter().chain(PARTS).collect::<Vec<_>>().join("\n")
 }
 
-/// The kernels' names.
-pub(super) fn names() -> Vec<&'static str> {
-    named(&["KERNEL(", "BLOCK_KERNEL(", "PACK_KERNEL(", "PACK_BLOCK_KERNEL("])
+/// The names of the kernels of a variant: those that read no packs are there for single numbers alone, and those that make no
+/// sense without packs for packs alone.
+pub(super) fn names(variant: Variant) -> Vec<&'static str> {
+    let packs = named(&PARTS, &PACKS);
+    match variant.wide {
+        true => packs,
+        false => named(&PARTS, &SINGLES).into_iter().chain(named(&PARTS[..PARTS.len() - 1], &PACKS)).collect(),
+    }
 }
+
+/// How the lines begin that name kernels.
+const SINGLES: [&str; 2] = ["KERNEL(", "BLOCK_KERNEL("];
+const PACKS: [&str; 2] = ["PACK_KERNEL(", "PACK_BLOCK_KERNEL("];
 
 /// Whether a kernel reads and writes packs.
 pub(super) fn takes_packs(kernel: &str) -> bool {
-    named(&["PACK_KERNEL(", "PACK_BLOCK_KERNEL("]).contains(&kernel)
+    named(&PARTS, &PACKS).contains(&kernel)
 }
 
-fn named(starts: &[&str]) -> Vec<&'static str> {
+/// A kernel of this name.
+pub(super) fn kernel(wanted: &str) -> Option<&'static str> {
+    named(&PARTS, &PACKS).into_iter().find(|name| *name == wanted)
+}
+
+fn named(parts: &[&'static str], starts: &[&str]) -> Vec<&'static str> {
     let name = |line: &'static str| starts.iter().find_map(|start| line.strip_prefix(start))?.split(',').next();
-    PARTS.iter().flat_map(|part| part.lines()).filter_map(name).collect()
+    parts.iter().flat_map(|part| part.lines()).filter_map(name).collect()
 }
 
 /// A name for compiled code: it changes with the source.

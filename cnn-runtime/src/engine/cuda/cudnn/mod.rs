@@ -33,7 +33,7 @@ use cudarc::driver::{CudaContext, CudaStream, DriverError};
 
 use super::device::Failure;
 use super::words::Number;
-use super::{gpu, libraries};
+use super::{compile, libraries};
 use descriptor::check;
 use graph::{Graph, Target};
 use kept::{Choice, Kept};
@@ -125,7 +125,7 @@ impl Cudnn {
     /// # Errors
     /// If the library is missing, too old, or of no use with this driver or processor.
     pub fn new(context: Arc<CudaContext>, stream: Arc<CudaStream>) -> Result<Cudnn, Failure> {
-        Cudnn::with_cache(context, stream, gpu::cache())
+        Cudnn::with_cache(context, stream, compile::cache())
     }
 
     fn with_cache(

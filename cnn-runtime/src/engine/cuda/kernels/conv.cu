@@ -1,5 +1,43 @@
 // Convolutions that no library computes.
 
+// What lies under each window as the channels of a pixel, in the order of a filter's numbers, and zeros behind.
+PACK_KERNEL(unfold, {
+    Map y;
+    const Number *x;
+    i64 height;
+    i64 width;
+    i64 pitch;
+    i64 channels;
+    Axis rows;
+    Axis cols;
+}) {
+    unsigned channels = (unsigned)p.channels, kernel = (unsigned)p.cols.kernel, taps = kernel * (unsigned)p.rows.kernel;
+    EACH(n, numbers_of(p.y) / WIDE) {
+        Place at = place_of(p.y, n * WIDE);
+        i64 i = row_of(p.y, at.pixel), j = col_of(p.y, at.pixel);
+        const Number *image = p.x + at.sample * p.height * p.width * p.pitch;
+        unsigned tap = (unsigned)at.channel / channels, c = (unsigned)at.channel % channels;
+        unsigned u = tap / kernel, v = tap % kernel;
+        Reals y;
+        EACH_OF(k) {
+            i64 row = input_of(p.rows, i, u), col = input_of(p.cols, j, v);
+            bool there = tap < taps && inside(p.rows, row) && inside(p.cols, col);
+            y.at[k] = there ? (float)image[(row * p.width + col) * p.pitch + c] : 0.0f;
+            if (++c == channels) {
+                c = 0;
+                tap++;
+                if (++v == kernel) {
+                    v = 0;
+                    u++;
+                }
+            }
+        }
+        set_pack(p.y, at, y);
+    }
+}
+
+#if WIDE == 1
+
 // `y = f(onto + x * weight + bias)`; weights are `[outputs, inputs / groups, height, width]`.
 KERNEL(conv, {
     Map x;
@@ -145,38 +183,4 @@ KERNEL(unpack_filter, {
     }
 }
 
-// What lies under each window as the channels of a pixel, in the order of a filter's numbers, and zeros behind.
-PACK_KERNEL(unfold, {
-    Map y;
-    const Number *x;
-    i64 height;
-    i64 width;
-    i64 pitch;
-    i64 channels;
-    Axis rows;
-    Axis cols;
-}) {
-    unsigned channels = (unsigned)p.channels, kernel = (unsigned)p.cols.kernel, taps = kernel * (unsigned)p.rows.kernel;
-    EACH(n, numbers_of(p.y) / WIDE) {
-        Place at = place_of(p.y, n * WIDE);
-        i64 i = row_of(p.y, at.pixel), j = col_of(p.y, at.pixel);
-        const Number *image = p.x + at.sample * p.height * p.width * p.pitch;
-        unsigned tap = (unsigned)at.channel / channels, c = (unsigned)at.channel % channels;
-        unsigned u = tap / kernel, v = tap % kernel;
-        Reals y;
-        EACH_OF(k) {
-            i64 row = input_of(p.rows, i, u), col = input_of(p.cols, j, v);
-            bool there = tap < taps && inside(p.rows, row) && inside(p.cols, col);
-            y.at[k] = there ? (float)image[(row * p.width + col) * p.pitch + c] : 0.0f;
-            if (++c == channels) {
-                c = 0;
-                tap++;
-                if (++v == kernel) {
-                    v = 0;
-                    u++;
-                }
-            }
-        }
-        set_pack(p.y, at, y);
-    }
-}
+#endif

@@ -1,5 +1,7 @@
 // Depthwise convolutions with the windows that networks have.
 
+#if WIDE > 1
+
 // The same for windows of K x K whose taps are neighbours, S pixels from one to the next. A thread reads all pixels of a row
 // that its strip wants before it computes: they are on their way together. With `flips` taps run backwards: that is the gradient
 // of the input where S is 1.
@@ -206,3 +208,4 @@ PACK_BLOCK_KERNEL(depthwise_weights_5_1, WEIGHTS_ARGUMENTS) { WEIGHTS(5, 1) }
 PACK_BLOCK_KERNEL(depthwise_weights_5_2, WEIGHTS_ARGUMENTS) { WEIGHTS(5, 2) }
 PACK_BLOCK_KERNEL(depthwise_weights_7_1, WEIGHTS_ARGUMENTS) { WEIGHTS(7, 1) }
 
+#endif

@@ -1,5 +1,42 @@
 // Layers that move numbers, and those that compare the channels of a pixel or the numbers of a sample.
 
+// Numbers of a sample that are normalised together: channel c of pixel q is in set `c / channels + q along`.
+struct Sets {
+    i64 count; // of a sample
+    i64 channels;
+    i64 along;
+    double eps;
+};
+
+__device__ inline i64 set_of(const Sets &sets, i64 sample, i64 pixel, i64 channel) {
+    return sample * sets.count + channel / sets.channels + pixel * sets.along;
+}
+
+// Sums of dy, and of dy times what was normalised, for each channel: gradients of bias and weight.
+PACK_BLOCK_KERNEL(set_channel_sums, {
+    Map x;
+    i64 lanes;
+    Map dy;
+    Sets sets;
+    const double *moments;
+    double *parts;
+}) {
+    Lane lane = lane_of(p.lanes, p.x);
+    Sum first[WIDE] = {}, second[WIDE] = {};
+    EACH_PIXEL(n, lane) {
+        i64 sample = n / plane_of(p.x), pixel = n % plane_of(p.x);
+        Reals x = load(lane_at(p.x, lane, n)), dy = load(lane_at(p.dy, lane, n));
+        EACH_OF(k) {
+            const double *moments = p.moments + 2 * set_of(p.sets, sample, pixel, lane.channel + k);
+            first[k] += dy.at[k];
+            second[k] += (Sum)(dy.at[k] * (((double)x.at[k] - moments[0]) * moments[1]));
+        }
+    }
+    NOTE_SUMS(first, second)
+}
+
+#if WIDE == 1
+
 // Where numbers come from: output row i is input row `i multiply / divide + add`, channel c is channel `c + first`, shuffled in
 // groups, and the first channels move by the offsets of a window.
 struct Move {
@@ -133,18 +170,6 @@ KERNEL(softmax_gradient, {
     }
 }
 
-// Numbers of a sample that are normalised together: channel c of pixel q is in set `c / channels + q along`.
-struct Sets {
-    i64 count; // of a sample
-    i64 channels;
-    i64 along;
-    double eps;
-};
-
-__device__ inline i64 set_of(const Sets &sets, i64 sample, i64 pixel, i64 channel) {
-    return sample * sets.count + channel / sets.channels + pixel * sets.along;
-}
-
 __device__ inline i64 numbers_of_set(const Sets &sets, const Map &x) {
     return sets.along ? x.channels : sets.channels * plane_of(x);
 }
@@ -242,25 +267,4 @@ KERNEL(set_gradient, {
     }
 }
 
-// Sums of dy, and of dy times what was normalised, for each channel: gradients of bias and weight.
-PACK_BLOCK_KERNEL(set_channel_sums, {
-    Map x;
-    i64 lanes;
-    Map dy;
-    Sets sets;
-    const double *moments;
-    double *parts;
-}) {
-    Lane lane = lane_of(p.lanes, p.x);
-    Sum first[WIDE] = {}, second[WIDE] = {};
-    EACH_PIXEL(n, lane) {
-        i64 sample = n / plane_of(p.x), pixel = n % plane_of(p.x);
-        Reals x = load(lane_at(p.x, lane, n)), dy = load(lane_at(p.dy, lane, n));
-        EACH_OF(k) {
-            const double *moments = p.moments + 2 * set_of(p.sets, sample, pixel, lane.channel + k);
-            first[k] += dy.at[k];
-            second[k] += (Sum)(dy.at[k] * (((double)x.at[k] - moments[0]) * moments[1]));
-        }
-    }
-    NOTE_SUMS(first, second)
-}
+#endif

@@ -1,5 +1,7 @@
 // Loss and optimizer.
 
+#if WIDE == 1
+
 // The first of the largest, by a block; -1 with a NaN among them.
 template <class T> __device__ inline i64 top_of(const T *x, i64 count, double *shared) {
     double largest = -INFINITY, nans = 0.0, first = -(double)count;
@@ -242,3 +244,5 @@ KERNEL(average, {
     EACH(i, p.count)
         p.average[i] = keep * p.average[i] + take * p.value[i];
 }
+
+#endif

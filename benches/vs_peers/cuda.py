@@ -39,7 +39,6 @@ SETTINGS = {
     "eager": ("eager", lambda case: True),
     "compiled": ("compiled", lambda case: True),
     "graphs": ("graphs", lambda case: case["mode"] == "infer" or case["network"] in SMALL),
-    "captured": ("compiled+captured", lambda case: case["mode"] == "train" and case["network"] in SMALL),
     "frozen": ("graphs+frozen", lambda case: case["mode"] == "infer"),
 }
 PRECISIONS = ["bf16", "tf32", "f32"]

@@ -1,8 +1,8 @@
 """PyTorch on a graphics processor, or on the CPU to try this out. A step is `resident`, with images that lie there, or `fed`: they
 come from pinned memory of the host, and in inference the logits go back. Settings, joined by `+`:
 
-    eager, compiled, graphs (compiled with mode="reduce-overhead"), frozen (compiled, constants folded), captured (the whole step is
-    one CUDA graph), and a precision: bf16 (autocast in training, weights in inference), tf32 or f32
+    eager, compiled, graphs (compiled with mode="reduce-overhead"), frozen (compiled, constants folded), and a precision: bf16
+    (autocast in training, weights in inference), tf32 or f32
 
 All have channels last, cuDNN's search for the fastest algorithm, and an optimizer in one kernel.
 """
@@ -41,25 +41,6 @@ def alone(lock):
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
         synchronise()
-
-
-def captured(step):
-    """A CUDA graph of a step: what replays it and returns what the step returned."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(WARM_UP):
-            step()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        result = step()
-
-    def replay():
-        graph.replay()
-        return result
-
-    return replay
 
 
 def prepare(options):
@@ -147,13 +128,11 @@ def prepare(options):
             with torch.no_grad() if compiles else torch.inference_mode():
                 return forward(images)
 
-        run = captured(resident) if "captured" in setting else resident
-
         def fed():
             feed()
-            run().cpu()
+            resident().cpu()
 
-        return {"resident": run, "fed": fed}
+        return {"resident": resident, "fed": fed}
 
     def training(model):
         optimizer = torch.optim.SGD(model.parameters(), lr=1e-9, momentum=0.9, fused=True)
@@ -170,14 +149,12 @@ def prepare(options):
             forward(images, labels).backward()
             optimizer.step()
 
-        step = captured(resident) if "captured" in setting else resident
-
         def fed():
             feed()
             labels.copy_(host_labels, non_blocking=True)
-            step()
+            resident()
 
-        return {"resident": step, "fed": fed}
+        return {"resident": resident, "fed": fed}
 
     return build
 

@@ -65,7 +65,7 @@ impl Convolution {
     /// As the library is asked for it, pixels so far apart.
     fn problem(&self, number: Number, tf32: bool, samples: usize, [x_pitch, y_pitch]: [usize; 2]) -> Problem {
         let (pass, shape) = (self.pass, self.shape);
-        Problem { pass, number, tf32, deterministic: true, samples, shape, x_pitch, y_pitch, epilogue: None }
+        Problem { pass, number, tf32, samples, shape, x_pitch, y_pitch, epilogue: None }
     }
 
     /// The same on an unfolded x.

@@ -25,8 +25,6 @@ pub(in crate::engine::cuda) struct Problem {
     pub number: Number,
     /// Whether f32 may be multiplied as TF32.
     pub tf32: bool,
-    /// Whether the same inputs must give the same bits.
-    pub deterministic: bool,
     pub samples: usize,
     pub shape: ConvShape,
     /// Numbers from a pixel of x to the next; from a sample to the next it is that times height and width.
@@ -126,11 +124,10 @@ impl Problem {
 /// One line that names everything the choice of a way depends on.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Problem { pass, number, tf32, deterministic, samples, shape, x_pitch, y_pitch, epilogue } = self;
+        let Problem { pass, number, tf32, samples, shape, x_pitch, y_pitch, epilogue } = self;
         let ConvShape { inputs, outputs, groups, rows, cols } = shape;
         write!(f, "{pass:?} {number:?}")?;
         f.write_str(if *tf32 { " tf32" } else { "" })?;
-        f.write_str(if *deterministic { " deterministic" } else { "" })?;
         write!(f, " {samples} samples {inputs}->{outputs} groups {groups} pitches {x_pitch} {y_pitch}")?;
         for (name, axis) in [("rows", rows), ("columns", cols)] {
             write!(f, " {name} {}->{} window {}", axis.input, axis.output, axis.kernel)?;

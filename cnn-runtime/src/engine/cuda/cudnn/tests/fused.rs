@@ -59,7 +59,6 @@ pub fn problems(all: &[(Sizes, Epilogue)], samples: usize) -> Vec<Problem> {
                 pass: Pass::Forward,
                 number,
                 tf32,
-                deterministic: true,
                 samples,
                 shape,
                 x_pitch,

@@ -59,7 +59,8 @@ impl Convolution {
 
     /// Whether the library may compute it: filters for unfolded maps are of no use for the gradient of what was unfolded.
     pub fn is_for_library(&self, number: Number) -> bool {
-        !self.is_depthwise() && !(self.pass == Pass::InputGradient && self.must_unfold(number))
+        let of_unfolded = self.pass == Pass::InputGradient && self.must_unfold(number);
+        !self.is_depthwise() && !of_unfolded
     }
 
     /// As the library is asked for it, pixels so far apart.

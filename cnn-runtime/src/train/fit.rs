@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use cnn_lang::graph::Graph;
 
+use super::ahead::Ahead;
 use super::checkpoint::{Best, Progress, Sums};
 use super::diverged::OnNan;
 use super::error::TrainError;
@@ -14,7 +15,7 @@ use super::images::{Facts, Images, targets};
 use super::metrics::{EpochRecord, Metrics, Record, StepRecord};
 use super::settings::Settings;
 use crate::data::{Loader, Prepared, Skipped};
-use crate::engine::{Report, Session, StepReport, Trainer};
+use crate::engine::{Device, Report, Session, StepReport, Trainer};
 use crate::weights::StateDict;
 
 /// What a training is about to do.
@@ -129,6 +130,8 @@ pub(super) struct Fit<'a> {
     pub(super) keep: usize,
     /// When the last checkpoint was written.
     pub(super) saved: Instant,
+    /// Whether the device copies the images of a step while it computes the one before.
+    looks_ahead: bool,
 }
 
 impl<'a> Fit<'a> {
@@ -154,21 +157,25 @@ impl<'a> Fit<'a> {
         }
         let metrics = Metrics::open(metrics, progress.metrics)?;
         let (keep, saved) = (observer.keep(), Instant::now());
-        Ok(Fit { run, settings, images, trainer, session, metrics, progress, steps, told: [0; 3], keep, saved })
+        let (told, looks_ahead) = ([0; 3], settings.device != Device::Cpu);
+        Ok(Fit { run, settings, images, trainer, session, metrics, progress, steps, told, keep, saved, looks_ahead })
     }
 
     /// The rest of an epoch. Whether it was stopped.
     fn epoch(&mut self, observer: &mut dyn Observer) -> Result<bool, TrainError> {
         let log_every = self.settings.log_every;
-        let mut batches = self.batches(&self.progress);
+        let mut batches = Ahead::new(self.batches(&self.progress), self.looks_ahead);
         let mut stopped = false;
         loop {
             let (began, waited) = (Instant::now(), batches.waited());
-            let Some(batch) = batches.next() else { break };
+            let Some((batch, first)) = batches.next() else { break };
             self.tell_skipped(observer);
             let batch = batch?;
             let data_seconds = (batches.waited() - waited).as_secs_f64();
-            let (report, rate) = self.step(&batch, self.progress.steps)?;
+            let (report, rate) = match self.looks_ahead {
+                true => self.step_ahead(&batch, first, batches.following())?,
+                false => self.step(&batch, self.progress.steps)?,
+            };
             if !report.loss.is_finite() && !report.skipped {
                 let step = self.progress.steps + 1;
                 return Err(TrainError::Diverged { loss: "loss", got: report.loss, step, rate });
@@ -212,11 +219,30 @@ impl<'a> Fit<'a> {
 
     /// A step of the training, which is the same whenever it is done: what it measured, and its learning rate.
     pub(super) fn step(&mut self, batch: &Prepared, at: u64) -> Result<(StepReport, f64), TrainError> {
-        let rate = self.rate(at) * self.progress.rate_factor;
+        let rate = self.begin_step(at)?;
+        Ok((self.trainer.step(&batch.images, targets(&batch.labels), rate)?, rate))
+    }
+
+    /// The same for the step that is due, whose images the device has unless it is the `first`; it copies those of the `next`.
+    fn step_ahead(
+        &mut self,
+        batch: &Prepared,
+        first: bool,
+        next: Option<&[f32]>,
+    ) -> Result<(StepReport, f64), TrainError> {
+        let rate = self.begin_step(self.progress.steps)?;
+        if first {
+            self.trainer.preload(&batch.images)?;
+        }
+        Ok((self.trainer.step_preloaded(targets(&batch.labels), rate, next)?, rate))
+    }
+
+    /// What a step depends on beside its batch: its learning rate, which is returned, and the share of the dropout.
+    fn begin_step(&mut self, at: u64) -> Result<f64, TrainError> {
         if let Some(ramp) = &self.settings.dropout {
             self.trainer.set_dropout(ramp.share(at, self.steps as u64))?;
         }
-        Ok((self.trainer.step(&batch.images, targets(&batch.labels), rate)?, rate))
+        Ok(self.rate(at) * self.progress.rate_factor)
     }
 
     /// Whether nothing was gained for long enough.
@@ -343,5 +369,34 @@ impl<'a> Fit<'a> {
         self.run.keep_checkpoint(&self.trainer.checkpoint()?, &self.progress, self.keep)?;
         self.saved = Instant::now();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A training that looks ahead, as on other devices, gives the same bits.
+    #[test]
+    fn looking_ahead_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings { epochs: 2, batch: 48, ..Settings::new("lenet5") };
+        let weights = [false, true].map(|looks_ahead| {
+            let source = crate::zoo::LeNet5;
+            let run = Run::create(&folder.path().join(looks_ahead.to_string()), settings.clone(), source).unwrap();
+            let graph = run.graph().unwrap();
+            let mut fit = Fit::new(&run, &graph, &mut ()).unwrap();
+            fit.looks_ahead = looks_ahead;
+            while fit.progress.epochs < 2 {
+                assert!(!fit.epoch(&mut ()).unwrap());
+            }
+            let last = fit.progress.last.clone().unwrap();
+            println!("looks ahead: {looks_ahead}, loss {}", last.loss);
+            (
+                last.loss,
+                fit.trainer.weights().tensors().iter().map(|tensor| tensor.data.clone()).collect::<Vec<_>>(),
+            )
+        });
+        assert_eq!(weights[0], weights[1]);
     }
 }

@@ -40,14 +40,11 @@ struct Run {
     tasks: Vec<Task>,
     /// What they read.
     _updates: Vec<Update>,
-    /// How often it has been done.
-    done: usize,
-    /// The same, as the device has learned it.
-    recording: Option<Box<dyn Recording>>,
+    /// Whether it has been done: what is loaded when it is first used is there then.
+    done: bool,
+    /// The same, as the device has learned it by heart, once that was tried.
+    recording: Option<Option<Box<dyn Recording>>>,
 }
-
-/// After so many runs a device learns by heart what it is asked for: what is loaded when it is first used is there then.
-const RUNS_BEFORE_RECORDING: usize = 1;
 
 impl Run {
     /// All work, a step after the other; nothing if some of it is the processor's.
@@ -106,7 +103,7 @@ impl Machine {
             tasks[update.step] = Task::Work(vec![Work::Kernel(update.launch.clone())]);
         }
         let first = lowering.pack_learned().map(Work::Kernel);
-        Ok(Run { first, tasks, _updates: updates, done: 0, recording: None })
+        Ok(Run { first, tasks, _updates: updates, done: false, recording: None })
     }
 
     fn steps(&mut self, samples: usize) -> Result<(), EngineError> {
@@ -118,15 +115,13 @@ impl Machine {
         let (plan, memory, device) = (&*self.plan, &self.memory, &*self.device);
         let error = |failure| failed(device, failure);
         let observed = self.watch.is_on() || self.audit.is_on();
-        if !observed
-            && run.done == RUNS_BEFORE_RECORDING
-            && let Some(work) = run.work()
-        {
-            let record = device.record(&mut || work.iter().try_for_each(|work| perform(device, work)));
-            run.recording = record.map_err(error)?;
+        if !observed && run.done && run.recording.is_none() {
+            let record =
+                |work: Vec<&Work>| device.record(&mut || work.iter().try_for_each(|work| perform(device, work)));
+            run.recording = Some(run.work().map_or(Ok(None), record).map_err(error)?);
         }
-        run.done += 1;
-        if let Some(recording) = run.recording.as_ref().filter(|_| !observed) {
+        run.done = true;
+        if let Some(Some(recording)) = run.recording.as_ref().filter(|_| !observed) {
             return recording.replay().map_err(error);
         }
         let host = Host { memory, samples };

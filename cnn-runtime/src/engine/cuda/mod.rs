@@ -56,6 +56,7 @@ use super::error::EngineError;
 use super::operation::Operation;
 use super::plan::{Plan, Step};
 use super::precision::Precision;
+use super::program::Extent;
 use super::storage::{Layout, Order};
 
 /// The back end for an NVIDIA graphics processor.
@@ -114,6 +115,20 @@ impl Cuda {
     fn tf32(&self) -> bool {
         self.precision == Precision::Tf32
     }
+
+    /// Whether steps have as much workspace as kernels want. The library takes what there is.
+    fn check(&self, plan: &Plan) -> Result<(), String> {
+        let by_library = |step: &Step| Convolution::of(&step.operation).is_some_and(|of| !of.is_depthwise());
+        for (index, step) in plan.steps.iter().enumerate().filter(|(_, step)| !by_library(step)) {
+            let inputs: Vec<Extent> = step.inputs.iter().map(|input| input.extent).collect();
+            let of = Use { operation: &step.operation, inputs: &inputs, constant: false, batch: plan.batch };
+            let (wanted, got) = (self.workspace(&of), step.workspace.map_or(0, |(_, len)| len));
+            if got < wanted {
+                return Err(format!("step {index}: a workspace of {got} bytes, {wanted} wanted"));
+            }
+        }
+        Ok(())
+    }
 }
 
 fn unusable(device: String, failure: Failure) -> EngineError {
@@ -163,6 +178,42 @@ impl Backend<f32> for Cuda {
         plan: Arc<Plan>,
         constants: &mut ConstantReader<'_, f32>,
     ) -> Result<Box<dyn Executor<f32>>, EngineError> {
+        self.check(&plan).map_err(EngineError::Plan)?;
         Ok(Box::new(Machine::new(plan, self.layout(), &self.device, self.tf32(), constants)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{ConstantReader, TrainerOptions, plan_training};
+    use crate::weights::InitialWeights;
+
+    #[test]
+    fn a_plan_with_too_little_workspace_is_refused() {
+        let cuda = match Cuda::emulated() {
+            Ok(cuda) => cuda,
+            Err(error) => return println!("left out: {error}"),
+        };
+        let graph = cnn_lang::load(
+            "Small: 3x9x9 -> 3; stem conv(8, 3) -> bn -> conv(8, 3, groups = 8); head gap -> linear(3);",
+            None,
+        );
+        let graph = graph.unwrap_or_else(|errors| panic!("{}", errors[0]));
+        let (plan, _) = plan_training(&cuda, &graph, &TrainerOptions { batch: 3, ..Default::default() }).unwrap();
+        let with_workspace: Vec<usize> =
+            (0..plan.steps.len()).filter(|&index| plan.steps[index].workspace.is_some()).collect();
+        let mut refused = 0;
+        for index in with_workspace {
+            let mut harmed = plan.clone();
+            harmed.steps[index].workspace = None;
+            let harmed = Arc::new(harmed);
+            let mut weights = InitialWeights::<f32>::new(&graph, 1).unwrap();
+            let mut constants = ConstantReader::new(&harmed, &mut weights).unwrap();
+            let error = cuda.prepare(harmed.clone(), &mut constants).err().map(|error| error.to_string());
+            refused += usize::from(error.is_some_and(|error| error.contains("a workspace of 0 bytes")));
+        }
+        println!("{refused} plans without a workspace are refused");
+        assert!(refused >= 4, "{refused}");
     }
 }

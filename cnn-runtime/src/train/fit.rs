@@ -392,10 +392,7 @@ mod tests {
             }
             let last = fit.progress.last.clone().unwrap();
             println!("looks ahead: {looks_ahead}, loss {}", last.loss);
-            (
-                last.loss,
-                fit.trainer.weights().tensors().iter().map(|tensor| tensor.data.clone()).collect::<Vec<_>>(),
-            )
+            (last.loss, fit.trainer.weights().tensors().iter().map(|tensor| tensor.data.clone()).collect::<Vec<_>>())
         });
         assert_eq!(weights[0], weights[1]);
     }

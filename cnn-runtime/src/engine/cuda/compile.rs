@@ -1,15 +1,12 @@
 //! The kernels as code of a kind of graphics processor: compiled by NVRTC, which needs none, and kept in the user's cache.
 
-use std::ffi::{CStr, CString};
 use std::path::PathBuf;
 use std::{env, fs, thread};
 
-use cudarc::nvrtc::result::{self, NvrtcError};
-use cudarc::nvrtc::sys;
-
 use super::device::Failure;
+use super::nvrtc::Nvrtc;
+use super::source;
 use super::words::Variant;
-use super::{libraries, source};
 
 /// The code of a variant's kernels, such as for `sm_90`. What is not in the cache is compiled, and with it all other variants that
 /// are not, at the same time: who wants one wants others soon.
@@ -17,19 +14,19 @@ pub(super) fn kernels(architecture: &str, variant: Variant) -> Result<Vec<u8>, F
     if let Some(code) = kept(architecture, variant) {
         return Ok(code);
     }
-    load()?;
+    let nvrtc = Nvrtc::shared()?;
     thread::scope(|scope| {
         let others = Variant::ALL.into_iter().filter(|other| *other != variant && kept(architecture, *other).is_none());
         for other in others {
-            scope.spawn(move || compiled(architecture, other));
+            scope.spawn(move || compiled(nvrtc, architecture, other));
         }
-        compiled(architecture, variant)
+        compiled(nvrtc, architecture, variant)
     })
 }
 
 /// Compiles and keeps. A cache that cannot be written costs some seconds at each start, no more.
-fn compiled(architecture: &str, variant: Variant) -> Result<Vec<u8>, Failure> {
-    let code = compile(&source::for_gpu(variant), architecture)?;
+fn compiled(nvrtc: &Nvrtc, architecture: &str, variant: Variant) -> Result<Vec<u8>, Failure> {
+    let code = nvrtc.compile(&source::for_gpu(variant), architecture)?;
     if let Some(path) = path(architecture, variant) {
         // Under a name of its own until it is whole.
         let part = path.with_extension(std::process::id().to_string());
@@ -54,52 +51,6 @@ pub(super) fn cache() -> Option<PathBuf> {
     Some(base.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")))?.join("cnn-runtime"))
 }
 
-fn load() -> Result<(), Failure> {
-    // SAFETY: only looks whether the library can be loaded.
-    let present = || unsafe { sys::is_culib_present() };
-    if present() || libraries::load_from_packages("libnvrtc") && present() {
-        return Ok(());
-    }
-    Err("libnvrtc, which compiles the kernels, is missing: install the CUDA toolkit, or `pip install nvidia-cuda-nvrtc` and \
-         set LD_LIBRARY_PATH to its folder"
-        .into())
-}
-
-/// A program of NVRTC's.
-struct Program(sys::nvrtcProgram);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // SAFETY: made by `create_program`, and nobody has it any more. Nobody is left to be told of a failure.
-        let _ = unsafe { result::destroy_program(self.0) };
-    }
-}
-
-fn failed(error: NvrtcError) -> Failure {
-    format!("NVRTC: {error}")
-}
-
-fn compile(source: &str, architecture: &str) -> Result<Vec<u8>, Failure> {
-    let source = CString::new(source).map_err(|error| error.to_string())?;
-    let program = Program(result::create_program(&source, None).map_err(failed)?);
-    let options = [format!("--gpu-architecture={architecture}"), "--std=c++17".into()];
-    // SAFETY: a program that was just made.
-    if unsafe { result::compile_program(program.0, &options) }.is_err() {
-        // SAFETY: the same program; the log ends with a zero.
-        let log = unsafe { result::get_program_log(program.0) }.map_err(failed)?;
-        let bytes: Vec<u8> = log.into_iter().map(|byte| byte as u8).collect();
-        let log = CStr::from_bytes_until_nul(&bytes).unwrap_or_default().to_string_lossy();
-        return Err(format!("NVRTC refuses the kernels for {architecture}:\n{log}"));
-    }
-    let mut size = 0;
-    // SAFETY: a compiled program; one number is written.
-    unsafe { sys::nvrtcGetCUBINSize(program.0, &mut size) }.result().map_err(failed)?;
-    let mut code = vec![0u8; size];
-    // SAFETY: so many bytes are written.
-    unsafe { sys::nvrtcGetCUBIN(program.0, code.as_mut_ptr().cast()) }.result().map_err(failed)?;
-    Ok(code)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,11 +58,11 @@ mod tests {
     #[test]
     #[ignore = "wants libnvrtc: see docs/testing.md"]
     fn nvrtc_takes_the_kernels_for_every_kind_of_processor() {
-        load().unwrap();
+        let nvrtc = Nvrtc::shared().unwrap();
         let mut taken = Vec::new();
         for number in [70, 75, 80, 86, 89, 90, 100, 120] {
             let architecture = format!("sm_{number}");
-            let compile_all = || Variant::ALL.map(|of| (of, compile(&source::for_gpu(of), &architecture)));
+            let compile_all = || Variant::ALL.map(|of| (of, nvrtc.compile(&source::for_gpu(of), &architecture)));
             for (variant, code) in compile_all() {
                 match code {
                     Ok(code) => {

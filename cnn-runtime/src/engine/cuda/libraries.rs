@@ -5,23 +5,31 @@ use std::{env, fs};
 
 use libloading::Library;
 
-/// Loads a library such as `libnvrtc.so.13`, if a package of Python's holds it; it stays loaded, and is found by its name from
+/// Loads a library such as `libcudnn.so.9`, if a package of Python's holds it; it stays loaded, and is found by its name from
 /// then on. What the system's own search or `LD_LIBRARY_PATH` finds comes first: call this only where that found nothing.
 pub(super) fn load_from_packages(stem: &str) -> bool {
+    let library = from_packages(stem);
+    let found = library.is_some();
+    std::mem::forget(library);
+    found
+}
+
+/// A library by one of its names, or from a package of Python's.
+pub(super) fn open(names: &[&str], stem: &str) -> Option<Library> {
+    // SAFETY: NVIDIA's libraries are made to be loaded at any time.
+    let by_name = |name: &&str| unsafe { Library::new(*name) }.ok();
+    names.iter().find_map(by_name).or_else(|| from_packages(stem))
+}
+
+fn from_packages(stem: &str) -> Option<Library> {
     let folders = site_packages().into_iter().flat_map(|folder| children(&folder.join("nvidia")));
     let files = folders.flat_map(|package| children(&package.join("lib")));
     let is_wanted = |path: &PathBuf| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         name.strip_prefix(stem).is_some_and(|rest| rest.starts_with(".so"))
     };
-    for file in files.filter(is_wanted) {
-        // SAFETY: NVIDIA's libraries are made to be loaded at any time.
-        if let Ok(library) = unsafe { Library::new(&file) } {
-            std::mem::forget(library);
-            return true;
-        }
-    }
-    false
+    // SAFETY: NVIDIA's libraries are made to be loaded at any time.
+    files.filter(is_wanted).find_map(|file| unsafe { Library::new(file) }.ok())
 }
 
 /// Folders of Python packages: of the environment that is active, of the user, of the system.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `device` | what is asked of a device: memory, copies, launches |
 //! | `gpu`, `libraries` | an NVIDIA graphics processor; nothing is needed to build |
-//! | `compile` | kernels are compiled at run time |
+//! | `compile`, `nvrtc` | kernels are compiled at run time |
 //! | `aside` | copies while it works |
 //! | `cudnn` | NVIDIA's library for convolutions |
 //! | `emulator`, `plain` | the same kernels on an ordinary processor, and what stands for the library there: for tests |
@@ -35,6 +35,7 @@ mod libraries;
 mod library;
 mod lower;
 mod memory;
+mod nvrtc;
 mod plain;
 mod room;
 mod source;

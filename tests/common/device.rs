@@ -105,6 +105,12 @@ impl Devices for f64 {
 }
 
 impl Device {
+    /// Whether it is that of graphics processors.
+    #[must_use]
+    pub fn is_graphics(self) -> bool {
+        matches!(self, Device::Cuda(_) | Device::EmulatedCuda(_) | Device::EmulatedKernels(_))
+    }
+
     /// The back ends of graphics processors that are tested, in this precision.
     pub fn graphics(precision: Precision) -> Vec<Device> {
         let with = |device| match device {

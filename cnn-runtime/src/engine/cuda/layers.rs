@@ -139,6 +139,7 @@ impl Lowering<'_> {
             Op::Gap | Op::AdaptiveAvgPool { out: [1, 1] } => {
                 self.sample_sums(&x, None, 1.0 / x.plane() as f64, None, &y)
             }
+            Op::AdaptiveAvgPool { .. } => self.each("adaptive_avg_pool", y.len(), words),
             Op::Affine { .. } => self.affine(&x, self.address(step, 1), self.address(step, 2), None, &y, None),
             Op::Scale { factor } => {
                 self.each("scale", y.len(), Words::new().map(&x).double(*factor).optional(None).map(&y))
@@ -187,6 +188,7 @@ impl Lowering<'_> {
                 launch("avg_pool_gradient", words().axis(&rows).axis(&cols).flag(*count_pad))
             }
             Op::Gap | Op::AdaptiveAvgPool { out: [1, 1] } => launch("global_avg_pool_gradient", words()),
+            Op::AdaptiveAvgPool { .. } => launch("adaptive_avg_pool_gradient", words()),
             Op::Scale { factor } => {
                 launch("scale", Words::new().map(&dy).double(*factor).optional(onto.as_ref()).map(&dx))
             }

@@ -14,6 +14,7 @@ use super::words::{Map, Number, Words};
 use crate::engine::backend::Use;
 use crate::engine::operation::{Activation, Operation};
 use crate::engine::plan::{Operand, Plan, Start, Step, Target};
+use crate::engine::session::shape;
 
 /// Threads of a block that sums or compares: `kernels/common.cu`.
 pub(super) const THREADS: usize = 128;
@@ -32,7 +33,7 @@ pub(super) fn workspace(number: Number, block: usize, of: &Use<'_>) -> usize {
     let sums = |index: usize| lanes::scratch(number, block, of.inputs[index], of.batch);
     let numbers = match of.operation {
         Operation::BatchNorm(_) | Operation::BiasGradient => sums(0),
-        Operation::BatchNormGradient(_) => sums(0) + 2 * crate::engine::session::shape(of.inputs[0]).channels(),
+        Operation::BatchNormGradient(_) => sums(0) + 2 * shape(of.inputs[0]).channels(),
         Operation::Layer(layer) => layers::forward_scratch(layer, of.batch),
         Operation::LayerGradient(gradient) => layers::backward_scratch(number, block, &gradient.layer, of.batch),
         Operation::CrossEntropy { .. } => 2 * of.batch,
@@ -228,7 +229,7 @@ impl Lowering<'_> {
                 let words = Words::new().address(value.start).address(self.memory.states.address(state));
                 vec![self.each("average", value.len(), words.size(value.len()).address(self.memory.run()))]
             }
-            // `Updates` does them all, where the first of them stands.
+            // One launch does all that follow one another: see `updates`.
             Operation::Update { .. } => Vec::new(),
             Operation::Conv { .. }
             | Operation::ConvInputGradient(_)

@@ -203,6 +203,60 @@ PACK_KERNEL(avg_pool_gradient, {
     }
 }
 
+// Bins that cover an axis: bin o of so many takes inputs from `floor(o inputs / bins)` to before `ceil((o + 1) inputs / bins)`.
+__device__ inline i64 bin_begin(i64 bin, i64 inputs, i64 bins) { return (unsigned)(bin * inputs) / (unsigned)bins; }
+
+__device__ inline i64 bin_end(i64 bin, i64 inputs, i64 bins) { return (unsigned)((bin + 1) * inputs + bins - 1) / (unsigned)bins; }
+
+PACK_KERNEL(adaptive_avg_pool, {
+    Map x;
+    Map y;
+}) {
+    EACH(n, numbers_of(p.y) / WIDE) {
+        Place at = place_of(p.y, n * WIDE);
+        i64 i = row_of(p.y, at.pixel), j = col_of(p.y, at.pixel);
+        i64 top = bin_begin(i, p.x.height, p.y.height), bottom = bin_end(i, p.x.height, p.y.height);
+        i64 left = bin_begin(j, p.x.width, p.y.width), right = bin_end(j, p.x.width, p.y.width);
+        Reals sum = {};
+        for (i64 row = top; row < bottom; row++)
+            for (i64 col = left; col < right; col++) {
+                Reals x = load(pixel_at(p.x, at.sample, row * p.x.width + col) + at.channel);
+                EACH_OF(k) sum.at[k] += x.at[k];
+            }
+        float share = 1.0f / (float)((bottom - top) * (right - left));
+        EACH_OF(k) sum.at[k] *= share;
+        set_pack(p.y, at, sum);
+    }
+}
+
+// Bins overlap where they do not divide the axis: an input is in those from the first that ends behind it to the last that begins
+// before.
+PACK_KERNEL(adaptive_avg_pool_gradient, {
+    Map dy;
+    Map onto;
+    i64 has_onto;
+    Map dx;
+}) {
+    i64 height = p.dx.height, width = p.dx.width, rows = p.dy.height, cols = p.dy.width;
+    EACH(n, numbers_of(p.dx) / WIDE) {
+        Place at = place_of(p.dx, n * WIDE);
+        i64 row = row_of(p.dx, at.pixel), col = col_of(p.dx, at.pixel);
+        Reals sum = {};
+        if (p.has_onto)
+            sum = pack_at(p.onto, at);
+        for (i64 i = bin_begin(row, rows, height); i < rows && bin_begin(i, height, rows) <= row; i++)
+            for (i64 j = bin_begin(col, cols, width); j < cols && bin_begin(j, width, cols) <= col; j++) {
+                i64 bottom = bin_end(i, height, rows), right = bin_end(j, width, cols);
+                if (bottom <= row || right <= col)
+                    continue;
+                float share = 1.0f / (float)((bottom - bin_begin(i, height, rows)) * (right - bin_begin(j, width, cols)));
+                Reals dy = load(pixel_at(p.dy, at.sample, i * cols + j) + at.channel);
+                EACH_OF(k) sum.at[k] += dy.at[k] * share;
+            }
+        set_pack(p.dx, at, sum);
+    }
+}
+
 PACK_KERNEL(global_avg_pool_gradient, {
     Map dy;
     Map onto;

@@ -144,6 +144,21 @@ pub(super) enum Preloaded<E> {
     Here(Vec<E>),
 }
 
+impl<E: Copy> Preloaded<E> {
+    /// Images of the next run, which the device has, so many samples, or which stay here.
+    pub fn of(images: &[E], there: Option<usize>) -> Preloaded<E> {
+        there.map_or_else(|| Preloaded::Here(images.to_vec()), Preloaded::There)
+    }
+
+    /// Where they are, and how many samples of so many numbers.
+    pub fn images(&self, sample: usize) -> (Images<'_, E>, usize) {
+        match self {
+            Preloaded::There(samples) => (Images::Preloaded, *samples),
+            Preloaded::Here(images) => (Images::Here(images), images.len() / sample),
+        }
+    }
+}
+
 /// A part of a step: gradients of its parts are summed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Part {

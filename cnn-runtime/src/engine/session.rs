@@ -111,7 +111,8 @@ impl<E: Number> Session<E> {
     /// If `images` is no whole number of samples or too many.
     pub fn run(&mut self, images: &[E]) -> Result<&[E], EngineError> {
         let samples = samples(images.len(), self.input, self.plan.batch)?;
-        self.go(Images::Here(images), samples, None)
+        self.go(Images::Here(images), samples, None)?;
+        Ok(self.logits())
     }
 
     /// Brings the images of the next run to the device: [`Self::run_preloaded`] takes them from there.
@@ -120,10 +121,8 @@ impl<E: Number> Session<E> {
     /// As [`Self::run`], and if memory is not to be had.
     pub fn preload(&mut self, images: &[E]) -> Result<(), EngineError> {
         let samples = samples(images.len(), self.input, self.plan.batch)?;
-        self.preloaded = Some(match self.executor.preload(images)? {
-            true => Preloaded::There(samples),
-            false => Preloaded::Here(images.to_vec()),
-        });
+        let there = self.executor.preload(images)?.then_some(samples);
+        self.preloaded = Some(Preloaded::of(images, there));
         Ok(())
     }
 
@@ -139,21 +138,18 @@ impl<E: Number> Session<E> {
         };
         let Some(preloaded) = self.preloaded.take() else { return Err(EngineError::NotPreloaded) };
         let there = following.filter(|_| self.executor.preloads());
-        self.preloaded = match (there, next) {
-            (Some(samples), _) => Some(Preloaded::There(samples)),
-            (None, next) => next.map(|images| Preloaded::Here(images.to_vec())),
-        };
-        let next = next.filter(|_| there.is_some());
-        match preloaded {
-            Preloaded::There(samples) => self.go(Images::Preloaded, samples, next),
-            Preloaded::Here(images) => {
-                let samples = images.len() / self.input.elements();
-                self.go(Images::Here(&images), samples, next)
-            }
-        }
+        let (images, count) = preloaded.images(self.input.elements());
+        self.go(images, count, next.filter(|_| there.is_some()))?;
+        self.preloaded = next.map(|images| Preloaded::of(images, there));
+        Ok(self.logits())
     }
 
-    fn go(&mut self, images: Images<'_, E>, samples: usize, next: Option<&[E]>) -> Result<&[E], EngineError> {
+    /// Those of the last run.
+    fn logits(&self) -> &[E] {
+        &self.results[0][..elements(self.plan.outputs[0].1.extent) * self.samples]
+    }
+
+    fn go(&mut self, images: Images<'_, E>, samples: usize, next: Option<&[E]>) -> Result<(), EngineError> {
         let (targets, part) = (Targets::Labels(&[]), Part::WHOLE);
         let feed = Feed { images, samples, next, targets, update: None, paces: &[], part, seed: 0, dropout: 0.0 };
         self.executor.run(feed, &mut [])?;
@@ -161,7 +157,7 @@ impl<E: Number> Session<E> {
             self.executor.read(index, samples, &mut values[..elements(operand.extent) * samples]);
         }
         self.samples = samples;
-        Ok(&self.results[0][..elements(self.plan.outputs[0].1.extent) * samples])
+        Ok(())
     }
 
     /// An output of the last run by name: `logits`, or an auxiliary one.

@@ -28,7 +28,7 @@ struct Processor {
     architecture: String,
     /// Of each variant, once it is wanted.
     kernels: Mutex<HashMap<Variant, Kernels>>,
-    library: Cudnn,
+    cudnn: Cudnn,
     /// Blocks that keep all of it busy.
     blocks: usize,
 }
@@ -71,7 +71,7 @@ impl Gpu {
             name: format!("cuda:{ordinal} ({})", context.name().map_err(failed)?),
             architecture: format!("sm_{major}{minor}"),
             kernels: Mutex::default(),
-            library: Cudnn::new(context.clone(), context.new_stream().map_err(failed)?)?,
+            cudnn: Cudnn::new(context.clone(), context.new_stream().map_err(failed)?)?,
             context,
             blocks: processors.max(1) as usize * WAVES,
         };
@@ -209,12 +209,12 @@ impl Device for Gpu {
         most: Option<usize>,
         timed: bool,
     ) -> Result<Option<Arc<dyn Planned>>, Failure> {
-        let plan = self.processor.library.plan(problem, most, timed)?;
+        let plan = self.processor.cudnn.plan(problem, most, timed)?;
         Ok(plan.map(|plan| Arc::new(OnStream { plan, stream: self.stream.clone() }) as Arc<dyn Planned>))
     }
 
     fn known_milliseconds(&self, problem: &Problem, most: Option<usize>) -> Option<f32> {
-        self.processor.library.known_milliseconds(problem, most)
+        self.processor.cudnn.known_milliseconds(problem, most)
     }
 
     fn record(&self, work: &mut dyn FnMut() -> Result<(), Failure>) -> Result<Option<Box<dyn Recording>>, Failure> {

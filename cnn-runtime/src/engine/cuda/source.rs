@@ -3,10 +3,11 @@
 use super::words::{Number, Variant};
 
 /// What all compilers get, in order; the last one for packs alone.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 10] = [
     include_str!("kernels/common.cu"),
     include_str!("kernels/pointwise.cu"),
     include_str!("kernels/window.cu"),
+    include_str!("kernels/lanes.cu"),
     include_str!("kernels/norm.cu"),
     include_str!("kernels/training.cu"),
     include_str!("kernels/layers.cu"),

@@ -46,7 +46,7 @@ impl<E: Number> Trainer<E> {
     pub fn preload(&mut self, images: &[E]) -> Result<(), EngineError> {
         let samples = samples(images.len(), self.graph.input_shape(), self.options.batch)?;
         let taken = self.preloads(samples, self.steps) && self.stage.executor.preload(images)?;
-        self.preloaded = Some(if taken { Preloaded::There(samples) } else { Preloaded::Here(images.to_vec()) });
+        self.preloaded = Some(Preloaded::of(images, taken.then_some(samples)));
         Ok(())
     }
 
@@ -67,18 +67,9 @@ impl<E: Number> Trainer<E> {
         };
         let Some(preloaded) = self.preloaded.take() else { return Err(EngineError::NotPreloaded) };
         let there = following.filter(|&samples| self.preloads(samples, self.steps + 1));
-        let next_there = next.filter(|_| there.is_some());
-        let report = match &preloaded {
-            Preloaded::There(samples) => self.go(Images::Preloaded, *samples, next_there, targets, rate),
-            Preloaded::Here(images) => {
-                let samples = images.len() / self.graph.input_shape().elements();
-                self.go(Images::Here(images), samples, next_there, targets, rate)
-            }
-        }?;
-        self.preloaded = match (there, next) {
-            (Some(samples), _) => Some(Preloaded::There(samples)),
-            (None, next) => next.map(|images| Preloaded::Here(images.to_vec())),
-        };
+        let (images, count) = preloaded.images(self.graph.input_shape().elements());
+        let report = self.go(images, count, next.filter(|_| there.is_some()), targets, rate)?;
+        self.preloaded = next.map(|images| Preloaded::of(images, there));
         Ok(report)
     }
 

@@ -35,6 +35,25 @@ __device__ inline Strip strip_of(const Map &map, i64 n) {
     i64 end = channel < map.channels ? strips_of(map) : 0;                                          \
     for (i64 n = blockIdx.y * rows_of_threads + threadIdx.x / p.lanes; n < end; n += gridDim.y * rows_of_threads)
 
+// Writes a strip: `y = f(onto + sums + bias)`.
+__device__ inline void store_strip(
+    const Map &y, const Map &onto, bool has_onto, Strip at, i64 channel, Reals *sums, const float *bias, Curve f) {
+    Reals shift = factors(bias, channel, 0.0f);
+#pragma unroll
+    for (int s = 0; s < STRIP; s++) {
+        if (at.col + s >= y.width)
+            continue;
+        i64 pixel = at.row * y.width + at.col + s;
+        EACH_OF(k) sums[s].at[k] += shift.at[k];
+        if (has_onto) {
+            Reals other = load(pixel_at(onto, at.sample, pixel) + channel);
+            EACH_OF(k) sums[s].at[k] += other.at[k];
+        }
+        bend(f, sums[s]);
+        store(pixel_at(y, at.sample, pixel) + channel, sums[s]);
+    }
+}
+
 // `y = f(onto + x * weight + bias)`
 PACK_BLOCK_KERNEL(depthwise, {
     Map x;
@@ -71,20 +90,7 @@ PACK_BLOCK_KERNEL(depthwise, {
                 }
             }
         }
-        Reals bias = factors(p.bias, channel, 0.0f);
-#pragma unroll
-        for (int s = 0; s < STRIP; s++) {
-            if (at.col + s >= p.y.width)
-                continue;
-            i64 pixel = at.row * p.y.width + at.col + s;
-            EACH_OF(k) sums[s].at[k] += bias.at[k];
-            if (p.has_onto) {
-                Reals onto = load(pixel_at(p.onto, at.sample, pixel) + channel);
-                EACH_OF(k) sums[s].at[k] += onto.at[k];
-            }
-            bend(p.f, sums[s]);
-            store(pixel_at(p.y, at.sample, pixel) + channel, sums[s]);
-        }
+        store_strip(p.y, p.onto, p.has_onto, at, channel, sums, p.bias, p.f);
     }
 }
 
@@ -121,17 +127,7 @@ PACK_BLOCK_KERNEL(depthwise_input_gradient, {
                 }
             }
         }
-#pragma unroll
-        for (int s = 0; s < STRIP; s++) {
-            if (at.col + s >= p.dx.width)
-                continue;
-            i64 pixel = at.row * p.dx.width + at.col + s;
-            if (p.has_onto) {
-                Reals onto = load(pixel_at(p.onto, at.sample, pixel) + channel);
-                EACH_OF(k) sums[s].at[k] += onto.at[k];
-            }
-            store(pixel_at(p.dx, at.sample, pixel) + channel, sums[s]);
-        }
+        store_strip(p.dx, p.onto, p.has_onto, at, channel, sums, nullptr, {NONE, 0.0});
     }
 }
 

@@ -34,20 +34,7 @@ template <int K, int S, class P> __device__ inline void depthwise_of(const P &p,
                 }
             }
         }
-        Reals bias = factors(p.bias, channel, 0.0f);
-#pragma unroll
-        for (int s = 0; s < STRIP; s++) {
-            if (at.col + s >= p.y.width)
-                continue;
-            i64 pixel = at.row * p.y.width + at.col + s;
-            EACH_OF(k) sums[s].at[k] += bias.at[k];
-            if (p.has_onto) {
-                Reals onto = load(pixel_at(p.onto, at.sample, pixel) + channel);
-                EACH_OF(k) sums[s].at[k] += onto.at[k];
-            }
-            bend(p.f, sums[s]);
-            store(pixel_at(p.y, at.sample, pixel) + channel, sums[s]);
-        }
+        store_strip(p.y, p.onto, p.has_onto, at, channel, sums, p.bias, p.f);
     }
 }
 
@@ -114,17 +101,7 @@ template <int K, class P> __device__ inline void depthwise_spread(const P &p, co
                 }
             }
         }
-#pragma unroll
-        for (int s = 0; s < STRIP; s++) {
-            if (at.col + s >= p.dx.width)
-                continue;
-            i64 pixel = at.row * p.dx.width + at.col + s;
-            if (p.has_onto) {
-                Reals onto = load(pixel_at(p.onto, at.sample, pixel) + channel);
-                EACH_OF(k) sums[s].at[k] += onto.at[k];
-            }
-            store(pixel_at(p.dx, at.sample, pixel) + channel, sums[s]);
-        }
+        store_strip(p.dx, p.onto, p.has_onto, at, channel, sums, nullptr, {NONE, 0.0});
     }
 }
 

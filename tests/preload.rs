@@ -1,6 +1,6 @@
 //! Steps on images that were brought to the device ahead give the same bits.
 
-use cnn_runtime::engine::{EngineError, StepReport, Targets, Thaw, Trainer, TrainerOptions};
+use cnn_runtime::engine::{EngineError, SessionOptions, StepReport, Targets, Thaw, Trainer, TrainerOptions};
 use cnn_runtime::weights::StateDict;
 use cnn_tests::device::{Device, Devices};
 use cnn_tests::zoo;
@@ -72,5 +72,23 @@ fn what_was_not_preloaded_is_said() {
             "no images were preloaded for this step: call `preload` first, or give the last step those of this one";
         assert_eq!(step(), Err(expected.to_owned()), "{device:?}");
         assert!(matches!(trainer.preload(&[0.0; 10]), Err(EngineError::BatchSize { .. })), "{device:?}");
+    }
+}
+
+#[test]
+fn sessions_give_the_same_logits() {
+    let graph = zoo::graph("lenet5");
+    let weights = StateDict::<f32>::init(&graph, 3).unwrap();
+    for device in f32::devices() {
+        let session = || device.session(&graph, &weights, SessionOptions { batch: 4, ..Default::default() }).unwrap();
+        let (mut plain, mut ahead) = (session(), session());
+        assert!(matches!(ahead.run_preloaded(None), Err(EngineError::NotPreloaded)), "{device:?}");
+        ahead.preload(&images(0)).unwrap();
+        for step in 0..STEPS {
+            let next = (step + 1 < STEPS).then(|| images(step + 1));
+            let expected = plain.run(&images(step)).unwrap();
+            assert_eq!(ahead.run_preloaded(next.as_deref()).unwrap(), expected, "{device:?}, run {step}");
+        }
+        println!("{device:?}: {STEPS} runs on preloaded images: the same bits");
     }
 }

@@ -1,8 +1,8 @@
 """PyTorch on a graphics processor, or on the CPU to try this out. A step is `resident`, with images that lie there, or `fed`: they
 come from pinned memory of the host, and in inference the logits go back. Settings, joined by `+`:
 
-    eager, compiled, graphs (compiled with mode="reduce-overhead"), frozen (compiled, constants folded), and a precision: bf16
-    (autocast in training, weights in inference), tf32 or f32
+    eager, compiled, graphs (compiled with mode="reduce-overhead"), frozen (compiled, constants folded), and a precision: bf16 or
+    f16 (autocast in training, f16 with a scaled loss; weights in inference), tf32 or f32
 
 All have channels last, cuDNN's search for the fastest algorithm, and an optimizer in one kernel.
 """
@@ -46,7 +46,8 @@ def alone(lock):
 def prepare(options):
     setting = options.setting.split("+")
     device = torch.device(options.device)
-    on_gpu, bf16, tf32 = device.type == "cuda", "bf16" in setting, "tf32" in setting
+    on_gpu, tf32 = device.type == "cuda", "tf32" in setting
+    half = torch.bfloat16 if "bf16" in setting else torch.float16 if "f16" in setting else None
     if on_gpu:
         torch.cuda.set_device(device)
     torch.manual_seed(1)
@@ -61,8 +62,8 @@ def prepare(options):
     host_labels = torch.arange(options.batch) % options.classes
     if on_gpu:
         host, host_labels = host.pin_memory(), host_labels.pin_memory()
-    # Weights of a training stay f32: bf16 has too few digits for small steps.
-    dtype = torch.bfloat16 if bf16 and not options.train else torch.float32
+    # Weights of a training stay f32: others have too few digits for small steps.
+    dtype = half if half and not options.train else torch.float32
     arrived, labels = host.to(device), host_labels.to(device)
     images = arrived.to(dtype)
 
@@ -73,7 +74,7 @@ def prepare(options):
             images.copy_(arrived)
 
     def cast():
-        return torch.autocast(device.type, torch.bfloat16) if bf16 and options.train else contextlib.nullcontext()
+        return torch.autocast(device.type, half) if half and options.train else contextlib.nullcontext()
 
     compiles = bool({"compiled", "graphs", "frozen"} & set(setting))
 
@@ -136,6 +137,7 @@ def prepare(options):
 
     def training(model):
         optimizer = torch.optim.SGD(model.parameters(), lr=1e-9, momentum=0.9, fused=True)
+        scaler = torch.amp.GradScaler(device.type, enabled=half is torch.float16)
 
         def loss(images, labels):
             with cast():
@@ -146,8 +148,9 @@ def prepare(options):
         def resident():
             begin()
             optimizer.zero_grad(set_to_none=True)
-            forward(images, labels).backward()
-            optimizer.step()
+            scaler.scale(forward(images, labels)).backward()
+            scaler.step(optimizer)
+            scaler.update()
 
         def fed():
             feed()

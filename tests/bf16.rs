@@ -67,18 +67,20 @@ fn lenet5_learns_digits_as_well() {
 #[test]
 fn other_back_ends_refuse_it_in_one_line() {
     let graph = zoo::graph("lenet5");
-    let expected =
-        "this back end does not multiply in bf16: networks in f32 do, in bf16 on every device, in tf32 on cuda";
-    let options = SessionOptions { precision: Precision::Bf16, ..Default::default() };
-    let weights = zoo::weights::<f64>(&graph, 1.0);
-    let training = TrainerOptions { precision: Precision::Bf16, ..Default::default() };
-    let refusals: [Option<EngineError>; 3] = [
-        Session::new(&graph, &weights, options).err(),
-        Session::on(&Reference::default(), &graph, &zoo::weights::<f32>(&graph, 1.0), options).err(),
-        Trainer::new(&graph, &weights, training).err(),
-    ];
-    for refusal in refusals {
+    let rest = "networks in f32 do, in bf16 on every device, in tf32 and f16 on cuda";
+    let (weights, single) = (zoo::weights::<f64>(&graph, 1.0), zoo::weights::<f32>(&graph, 1.0));
+    let refused = |refusal: Option<EngineError>, precision: &str| {
+        let expected = format!("this back end does not multiply in {precision}: {rest}");
         assert_eq!(refusal.unwrap().to_string(), expected);
-    }
-    assert_eq!("f16".parse::<Precision>(), Err("expected f32, tf32 or bf16"));
+    };
+    let options = SessionOptions { precision: Precision::Bf16, ..Default::default() };
+    refused(Session::new(&graph, &weights, options).err(), "bf16");
+    refused(Session::on(&Reference::default(), &graph, &single, options).err(), "bf16");
+    let training = TrainerOptions { precision: Precision::Bf16, ..Default::default() };
+    refused(Trainer::new(&graph, &weights, training).err(), "bf16");
+    let half = SessionOptions { precision: Precision::F16, ..Default::default() };
+    refused(Session::new(&graph, &single, half).err(), "f16");
+    let training = TrainerOptions { precision: Precision::F16, ..Default::default() };
+    refused(Trainer::new(&graph, &single, training).err(), "f16");
+    assert_eq!("f8".parse::<Precision>(), Err("expected f32, tf32, bf16 or f16"));
 }

@@ -84,6 +84,8 @@ pub struct Feed<'a, E> {
     pub part: Part,
     /// Names the masks of dropout.
     pub seed: u64,
+    /// In training, what the loss is multiplied by: gradients are so many times what they are, until the optimizer takes them.
+    pub loss_scale: f64,
     /// The rates of dropout and drop path are so many times what the network says, from 0 to 1.
     pub dropout: f64,
 }

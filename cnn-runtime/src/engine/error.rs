@@ -121,7 +121,7 @@ pub enum EngineError {
     NotPreloaded,
     /// A back end that does not multiply so.
     #[error(
-        "this back end does not multiply in {precision}: networks in f32 do, in bf16 on every device, in tf32 on cuda"
+        "this back end does not multiply in {precision}: networks in f32 do, in bf16 on every device, in tf32 and f16 on cuda"
     )]
     Precision {
         /// What was asked for.

@@ -111,7 +111,8 @@ impl<E: Number> Probe<E> {
         let mut measures = [Measure::default()];
         let (paces, part) = (&[], Part::WHOLE);
         let (images, next) = (Images::Here(images), None);
-        let feed = Feed { images, samples, next, targets, update: None, paces, part, seed: 0, dropout: 0.0 };
+        let feed =
+            Feed { images, samples, next, targets, update: None, paces, part, seed: 0, loss_scale: 1.0, dropout: 0.0 };
         self.executor.run(feed, &mut measures)?;
         self.samples = samples;
         Ok(measures[0].loss)

@@ -151,7 +151,18 @@ impl<E: Number> Session<E> {
 
     fn go(&mut self, images: Images<'_, E>, samples: usize, next: Option<&[E]>) -> Result<(), EngineError> {
         let (targets, part) = (Targets::Labels(&[]), Part::WHOLE);
-        let feed = Feed { images, samples, next, targets, update: None, paces: &[], part, seed: 0, dropout: 0.0 };
+        let feed = Feed {
+            images,
+            samples,
+            next,
+            targets,
+            update: None,
+            paces: &[],
+            part,
+            seed: 0,
+            loss_scale: 1.0,
+            dropout: 0.0,
+        };
         self.executor.run(feed, &mut [])?;
         for (index, (values, (_, operand))) in self.results.iter_mut().zip(&self.plan.outputs).enumerate() {
             self.executor.read(index, samples, &mut values[..elements(operand.extent) * samples]);

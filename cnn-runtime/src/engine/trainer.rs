@@ -3,6 +3,7 @@
 mod checkpoint;
 mod fault;
 mod frozen;
+mod loss_scale;
 mod options;
 mod pace;
 mod stage;
@@ -23,6 +24,7 @@ use super::session::{elements, fits};
 use crate::weights::StateDict;
 
 pub use fault::{Fault, FaultKind};
+use loss_scale::LossScale;
 pub use options::{TrainerOptions, plan_training};
 pub use pace::{Group, Thaw};
 use stage::Stage;
@@ -60,6 +62,10 @@ pub struct Trainer<E: Number = f32> {
     /// Names and sizes of the tensors, and the counters of batches as they were given; all else is in the executor.
     template: StateDict<E>,
     preloaded: Option<Preloaded<E>>,
+    /// Where gradients have few digits.
+    loss_scale: Option<LossScale>,
+    /// What gradients of the last step are multiplied by.
+    scaled_by: f64,
     /// Steps since the beginning.
     steps: u64,
     /// Forward passes that the template's counters do not know of.
@@ -91,6 +97,7 @@ impl<E: Number> Trainer<E> {
         let (plan, shares) = plan_training(&*backend, graph, &options.at(0))?;
         let stage = Stage::new(&*backend, graph, &options, 0, plan, weights)?;
         let measures = vec![Measure::default(); shares.len()];
+        let loss_scale = backend.precision().scales_loss().then_some(LossScale::FIRST);
         let mut trainer = Trainer {
             graph: graph.clone(),
             options,
@@ -105,6 +112,8 @@ impl<E: Number> Trainer<E> {
             steps: 0,
             uncounted: 0,
             preloaded: None,
+            loss_scale,
+            scaled_by: 1.0,
         };
         trainer.set_states(weights);
         Ok(trainer)
@@ -178,6 +187,8 @@ impl<E: Number> Trainer<E> {
         let read = |(index, (name, operand)): (usize, &(String, super::plan::Operand))| {
             let mut values = vec![E::ZERO; elements(operand.extent)];
             self.stage.executor.read(index, 1, &mut values);
+            let unscaled = E::of(1.0 / self.scaled_by);
+            values.iter_mut().for_each(|value| *value = *value * unscaled);
             (name.clone(), values)
         };
         self.stage.plan.outputs.iter().enumerate().map(read).collect()

@@ -32,7 +32,7 @@ pub(super) struct Bench {
     /// What is measured
     #[arg(long, value_enum, default_value_t = Mode::Infer)]
     mode: Mode,
-    /// How convolutions and fully connected layers multiply: f32 or bf16
+    /// How convolutions and fully connected layers multiply: f32, bf16, or on a GPU tf32 or f16
     #[arg(long, default_value_t)]
     precision: Precision,
     /// Where it runs: cpu, cuda or cuda:N

@@ -45,7 +45,7 @@ pub(super) struct Eval {
     /// Resizes images to this part more and cuts out the centre: 0.875 [default: the run's, or 1]
     #[arg(long, value_name = "SHARE")]
     center: Option<f64>,
-    /// How convolutions and fully connected layers multiply: f32 or bf16 [default: the run's, or f32]
+    /// How convolutions and fully connected layers multiply: f32, bf16, or on a GPU tf32 or f16 [default: the run's, or f32]
     #[arg(long)]
     precision: Option<Precision>,
     /// Where it runs: cpu, cuda or cuda:N [default: the run's, or cpu]

@@ -41,7 +41,7 @@ pub(super) struct Predict {
     /// Normalise the input, values from 0 to 1, as the run's images were
     #[arg(long)]
     normalize: bool,
-    /// How convolutions and fully connected layers multiply: f32 or bf16 [default: the run's, or f32]
+    /// How convolutions and fully connected layers multiply: f32, bf16, or on a GPU tf32 or f16 [default: the run's, or f32]
     #[arg(long)]
     precision: Option<Precision>,
     /// Where it runs: cpu, cuda or cuda:N [default: the run's, or cpu]

@@ -107,7 +107,7 @@ struct Choices {
     /// Tensors that are not trained, with a ! all others: !fc; may be repeated
     #[arg(long, value_name = "PATTERN")]
     freeze: Vec<String>,
-    /// How convolutions and fully connected layers multiply: f32 or bf16 [default: f32]
+    /// How convolutions and fully connected layers multiply: f32, bf16, or on a GPU tf32 or f16 [default: f32]
     #[arg(long)]
     precision: Option<Precision>,
     /// Where it runs: cpu, cuda or cuda:N [default: cpu]

@@ -113,8 +113,8 @@ impl Supernet {
                 let rate = self.settings.schedule.rate(learning_rate, self.steps, per_epoch, epochs);
                 let report = trainer.step(&images.images, targets(&images.labels), rate).map_err(TrainError::from)?;
                 self.steps += 1;
-                if !report.loss.is_finite() {
-                    return Err(TrainError::Diverged { loss: "loss", got: report.loss, step: self.steps, rate }.into());
+                if let Some((loss, got)) = report.not_finite() {
+                    return Err(TrainError::Diverged { loss, got, step: self.steps, rate }.into());
                 }
                 sum += report.loss;
                 for tensor in trainer.weights().tensors() {

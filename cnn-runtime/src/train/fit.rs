@@ -176,9 +176,8 @@ impl<'a> Fit<'a> {
                 true => self.step_ahead(&batch, first, batches.following())?,
                 false => self.step(&batch, self.progress.steps)?,
             };
-            if !report.loss.is_finite() && !report.skipped {
-                let step = self.progress.steps + 1;
-                return Err(TrainError::Diverged { loss: "loss", got: report.loss, step, rate });
+            if let Some((loss, got)) = report.not_finite() {
+                return Err(TrainError::Diverged { loss, got, step: self.progress.steps + 1, rate });
             }
             let progress = &mut self.progress;
             progress.batches += 1;

@@ -72,7 +72,7 @@ impl Cpu {
     /// rounding of sums, at the speed of f32. Depthwise convolutions and gradients of weights multiply in f32.
     /// There is no TF32 here: who asks for it has f32.
     pub fn with_precision(self, precision: Precision) -> Cpu {
-        let precision = if precision == Precision::Tf32 { Precision::Full } else { precision };
+        let precision = if precision == Precision::Bf16 { precision } else { Precision::Full };
         Cpu { precision, ..self }
     }
 

@@ -221,7 +221,7 @@ impl<'a> Run<'a> {
                 backward::weight(&self.access, step, form);
             }
             Operation::CrossEntropy { output, weight, smoothing } => {
-                let measure = update::cross_entropy(&self.access, step, self.feed.targets, *weight, *smoothing);
+                let measure = update::cross_entropy(&self.access, step, &self.feed, *weight, *smoothing);
                 if let Some(slot) = self.measures.get_mut(*output) {
                     *slot = measure;
                 }
@@ -233,7 +233,7 @@ impl<'a> Run<'a> {
             }
             Operation::GradientNorm => {
                 if self.feed.update.is_some() {
-                    self.norm = Some(update::gradient_norm(&self.access, step));
+                    self.norm = Some(update::gradient_norm(&self.access, step, self.feed.loss_scale));
                 }
             }
             Operation::Update { decay } => {
@@ -336,7 +336,8 @@ impl<'a> Run<'a> {
 
     /// The optimizer on runs of a parameter, each by itself.
     fn update(&self, step: &Step, rule: &Rule, decay: bool) {
-        let update = Update { rule, pace: self.feed.pace(step), decay, norm: self.norm };
+        let loss_scale = self.feed.loss_scale;
+        let update = Update { rule, pace: self.feed.pace(step), decay, norm: self.norm, loss_scale };
         update::update_on(&self.access, step, &update, |count, f| {
             self.team.each(count, |task, _| f(task));
         });

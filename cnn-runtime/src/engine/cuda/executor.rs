@@ -1,14 +1,13 @@
 //! Runs the steps of a plan.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::device::{Device, Failure, Recording, Work, failed};
-use super::host::Host;
-use super::lower::{Lowering, Task};
+use super::device::{Device, Failure, Recording, Region, Work, failed};
+use super::lower::Lowering;
 use super::memory::Memory;
-use super::training::Update;
+use super::reading::Reading;
+use super::words::Number;
 use crate::engine::backend::{Executor, Feed, Measure};
 use crate::engine::constant_reader::ConstantReader;
 use crate::engine::error::EngineError;
@@ -16,6 +15,7 @@ use crate::engine::host::audit::Audit;
 use crate::engine::host::watch::Watch;
 use crate::engine::operation::Operation;
 use crate::engine::plan::Plan;
+use crate::engine::precision::Precision;
 use crate::engine::storage::Layout;
 use crate::engine::verify::verify;
 
@@ -37,9 +37,9 @@ struct Run {
     /// Before the steps.
     first: Option<Work>,
     /// Of each step.
-    tasks: Vec<Task>,
-    /// What they read.
-    _updates: Vec<Update>,
+    steps: Vec<Vec<Work>>,
+    /// What kernels are told by way of memory.
+    _tables: Vec<Region>,
     /// Whether it has been done: what is loaded when it is first used is there then.
     done: bool,
     /// The same, as the device has learned it by heart, once that was tried.
@@ -47,16 +47,9 @@ struct Run {
 }
 
 impl Run {
-    /// All work, a step after the other; nothing if some of it is the processor's.
-    fn work(&self) -> Option<Vec<&Work>> {
-        let mut all: Vec<&Work> = self.first.iter().collect();
-        for task in &self.tasks {
-            match task {
-                Task::Work(work) => all.extend(work),
-                Task::Host => return None,
-            }
-        }
-        Some(all)
+    /// All work, a step after the other.
+    fn work(&self) -> impl Iterator<Item = &Work> {
+        self.first.iter().chain(self.steps.iter().flatten())
     }
 }
 
@@ -73,7 +66,7 @@ impl Machine {
         plan: Arc<Plan>,
         layout: Layout,
         device: &Arc<dyn Device>,
-        tf32: bool,
+        precision: Precision,
         constants: &mut ConstantReader<'_, f32>,
     ) -> Result<Machine, EngineError> {
         if plan.layout != layout {
@@ -81,8 +74,8 @@ impl Machine {
         }
         verify(&plan).map_err(|flaw| EngineError::Plan(flaw.0))?;
         let device = apart(device)?;
-        let memory = Memory::new(&device, &plan)?;
-        let mut machine = Machine::of(plan, device, tf32, memory);
+        let memory = Memory::new(&device, &plan, Number::of(precision))?;
+        let mut machine = Machine::of(plan, device, precision == Precision::Tf32, memory);
         machine.set_constants(constants)?;
         Ok(machine)
     }
@@ -95,15 +88,14 @@ impl Machine {
     /// What is to be done for so many samples.
     fn lower(&self, samples: usize) -> Result<Run, EngineError> {
         let Machine { plan, memory, device, tf32, .. } = self;
-        let lowering = Lowering { plan, memory, device, samples, tf32: *tf32, left: Cell::default() };
-        let tasks = (0..plan.steps.len()).map(|index| lowering.task(index)).collect::<Result<_, _>>();
-        let mut tasks: Vec<Task> = tasks.map_err(|failure| failed(&**device, failure))?;
-        let updates = lowering.updates()?;
-        for update in &updates {
-            tasks[update.step] = Task::Work(vec![Work::Kernel(update.launch.clone())]);
+        let lowering = Lowering::new(plan, memory, device, samples, *tf32);
+        let steps = (0..plan.steps.len()).map(|index| lowering.work(index)).collect::<Result<_, _>>();
+        let mut steps: Vec<Vec<Work>> = steps?;
+        for (step, update) in lowering.updates()? {
+            steps[step].push(Work::Kernel(update));
         }
         let first = lowering.pack_learned().map(Work::Kernel);
-        Ok(Run { first, tasks, _updates: updates, done: false, recording: None })
+        Ok(Run { first, steps, _tables: lowering.tables.into_inner(), done: false, recording: None })
     }
 
     fn steps(&mut self, samples: usize) -> Result<(), EngineError> {
@@ -116,29 +108,24 @@ impl Machine {
         let error = |failure| failed(device, failure);
         let observed = self.watch.is_on() || self.audit.is_on();
         if !observed && run.done && run.recording.is_none() {
-            let record =
-                |work: Vec<&Work>| device.record(&mut || work.iter().try_for_each(|work| perform(device, work)));
-            run.recording = Some(run.work().map_or(Ok(None), record).map_err(error)?);
+            let recording = device.record(&mut || run.work().try_for_each(|work| perform(device, work)));
+            run.recording = Some(recording.map_err(error)?);
         }
         run.done = true;
         if let Some(Some(recording)) = run.recording.as_ref().filter(|_| !observed) {
             return recording.replay().map_err(error);
         }
-        let host = Host { memory, samples };
         self.audit.begin();
         self.watch.begin();
         run.first.iter().try_for_each(|work| perform(device, work)).map_err(error)?;
-        for (step, task) in plan.steps.iter().zip(&run.tasks) {
-            match task {
-                Task::Host => host.step(step)?,
-                Task::Work(work) => work.iter().try_for_each(|work| perform(device, work)).map_err(error)?,
-            }
+        for (step, work) in plan.steps.iter().zip(&run.steps) {
+            work.iter().try_for_each(|work| perform(device, work)).map_err(error)?;
             if self.watch.is_on() {
                 device.wait().map_err(error)?;
             }
             self.watch.lap();
             if self.audit.is_on() {
-                let finite = host.finite(step)?;
+                let finite = Reading { memory, samples }.finite(step)?;
                 self.audit.step(|| finite);
             }
         }
@@ -197,8 +184,8 @@ impl Executor<f32> for Machine {
     }
 
     fn read(&self, index: usize, samples: usize, values: &mut [f32]) {
-        let host = Host { memory: &self.memory, samples };
-        let numbers = Self::sure(host.read(&self.plan.outputs[index].1));
+        let reading = Reading { memory: &self.memory, samples };
+        let numbers = Self::sure(reading.numbers(&self.plan.outputs[index].1));
         values[..numbers.len()].copy_from_slice(&numbers);
     }
 
@@ -220,7 +207,7 @@ impl Executor<f32> for Machine {
 
     fn fork(&self) -> Result<Box<dyn Executor<f32>>, EngineError> {
         let device = apart(&self.device)?;
-        let memory = Memory::sharing(&device, &self.plan, self.memory.constants.clone())?;
+        let memory = self.memory.beside(&device, &self.plan)?;
         Ok(Box::new(Machine::of(self.plan.clone(), device, self.tf32, memory)))
     }
 

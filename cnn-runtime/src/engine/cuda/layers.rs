@@ -5,7 +5,10 @@ use cnn_lang::graph::{Op, Pool, Shape};
 use super::device::Launch;
 use super::lanes;
 use super::lower::Lowering;
+use super::neighbours::Response;
+use super::sets::Sets;
 use super::words::{Map, Number, Words};
+use crate::engine::error::EngineError;
 use crate::engine::operation::{Layer, LayerGradient};
 use crate::engine::plan::{Step, Target};
 use crate::engine::program::Extent;
@@ -50,51 +53,21 @@ impl Move {
     }
 }
 
-/// What a sample's norm takes together: `Sets` in `kernels/layers.cu`.
-#[derive(Clone, Copy)]
-struct Sets {
-    /// Sets of a sample.
-    count: usize,
-    /// Channels of a set.
-    channels: usize,
-    /// Whether every pixel has its own.
-    pixels: bool,
-    eps: f64,
-}
-
-impl Sets {
-    /// Of a layer that is such a norm.
-    fn of(layer: &Layer) -> Option<Sets> {
-        let channels = layer.inputs[0].channels();
-        Some(match &layer.op {
-            Op::Ln { eps } => Sets { count: plane(layer.inputs[0]), channels, pixels: true, eps: *eps },
-            Op::Gn { groups, eps } => Sets { count: *groups, channels: channels / groups, pixels: false, eps: *eps },
-            _ => return None,
-        })
-    }
-
-    fn words(&self, words: Words) -> Words {
-        words.size(self.count).size(self.channels).flag(self.pixels).double(self.eps)
-    }
-}
-
-fn plane(shape: Shape) -> usize {
-    shape.spatial().map_or(1, |[height, width]| height * width)
-}
-
-/// Scratch of a layer, in numbers of 64 bits: two of each set.
+/// Scratch of a layer, in numbers of 64 bits.
 pub(super) fn forward_scratch(layer: &Layer, batch: usize) -> usize {
-    Sets::of(layer).map_or(0, |sets| 2 * batch * sets.count)
+    Sets::of(layer).map_or(0, |sets| sets.scratch(batch))
 }
 
-/// Scratch of its gradient: four of each set, and sums by channel.
+/// Scratch of its gradient.
 pub(super) fn backward_scratch(number: Number, block: usize, layer: &Layer, batch: usize) -> usize {
     let sums = lanes::scratch(number, block, Extent::Batch(layer.inputs[0]), batch);
     match &layer.op {
-        Op::Affine { .. } => sums,
+        Op::Affine { .. } | Op::Prelu { .. } => sums,
         // A pixel's number for each window, of 32 bits.
         Op::MaxPool(_) => (batch * layer.output.elements()).div_ceil(2),
-        _ => Sets::of(layer).map_or(0, |sets| 4 * batch * sets.count + sums),
+        // A term for each number, of 32 bits.
+        Op::Lrn { .. } => (batch * layer.output.elements()).div_ceil(2),
+        _ => Sets::of(layer).map_or(0, |sets| 2 * sets.scratch(batch) + sums),
     }
 }
 
@@ -106,28 +79,20 @@ fn window(layer: &Layer, pool: &Pool) -> [Axis; 2] {
 }
 
 impl Lowering<'_> {
-    /// A kernel that gives each set a block.
-    fn each_set(&self, kernel: &'static str, sets: &Sets, samples: usize, words: Words) -> Launch {
-        self.blocks(kernel, samples * sets.count, words)
-    }
-
-    /// A layer that has kernels.
-    pub(super) fn layer(&self, step: &Step, layer: &Layer) -> Option<Vec<Launch>> {
+    /// A layer.
+    pub(super) fn layer(&self, step: &Step, layer: &Layer) -> Result<Vec<Launch>, EngineError> {
         let (x, y) = (self.input(step, 0), self.output(step, 0));
         let words = Words::new().map(&x).map(&y);
         if let Some(from) = Move::of(&layer.op) {
-            return Some(vec![self.each("move", y.len(), from.words(words))]);
+            return Ok(vec![self.each("move", y.len(), from.words(words))]);
         }
         if let Some(sets) = Sets::of(layer) {
-            let [weight, bias] = [1, 2].map(|index| self.address(step, index));
-            let moments = self.scratch(step);
-            let words = sets.words(Words::new().map(&x).address(weight).address(bias));
-            return Some(vec![
-                self.each_set("set_moments", &sets, x.samples, sets.words(Words::new().map(&x)).address(moments)),
-                self.each("set_norm", y.len(), words.address(moments).map(&y)),
-            ]);
+            return Ok(self.set_norm(step, &sets));
         }
-        Some(vec![match &layer.op {
+        if let Some(response) = Response::of(&layer.op) {
+            return Ok(vec![self.response(&response, &x, &y)]);
+        }
+        Ok(vec![match &layer.op {
             Op::MaxPool(pool) => {
                 let [rows, cols] = window(layer, pool);
                 self.each("max_pool", y.len(), words.axis(&rows).axis(&cols))
@@ -145,13 +110,19 @@ impl Lowering<'_> {
                 self.each("scale", y.len(), Words::new().map(&x).double(*factor).optional(None).map(&y))
             }
             Op::Softmax => self.each("softmax", x.samples * x.plane(), words),
-            Op::Zero { .. } => return Some(self.add(&[], None, y, None)),
-            _ => return None,
+            Op::Prelu { per_channel } => {
+                let words = Words::new().map(&x).address(self.address(step, 1)).flag(*per_channel);
+                self.each("prelu", y.len(), words.map(&y))
+            }
+            Op::Upsample { align_corners, .. } => self.each("upsample", y.len(), words.flag(*align_corners)),
+            Op::Mul => return self.mul(step),
+            Op::Zero { .. } => return Ok(self.add(&[], None, y, None)),
+            other => unreachable!("`{}` is an operation of its own", other.keyword()),
         }])
     }
 
-    /// The gradient of a layer that has kernels.
-    pub(super) fn layer_gradient(&self, step: &Step, gradient: &LayerGradient) -> Option<Vec<Launch>> {
+    /// The gradient of a layer.
+    pub(super) fn layer_gradient(&self, step: &Step, gradient: &LayerGradient) -> Result<Vec<Launch>, EngineError> {
         let layer = &gradient.layer;
         let dy = self.input(step, step.inputs.len() - 1);
         // The first output is that of the first gradient which is wanted.
@@ -160,25 +131,34 @@ impl Lowering<'_> {
             gradient.wanted.get(index)?.then(|| &step.outputs[before])
         };
         if matches!(layer.op, Op::Affine { .. }) {
-            return Some(self.affine_gradient(step, &dy, [to(0), to(1), to(2)]));
+            return Ok(self.affine_gradient(step, &dy, [to(0), to(1), to(2)]));
         }
         if let Some(sets) = Sets::of(layer) {
-            return Some(self.sets_gradient(step, &sets, &dy, [to(0), to(1), to(2)]));
+            return Ok(self.set_norm_gradient(step, &sets, &dy, [to(0), to(1), to(2)]));
+        }
+        if let Op::Prelu { per_channel } = layer.op {
+            return Ok(self.prelu_gradient(step, per_channel, &dy, [to(0), to(1)]));
+        }
+        if layer.op == Op::Mul {
+            return self.mul_gradient(step, gradient);
         }
         // The others read one tensor.
-        let target = to(0)?;
+        let Some(target) = to(0) else { return Ok(Vec::new()) };
         let (onto, dx) = (self.onto(target), self.memory.map(&target.operand, self.samples));
         let launch = |kernel, words: Words| self.each(kernel, dx.len(), words);
         let words = || Words::new().map(&dy).optional(onto.as_ref()).map(&dx);
         if let Some(from) = Move::of(&layer.op) {
-            return Some(vec![launch("move_gradient", from.words(words()))]);
+            return Ok(vec![launch("move_gradient", from.words(words()))]);
         }
-        Some(vec![match &layer.op {
+        if let Some(response) = Response::of(&layer.op) {
+            return Ok(self.response_gradient(&response, step, &dy, onto.as_ref(), &dx));
+        }
+        Ok(vec![match &layer.op {
             Op::MaxPool(pool) => {
                 let ([rows, cols], scratch) = (window(layer, pool), self.scratch(step));
                 let winners = Words::new().map(&self.input(step, 0)).map(&dy).axis(&rows).axis(&cols).address(scratch);
                 let words = Words::new().address(scratch).map(&dy).optional(onto.as_ref()).map(&dx);
-                return Some(vec![
+                return Ok(vec![
                     self.each("max_pool_winners", dy.len(), winners),
                     launch("max_pool_gradient", words.axis(&rows).axis(&cols)),
                 ]);
@@ -197,7 +177,9 @@ impl Lowering<'_> {
                 let words = Words::new().map(&y).map(&dy).optional(onto.as_ref()).map(&dx);
                 self.each("softmax_gradient", dx.samples * dx.plane(), words)
             }
-            _ => return None,
+            Op::Zero { .. } => return Ok(self.add(&[], onto, dx, None)),
+            Op::Upsample { align_corners, .. } => launch("upsample_gradient", words().flag(*align_corners)),
+            other => unreachable!("`{}` has no gradient or is an operation of its own", other.keyword()),
         }])
     }
 
@@ -213,33 +195,29 @@ impl Lowering<'_> {
         launches
     }
 
-    /// Moments anew, sums over sets, sums by channel, then the gradient of x.
-    fn sets_gradient(
+    /// Of x, and of the slopes: one for each channel, or one for all.
+    fn prelu_gradient(
         &self,
         step: &Step,
-        sets: &Sets,
+        per_channel: bool,
         dy: &Map,
-        [dx, dweight, dbias]: [Option<&Target>; 3],
+        [dx, dweight]: [Option<&Target>; 2],
     ) -> Vec<Launch> {
-        let (x, weight) = (self.input(step, 0), self.address(step, 1));
-        let pair = size_of::<[f64; 2]>();
-        let moments = self.scratch(step);
-        let sums = moments + (self.plan.batch * sets.count * pair) as u64;
-        let parts_at = sums + (self.plan.batch * sets.count * pair) as u64;
-        let words = sets.words(Words::new().map(&x)).address(moments);
-        let mut launches = vec![self.each_set("set_moments", sets, x.samples, words)];
-        if dweight.is_some() || dbias.is_some() {
-            let words = sets.words(Words::new().map_by_lanes(&x).map(dy)).address(moments).address(parts_at);
-            let (sums, parts) = self.by_channel("set_channel_sums", &x, step.inputs[0].extent, words);
+        let x = self.input(step, 0);
+        let mut launches = Vec::new();
+        if dweight.is_some() {
+            let (extent, scratch) = (step.inputs[0].extent, self.scratch(step));
+            let words = Words::new().map_by_lanes(&x).map(dy).address(scratch);
+            let (sums, parts) = self.by_channel("slope_sums", &x, extent, words);
             launches.push(sums);
-            launches.extend(self.sums_finish(x.channels, parts, parts_at, [dweight, dbias]));
+            // One for all is the sum of all channels' parts.
+            let (channels, parts) = if per_channel { (x.channels, parts) } else { (1, parts * x.channels) };
+            launches.extend(self.sums_finish(channels, parts, scratch, [dweight, None]));
         }
         if let Some(target) = dx {
-            let words = sets.words(Words::new().map(&x).map(dy).address(weight)).address(moments).address(sums);
-            launches.push(self.each_set("set_gradient_sums", sets, x.samples, words.clone()));
             let dx = self.memory.map(&target.operand, self.samples);
-            let words = words.optional(self.onto(target).as_ref()).map(&dx);
-            launches.push(self.each("set_gradient", dx.len(), words));
+            let words = Words::new().map(&x).address(self.address(step, 1)).flag(per_channel).map(dy);
+            launches.push(self.each("prelu_gradient", dx.len(), words.optional(self.onto(target).as_ref()).map(&dx)));
         }
         launches
     }

@@ -164,26 +164,16 @@ impl Lowering<'_> {
         };
         let mut work = Vec::new();
         if choice.unfolds {
-            let ConvShape { rows, cols, .. } = convolution.shape;
-            let (height, width) = (rows.output, cols.output);
-            let stride = height * width * row;
-            let wide = Map { start: unfolded, stride, height, width, pitch: row, channels: row, ..x };
-            let words = Words::new().map(&wide).address(x.start).size(x.height).size(x.width).size(x.pitch);
-            let words = words.size(x.channels).axis(&rows).axis(&cols);
-            work.push(Work::Kernel(self.each("unfold", wide.len(), words)));
+            work.push(Work::Kernel(self.unfold(convolution, &x, row, unfolded)));
         }
         let Some(index) = convolution.weight() else {
-            let to = self.output(step, 0).start;
             let onto = self.onto(output).map_or(0, |onto| onto.start);
             if convolution.is_filter(number) && onto == 0 {
-                work.push(run(to));
-                return Ok(Some(work));
+                work.push(run(self.output(step, 0).start));
+            } else {
+                work.push(run(scratch));
+                work.push(Work::Kernel(self.unpack(convolution, number, scratch, onto, self.output(step, 0).start)));
             }
-            work.push(run(scratch));
-            let [outputs, inputs, window] = convolution.filter();
-            let words = Words::new().address(scratch).address(onto).address(to);
-            let words = words.size(outputs).size(inputs).size(window).size(row);
-            work.push(Work::Kernel(self.each_of(number, "unpack_filter", convolution.shape.weights(), words)));
             return Ok(Some(work));
         };
         let (filter, pack) = self.filter(&step.inputs[index], convolution, number);
@@ -194,6 +184,23 @@ impl Lowering<'_> {
             work.push(Work::Kernel(self.affine(&map, 0, after.bias, after.onto, &map, after.activation)));
         }
         Ok(Some(work))
+    }
+
+    /// Lays out what lies under each window as a pixel's channels, so many, at an address.
+    fn unfold(&self, convolution: &Convolution, x: &Map, channels: usize, start: u64) -> Launch {
+        let ConvShape { rows, cols, .. } = convolution.shape;
+        let (height, width) = (rows.output, cols.output);
+        let wide = Map { start, stride: height * width * channels, height, width, pitch: channels, channels, ..*x };
+        let words = Words::new().map(&wide).address(x.start).size(x.height).size(x.width).size(x.pitch);
+        self.each("unfold", wide.len(), words.size(x.channels).axis(&rows).axis(&cols))
+    }
+
+    /// Brings the gradient of a weight from the library's form into the network's, onto what is there or not.
+    fn unpack(&self, convolution: &Convolution, number: Number, from: u64, onto: u64, to: u64) -> Launch {
+        let [outputs, inputs, window] = convolution.filter();
+        let words = Words::new().address(from).address(onto).address(to).size(outputs).size(inputs).size(window);
+        let words = words.size(convolution.filter_row(number));
+        self.each_of(number, "unpack_filter", convolution.shape.weights(), words)
     }
 
     /// Where the library finds a weight, and what brings it there first.

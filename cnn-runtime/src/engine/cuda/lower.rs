@@ -1,17 +1,18 @@
 //! A step of a plan as work for a device.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use super::conv;
-use super::device::{Device, Failure, Launch, Work};
+use super::device::{Device, Launch, Region, Work, failed};
 use super::lanes;
 use super::layers;
-use super::memory::Memory;
+use super::memory::{Memory, bytes};
 use super::source;
 use super::training;
 use super::words::{Map, Number, Words};
 use crate::engine::backend::Use;
+use crate::engine::error::EngineError;
 use crate::engine::operation::{Activation, Operation};
 use crate::engine::plan::{Operand, Plan, Start, Step, Target};
 use crate::engine::session::shape;
@@ -20,13 +21,6 @@ use crate::engine::session::shape;
 pub(super) const THREADS: usize = 128;
 /// Terms that `add` takes at once.
 const TERMS: usize = 4;
-
-/// What a step becomes.
-pub(super) enum Task {
-    Work(Vec<Work>),
-    /// No kernel computes it: the reference does, on the processor.
-    Host,
-}
 
 /// Bytes of scratch for an operation on maps of such numbers.
 pub(super) fn workspace(number: Number, block: usize, of: &Use<'_>) -> usize {
@@ -53,9 +47,26 @@ pub(super) struct Lowering<'a> {
     pub tf32: bool,
     /// The last step that left what its output is to be added to for the next one to add.
     pub left: Cell<Option<usize>>,
+    /// What kernels are told by way of memory; kept as long as the work.
+    pub tables: RefCell<Vec<Region>>,
 }
 
-impl Lowering<'_> {
+impl<'a> Lowering<'a> {
+    /// For runs of so many samples.
+    pub fn new(plan: &'a Plan, memory: &'a Memory, device: &'a Arc<dyn Device>, samples: usize, tf32: bool) -> Self {
+        let (left, tables) = (Cell::default(), RefCell::default());
+        Lowering { plan, memory, device, samples, tf32, left, tables }
+    }
+
+    /// The address of words that kernels read.
+    pub(super) fn table(&self, words: &[u64]) -> Result<u64, EngineError> {
+        let table = Region::new(self.device, "a table for kernels", size_of_val(words))?;
+        table.upload(0, &bytes(words))?;
+        let address = table.at(0);
+        self.tables.borrow_mut().push(table);
+        Ok(address)
+    }
+
     pub(super) fn input(&self, step: &Step, index: usize) -> Map {
         self.memory.map(&step.inputs[index], self.samples)
     }
@@ -137,10 +148,11 @@ impl Lowering<'_> {
     }
 
     /// The work of a step.
-    pub fn task(&self, index: usize) -> Result<Task, Failure> {
+    pub fn work(&self, index: usize) -> Result<Vec<Work>, EngineError> {
         let step = &self.plan.steps[index];
         if let Some(convolution) = conv::Convolution::of(&step.operation) {
-            return self.convolution(index, step, &convolution).map(Task::Work);
+            let work = self.convolution(index, step, &convolution);
+            return work.map_err(|failure| failed(&**self.device, failure));
         }
         let launches = match &step.operation {
             Operation::BiasGradient => self.sums(step, &self.input(step, 0), None, [None, Some(&step.outputs[0])]),
@@ -205,15 +217,10 @@ impl Lowering<'_> {
                 let words = Words::new().map(&self.input(step, 0)).map(&y).address(self.memory.run());
                 vec![self.each("dropout", y.len(), words.double(*p).flag(*samples).size(*index))]
             }
-            Operation::Layer(layer) => match self.layer(step, layer) {
-                Some(launches) => launches,
-                None => return Ok(Task::Host),
-            },
-            Operation::LayerGradient(gradient) => match self.layer_gradient(step, gradient) {
-                Some(launches) => launches,
-                None => return Ok(Task::Host),
-            },
-            Operation::Weight(_) | Operation::WeightGradient(_) => return Ok(Task::Host),
+            Operation::Layer(layer) => self.layer(step, layer)?,
+            Operation::LayerGradient(gradient) => self.layer_gradient(step, gradient)?,
+            Operation::Weight(form) => self.weight_form(step, form, false)?,
+            Operation::WeightGradient(form) => self.weight_form(step, form, true)?,
             Operation::CrossEntropy { output, weight, smoothing } => {
                 self.cross_entropy(step, *output, *weight, *smoothing)
             }
@@ -223,7 +230,7 @@ impl Lowering<'_> {
                 let words = words.address(self.memory.states.address(step.changes[0])).size(gradient.len());
                 vec![self.each("accumulate", gradient.len(), words.address(self.memory.run()))]
             }
-            Operation::GradientNorm => self.gradient_norm(step),
+            Operation::GradientNorm => self.gradient_norm(step)?,
             Operation::Average => {
                 let (value, state) = (self.input(step, 0), step.changes[0]);
                 let words = Words::new().address(value.start).address(self.memory.states.address(state));
@@ -239,6 +246,6 @@ impl Lowering<'_> {
             | Operation::LinearWeightGradient(_)
             | Operation::Concat => unreachable!("convolutions are done above, and a plan holds copies instead"),
         };
-        Ok(Task::Work(launches.into_iter().map(Work::Kernel).collect()))
+        Ok(launches.into_iter().map(Work::Kernel).collect())
     }
 }

@@ -57,7 +57,7 @@ impl Tensors {
 }
 
 /// Words of `Run` in `kernels/common.cu`.
-const RUN_WORDS: usize = 20;
+const RUN_WORDS: usize = 21;
 /// Words of `Pace`.
 const PACE_WORDS: usize = 3;
 /// Numbers of a [`Measure`].
@@ -84,18 +84,24 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub fn new(device: &Arc<dyn Device>, plan: &Plan) -> Result<Memory, EngineError> {
+    pub fn new(device: &Arc<dyn Device>, plan: &Plan, number: Number) -> Result<Memory, EngineError> {
         room::check(&**device, plan, false)?;
         let lens = plan.constants.iter().map(|constant| constant.stored).collect();
-        Memory::of(device, plan, Arc::new(Tensors::new(device, "the weights of a session", lens)?))
+        Memory::of(device, plan, number, Arc::new(Tensors::new(device, "the weights of a session", lens)?))
     }
 
-    pub fn sharing(device: &Arc<dyn Device>, plan: &Plan, constants: Arc<Tensors>) -> Result<Memory, EngineError> {
+    /// Another one with the same constants.
+    pub fn beside(&self, device: &Arc<dyn Device>, plan: &Plan) -> Result<Memory, EngineError> {
         room::check(&**device, plan, true)?;
-        Memory::of(device, plan, constants)
+        Memory::of(device, plan, self.number, self.constants.clone())
     }
 
-    fn of(device: &Arc<dyn Device>, plan: &Plan, constants: Arc<Tensors>) -> Result<Memory, EngineError> {
+    fn of(
+        device: &Arc<dyn Device>,
+        plan: &Plan,
+        number: Number,
+        constants: Arc<Tensors>,
+    ) -> Result<Memory, EngineError> {
         let classes = |step: &crate::engine::plan::Step| match step.operation {
             Operation::CrossEntropy { .. } => Some(elements(step.inputs[0].extent)),
             _ => None,
@@ -104,7 +110,6 @@ impl Memory {
         let classes = losses.iter().copied().max().unwrap_or(0);
         let region = |what, numbers: usize, size: usize| Region::new(device, what, numbers * size);
         let states = plan.states.iter().map(|state| state.elements).collect();
-        let number = if plan.layout.activation == Number::Bf16.bytes() { Number::Bf16 } else { Number::F32 };
         let labels_at = RUN_WORDS + plan.states.len() * PACE_WORDS;
         let mut memory = Memory {
             number,
@@ -204,12 +209,6 @@ impl Memory {
         let mut span = vec![0; self.map(operand, samples).span() * number.bytes()];
         region.download(byte, &mut span)?;
         Ok(number.read(&span))
-    }
-
-    /// Sets them.
-    pub fn upload(&self, operand: &Operand, span: &[f32]) -> Result<(), EngineError> {
-        let (region, byte) = self.place(operand);
-        region.upload(byte, &self.number_of(operand).write(span))
     }
 
     /// What kernels find in a run.
@@ -315,6 +314,7 @@ fn run(feed: &Feed<'_, f32>) -> [u64; RUN_WORDS] {
         u64::from(feed.part.last),
         feed.part.share.to_bits(),
         u64::from(matches!(feed.targets, Targets::Soft(_))),
+        feed.loss_scale.to_bits(),
         // The norm, which a kernel notes: until then it is finite.
         0,
     ]

@@ -1,4 +1,4 @@
-//! The back end for NVIDIA graphics processors: maps pixel by pixel, in f32 or bf16, the whole plan on the device.
+//! The back end for NVIDIA graphics processors: maps pixel by pixel, in f32, bf16 or f16, the whole plan on the device.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -11,12 +11,11 @@
 //! | `kernels/`, `source` | the kernels, in CUDA's C++ |
 //! | `words` | a kernel's arguments |
 //! | `lower` | a step of a plan as work: launches, and convolutions of the library |
-//! | `conv`, `lanes`, `layers`, `training` | the steps of a kind |
+//! | `conv`, `lanes`, `layers`, `neighbours`, `products`, `sets`, `weight_forms`, `training` | the steps of a kind |
 //! | `library`, `fused` | convolutions that the library computes, and what it computes with them |
 //! | `filters` | weights in the library's form |
-//! | `host` | steps that have no kernel yet |
 //! | `room` | whether a plan's memory is to be had |
-//! | `memory`, `executor` | a plan's memory on the device, and its runs |
+//! | `memory`, `executor`, `reading` | a plan's memory on the device, its runs, what they left |
 
 mod aside;
 mod compile;
@@ -28,18 +27,22 @@ mod executor;
 mod filters;
 mod fused;
 mod gpu;
-mod host;
 mod lanes;
 mod layers;
 mod libraries;
 mod library;
 mod lower;
 mod memory;
+mod neighbours;
 mod nvrtc;
 mod plain;
+mod products;
+mod reading;
 mod room;
+mod sets;
 mod source;
 mod training;
+mod weight_forms;
 mod words;
 
 use std::sync::Arc;
@@ -99,7 +102,7 @@ impl Cuda {
         Ok(Cuda { device: Arc::new(device), precision: Precision::Full })
     }
 
-    /// With this precision. In bf16 maps and their gradients lie in memory as bf16; weights, their gradients, statistics and the
+    /// With this precision. In bf16 or f16 maps and their gradients lie in memory as such; weights, their gradients, statistics and the
     /// optimizer are f32 always.
     pub fn with_precision(self, precision: Precision) -> Cuda {
         Cuda { precision, ..self }
@@ -107,10 +110,7 @@ impl Cuda {
 
     /// What maps are of.
     fn number(&self) -> Number {
-        match self.precision {
-            Precision::Full | Precision::Tf32 => Number::F32,
-            Precision::Bf16 => Number::Bf16,
-        }
+        Number::of(self.precision)
     }
 
     fn tf32(&self) -> bool {
@@ -180,7 +180,7 @@ impl Backend<f32> for Cuda {
         constants: &mut ConstantReader<'_, f32>,
     ) -> Result<Box<dyn Executor<f32>>, EngineError> {
         self.check(&plan).map_err(EngineError::Plan)?;
-        Ok(Box::new(Machine::new(plan, self.layout(), &self.device, self.tf32(), constants)?))
+        Ok(Box::new(Machine::new(plan, self.layout(), &self.device, self.precision, constants)?))
     }
 }
 

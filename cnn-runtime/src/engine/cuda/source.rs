@@ -1,9 +1,9 @@
 //! The kernels' source.
 
-use super::words::{Number, Variant};
+use super::words::Variant;
 
 /// What all compilers get, in order; the last one for packs alone.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 14] = [
     include_str!("kernels/common.cu"),
     include_str!("kernels/pointwise.cu"),
     include_str!("kernels/window.cu"),
@@ -11,6 +11,10 @@ const PARTS: [&str; 10] = [
     include_str!("kernels/norm.cu"),
     include_str!("kernels/training.cu"),
     include_str!("kernels/layers.cu"),
+    include_str!("kernels/sets.cu"),
+    include_str!("kernels/mul.cu"),
+    include_str!("kernels/neighbours.cu"),
+    include_str!("kernels/weights.cu"),
     include_str!("kernels/conv.cu"),
     include_str!("kernels/depthwise.cu"),
     include_str!("kernels/depthwise_fast.cu"),
@@ -27,8 +31,7 @@ pub(super) fn for_emulator(variant: Variant) -> String {
 }
 
 fn source(head: &str, variant: Variant) -> String {
-    let (bf16, width) = (usize::from(variant.number == Number::Bf16), variant.width());
-    let settings = format!("#define BF16 {bf16}\n#define WIDE {width}\n");
+    let settings = format!("#define {}\n#define WIDE {}\n", variant.number.name(), variant.width());
     [&settings, head].into_iter().chain(PARTS).collect::<Vec<_>>().join("\n")
 }
 

@@ -1,9 +1,10 @@
 //! What a kernel is given, as words of 64 bits: the structures of `kernels/common.cu`.
 
-use half::bf16;
+use half::{bf16, f16};
 
 use crate::engine::operation::Activation;
 use crate::engine::plan::Operand;
+use crate::engine::precision::Precision;
 use crate::engine::session::sizes_of_map;
 use crate::kernels::window;
 
@@ -12,16 +13,35 @@ use crate::kernels::window;
 pub(super) enum Number {
     F32,
     Bf16,
+    F16,
 }
 
 /// Bytes that a thread reads or writes at once.
 const PACK: usize = 16;
 
 impl Number {
+    /// What maps are of where convolutions multiply so.
+    pub fn of(precision: Precision) -> Number {
+        match precision {
+            Precision::Full | Precision::Tf32 => Number::F32,
+            Precision::Bf16 => Number::Bf16,
+            Precision::F16 => Number::F16,
+        }
+    }
+
+    /// How kernels name it: `kernels/common.cu`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Number::F32 => "F32",
+            Number::Bf16 => "BF16",
+            Number::F16 => "F16",
+        }
+    }
+
     pub fn bytes(self) -> usize {
         match self {
             Number::F32 => 4,
-            Number::Bf16 => 2,
+            Number::Bf16 | Number::F16 => 2,
         }
     }
 
@@ -35,6 +55,7 @@ impl Number {
         match self {
             Number::F32 => numbers.iter().flat_map(|number| number.to_le_bytes()).collect(),
             Number::Bf16 => numbers.iter().flat_map(|&number| bf16::from_f32(number).to_le_bytes()).collect(),
+            Number::F16 => numbers.iter().flat_map(|&number| f16::from_f32(number).to_le_bytes()).collect(),
         }
     }
 
@@ -43,6 +64,7 @@ impl Number {
         match self {
             Number::F32 => bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
             Number::Bf16 => bytes.as_chunks().0.iter().map(|&bytes| bf16::from_le_bytes(bytes).to_f32()).collect(),
+            Number::F16 => bytes.as_chunks().0.iter().map(|&bytes| f16::from_le_bytes(bytes).to_f32()).collect(),
         }
     }
 }
@@ -56,11 +78,12 @@ pub(super) struct Variant {
 }
 
 impl Variant {
-    pub const ALL: [Variant; 4] = {
-        const fn of(number: Number, wide: bool) -> Variant {
-            Variant { number, wide }
+    pub const ALL: [Variant; 6] = {
+        const fn of(number: Number) -> [Variant; 2] {
+            [Variant { number, wide: false }, Variant { number, wide: true }]
         }
-        [of(Number::F32, false), of(Number::F32, true), of(Number::Bf16, false), of(Number::Bf16, true)]
+        let ([a, b], [c, d], [e, f]) = (of(Number::F32), of(Number::Bf16), of(Number::F16));
+        [a, b, c, d, e, f]
     };
 
     /// Numbers that a thread reads or writes at once.
@@ -97,7 +120,7 @@ impl Map {
     }
 
     /// Whether every pixel is packs.
-    fn packs(&self) -> bool {
+    pub fn is_packs(&self) -> bool {
         let pack = self.number.pack();
         self.start.is_multiple_of(PACK as u64) && self.pitch.is_multiple_of(pack) && self.channels.is_multiple_of(pack)
     }
@@ -151,6 +174,12 @@ impl Words {
         Variant { wide: self.variant.wide && packs, ..self.variant }
     }
 
+    /// For a kernel that must not take packs, whatever the maps.
+    pub fn one_by_one(mut self) -> Words {
+        self.variant.wide = false;
+        self
+    }
+
     /// A tensor whose channels threads share out side by side, and room for [`Self::set_lanes`].
     pub fn map_by_lanes(self, map: &Map) -> Words {
         self.map(map).size(0)
@@ -181,7 +210,7 @@ impl Words {
     pub fn map(self, map: &Map) -> Words {
         let Map { number, start, samples, stride, height, width, pitch, channels } = *map;
         let mut words = self.address(start).size(samples).size(stride);
-        words.variant = Variant { number, wide: words.variant.wide && map.packs() };
+        words.variant = Variant { number, wide: words.variant.wide && map.is_packs() };
         words.size(height).size(width).size(pitch).size(channels)
     }
 

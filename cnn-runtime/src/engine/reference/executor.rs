@@ -116,7 +116,7 @@ impl<E: Number> Run<'_, E> {
             Operation::Weight(form) => forward::weight(access, step, form),
             Operation::WeightGradient(form) => backward::weight(access, step, form),
             Operation::CrossEntropy { output, weight, smoothing } => {
-                let measure = update::cross_entropy(access, step, self.feed.targets, *weight, *smoothing);
+                let measure = update::cross_entropy(access, step, &self.feed, *weight, *smoothing);
                 if let Some(slot) = self.measures.get_mut(*output) {
                     *slot = measure;
                 }
@@ -124,13 +124,14 @@ impl<E: Number> Run<'_, E> {
             Operation::Accumulate => update::accumulate(access, step, self.feed.part),
             Operation::GradientNorm => {
                 if self.feed.update.is_some() {
-                    self.norm = Some(update::gradient_norm(access, step));
+                    self.norm = Some(update::gradient_norm(access, step, self.feed.loss_scale));
                 }
             }
             Operation::Update { decay } => {
                 if let Some(rule) = self.feed.moves(self.norm) {
-                    let (pace, decay, norm) = (self.feed.pace(step), *decay, self.norm);
-                    update::update(access, step, &Update { rule, pace, decay, norm });
+                    let (pace, decay, norm, loss_scale) =
+                        (self.feed.pace(step), *decay, self.norm, self.feed.loss_scale);
+                    update::update(access, step, &Update { rule, pace, decay, norm, loss_scale });
                 }
             }
             Operation::Average => {

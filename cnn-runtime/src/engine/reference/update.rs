@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::Number;
-use crate::engine::backend::{Measure, Part, Targets};
+use crate::engine::backend::{Feed, Measure, Part, Targets};
 use crate::engine::host::memory::Access;
 use crate::engine::optimizer::{Clip, Optimizer, Pace, Rule};
 use crate::engine::plan::{Start, Step};
@@ -13,10 +13,11 @@ use crate::kernels::optimizer::{self, AdamW, Optimizer as _, RmsProp, RmsPropFor
 pub(in crate::engine) fn cross_entropy<E: Number>(
     access: &Access<E>,
     step: &Step,
-    targets: Targets<'_, E>,
+    feed: &Feed<'_, E>,
     weight: f64,
     smoothing: f64,
 ) -> Measure {
+    let weight = weight * feed.loss_scale;
     let logits = access.view(step.inputs[0]);
     let mut dlogits = access.view_mut(step.outputs[0].operand);
     let (batch, classes) = (logits.samples, logits.len);
@@ -25,7 +26,7 @@ pub(in crate::engine) fn cross_entropy<E: Number>(
     let (passes, samples) = if dense { (1, batch) } else { (batch, 1) };
     let mut measure = Measure::default();
     for pass in 0..passes {
-        let targets = match targets {
+        let targets = match feed.targets {
             Targets::Labels(labels) => cross_entropy::Targets::Labels(&labels[pass * samples..][..samples]),
             Targets::Soft(rows) => cross_entropy::Targets::Soft(&rows[pass * samples * classes..][..samples * classes]),
         };
@@ -74,10 +75,10 @@ pub(in crate::engine) fn accumulate_on<E: Number>(
     each(gradient.count().min(sum.count()), &add);
 }
 
-/// The norm of all gradients as one vector.
-pub(in crate::engine) fn gradient_norm<E: Number>(access: &Access<E>, step: &Step) -> f64 {
+/// The norm of all gradients as one vector, of a loss that is multiplied by `loss_scale`.
+pub(in crate::engine) fn gradient_norm<E: Number>(access: &Access<E>, step: &Step, loss_scale: f64) -> f64 {
     let squares: f64 = step.inputs.iter().map(|&gradient| optimizer::squared_norm(access.view(gradient).all())).sum();
-    let norm = squares.sqrt();
+    let norm = squares.sqrt() / loss_scale;
     access.view_mut(step.outputs[0].operand).all()[0] = E::of(norm);
     norm
 }
@@ -85,12 +86,14 @@ pub(in crate::engine) fn gradient_norm<E: Number>(access: &Access<E>, step: &Ste
 /// The most numbers that an optimizer keeps for a parameter.
 const MOST_STATES: usize = 2;
 
-/// A step of the optimizer: its rule, the tensor's pace, whether the tensor decays, the norm of all gradients where it is known.
+/// A step of the optimizer: its rule, the tensor's pace, whether the tensor decays, the norm of all gradients where it is known, what
+/// the loss was multiplied by.
 pub(in crate::engine) struct Update<'a> {
     pub rule: &'a Rule,
     pub pace: Pace,
     pub decay: bool,
     pub norm: Option<f64>,
+    pub loss_scale: f64,
 }
 
 pub(super) fn update<E: Number>(access: &Access<E>, step: &Step, update: &Update<'_>) {
@@ -104,14 +107,14 @@ const RUN: usize = 1 << 14;
 pub(in crate::engine) fn update_on<E: Number>(
     access: &Access<E>,
     step: &Step,
-    &Update { rule, pace, decay, norm }: &Update<'_>,
+    &Update { rule, pace, decay, norm, loss_scale }: &Update<'_>,
     each: impl Fn(usize, &(dyn Fn(usize) + Sync)),
 ) {
     let gradient_scale = match (rule.clip, norm) {
         // PyTorch's: the sum keeps the division finite.
         (Some(Clip::Norm(limit)), Some(norm)) => (limit / (norm + 1e-6)).min(1.0),
         _ => 1.0,
-    };
+    } / loss_scale;
     let at = optimizer::Step {
         lr: rule.rate * pace.rate,
         weight_decay: if decay { rule.weight_decay * pace.weight_decay } else { 0.0 },
@@ -128,7 +131,7 @@ pub(in crate::engine) fn update_on<E: Number>(
         // SAFETY: tasks take different numbers of each.
         let (gradient, weight) = unsafe { (gradient.part(task), weight.part(task)) };
         if let Some(Clip::Value(limit)) = rule.clip {
-            let limit = E::of(limit);
+            let limit = E::of(limit * loss_scale);
             for g in gradient.iter_mut() {
                 *g = if *g > limit {
                     limit

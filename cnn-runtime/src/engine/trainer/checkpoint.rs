@@ -2,7 +2,7 @@
 
 use cnn_lang::graph::Role;
 
-use super::{Stage, Trainer};
+use super::{LossScale, Stage, Trainer};
 use crate::engine::constant_reader::ConstantReader;
 use crate::engine::error::EngineError;
 use crate::engine::program::Content;
@@ -27,6 +27,10 @@ impl<E: Number> Trainer<E> {
         let (high, low) = (self.steps >> 20, self.steps & ((1 << 20) - 1));
         let data = [high, low].map(|part| E::of(part as f64)).to_vec();
         tensors.push(NamedTensor { name: STEPS.into(), shape: vec![2], data });
+        if let Some(scale) = self.loss_scale {
+            let data = scale.numbers().map(E::of).to_vec();
+            tensors.push(NamedTensor { name: LOSS_SCALE.into(), shape: vec![2], data });
+        }
         crate::weights::to_file(&tensors).map_err(|error| EngineError::Checkpoint(error.to_string()))
     }
 
@@ -37,9 +41,9 @@ impl<E: Number> Trainer<E> {
     /// If the bytes are damaged or hold other tensors than this training; nothing is changed then.
     pub fn restore(&mut self, place: &str, bytes: &[u8]) -> Result<(), EngineError> {
         let failed = |error: crate::weights::WeightsError| EngineError::Checkpoint(error.to_string());
-        let place_of_steps = || NamedTensor { name: STEPS.into(), shape: vec![2], data: Vec::new() };
+        let pair = |name: &str| NamedTensor { name: name.into(), shape: vec![2], data: Vec::new() };
         // What else it holds depends on how far it is.
-        let steps = crate::weights::from_file_with_more(place, bytes, &[place_of_steps()]).map_err(failed)?;
+        let steps = crate::weights::from_file_with_more(place, bytes, &[pair(STEPS)]).map_err(failed)?;
         let part = |i: usize| steps.iter().flatten().nth(i).map_or(0.0, |part: &E| part.double());
         let steps = ((part(0) as u64) << 20) + part(1) as u64;
         // What thaws with the next step is still frozen in it.
@@ -54,7 +58,8 @@ impl<E: Number> Trainer<E> {
             layout.push(NamedTensor { name: format!("{kind}/{name}"), shape: shape.clone(), data: Vec::new() });
             held.push((index, state.content));
         }
-        layout.push(place_of_steps());
+        layout.push(pair(STEPS));
+        layout.extend(self.loss_scale.map(|_| pair(LOSS_SCALE)));
         let values = crate::weights::from_file(place, bytes, &layout).map_err(failed)?;
         let mut weights = self.template.clone();
         for ((_, content), values) in held.iter().zip(&values) {
@@ -72,6 +77,9 @@ impl<E: Number> Trainer<E> {
             }
         }
         (self.steps, self.uncounted) = (steps, 0);
+        if let (Some(scale), Some([exponent, finite])) = (&mut self.loss_scale, values.last().map(Vec::as_slice)) {
+            *scale = LossScale::of([exponent.double(), finite.double()]);
+        }
         for ((index, content), values) in held.into_iter().zip(&values) {
             self.stage.executor.set_state(index, values);
             if let Content::Entry(tensor) = content
@@ -85,6 +93,7 @@ impl<E: Number> Trainer<E> {
 }
 
 const STEPS: &str = "steps";
+const LOSS_SCALE: &str = "loss scale";
 
 /// What a checkpoint calls a state, if it holds it.
 fn kind(content: Content) -> Option<(String, usize)> {

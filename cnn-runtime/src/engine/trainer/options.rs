@@ -120,7 +120,9 @@ pub fn plan_training<E>(
         decay_matrices_only: options.decay_matrices_only,
         averages: options.average.is_some(),
         accumulate: options.parts > 1,
-        gradient_norm: options.skip_non_finite || matches!(options.clip, Some(Clip::Norm(_))),
+        gradient_norm: options.skip_non_finite
+            || backend.precision().scales_loss()
+            || matches!(options.clip, Some(Clip::Norm(_))),
         updates_together: backend.updates_together(),
         keep_gradients: options.keep_gradients,
         keep_input: false,

@@ -2,6 +2,7 @@
 
 use cnn_lang::graph::Role;
 
+use super::loss_scale::LossScale;
 use super::options::check_targets;
 use super::{Content, EngineError, Measure, Number, Targets, Trainer, mix};
 use crate::engine::backend::{Feed, Images, Part, Preloaded};
@@ -23,8 +24,18 @@ pub struct StepReport {
     pub samples: usize,
     /// Norm of all gradients before they were clipped, where they are clipped by it or looked at for what is not finite.
     pub gradient_norm: Option<f64>,
-    /// Whether nothing was moved, because a gradient was not finite: [`TrainerOptions::skip_non_finite`](super::TrainerOptions::skip_non_finite).
+    /// Whether nothing was moved, because a gradient was not finite: where [`TrainerOptions::skip_non_finite`](super::TrainerOptions::skip_non_finite)
+    /// asks for it, and in f16, where the loss was multiplied by too much.
     pub skipped: bool,
+}
+
+impl StepReport {
+    /// What was not finite, and what it was, unless the step was skipped for that: the training has diverged.
+    pub fn not_finite(&self) -> Option<(&'static str, f64)> {
+        let all = [("loss", Some(self.loss)), ("norm of the gradients", self.gradient_norm)];
+        let found = all.into_iter().find_map(|(what, got)| got.filter(|got| !got.is_finite()).map(|got| (what, got)));
+        found.filter(|_| !self.skipped)
+    }
 }
 
 impl<E: Number> Trainer<E> {
@@ -98,6 +109,8 @@ impl<E: Number> Trainer<E> {
         let seed = mix(mix(self.options.seed).wrapping_add(self.steps + 1));
         let (input, classes) = (self.graph.input_shape().elements(), self.graph.output_shape().elements());
         self.sums.fill(Measure::default());
+        let loss_scale = self.loss_scale.map_or(1.0, LossScale::factor);
+        self.scaled_by = loss_scale;
         let mut gradient_norm = None;
         for (index, first) in (0..samples).step_by(self.stage.plan.batch).enumerate() {
             let count = self.stage.plan.batch.min(samples - first);
@@ -119,6 +132,7 @@ impl<E: Number> Trainer<E> {
                 paces: &self.paces,
                 part,
                 // Every part has masks of its own.
+                loss_scale,
                 seed: if index == 0 { seed } else { mix(seed.wrapping_add(index as u64)) },
                 dropout: self.dropout,
             };
@@ -130,8 +144,10 @@ impl<E: Number> Trainer<E> {
             self.uncounted += 1;
         }
         self.steps += 1;
-        let skipped = self.options.skip_non_finite && gradient_norm.is_some_and(|norm| !norm.is_finite());
-        if skipped {
+        let finite = gradient_norm.is_none_or(f64::is_finite);
+        let scaled_too_much = self.loss_scale.as_mut().is_some_and(|scale| scale.learn(finite));
+        let skipped = scaled_too_much || self.options.skip_non_finite && !finite;
+        if skipped && self.options.skip_non_finite {
             self.uncounted = counted;
             statistics.iter().for_each(|(index, values)| self.stage.executor.set_state(*index, values));
         }
@@ -158,7 +174,7 @@ impl<E: Number> Trainer<E> {
             clip: options.clip,
             average_decay: if options.average_warm_up { decay.min(young) } else { decay },
             number,
-            skip_non_finite: options.skip_non_finite,
+            skip_non_finite: options.skip_non_finite || self.loss_scale.is_some(),
         }
     }
 

@@ -100,8 +100,8 @@ pub fn train_short(
                 trainer.set_dropout(ramp.share(step, per_epoch)).map_err(TrainError::from)?;
             }
             let report = trainer.step(&batch.images, targets(&batch.labels), rate).map_err(TrainError::from)?;
-            if !report.loss.is_finite() && !report.skipped {
-                return Err(TrainError::Diverged { loss: "loss", got: report.loss, step: step + 1, rate }.into());
+            if let Some((loss, got)) = report.not_finite() {
+                return Err(TrainError::Diverged { loss, got, step: step + 1, rate }.into());
             }
         }
         let weights = trainer.averages().unwrap_or_else(|| trainer.weights());

@@ -96,9 +96,9 @@ impl Learner {
     ) -> Result<f64, SchemeError> {
         let rate = self.schedule.rate(self.learning_rate, trainer.steps(), per_epoch, self.epochs);
         let report = trainer.step(images, targets, rate)?;
-        match report.loss.is_finite() || report.skipped {
-            true => Ok(report.loss),
-            false => Err(SchemeError::Diverged { phase, got: report.loss, step: trainer.steps(), rate }),
+        match report.not_finite() {
+            None => Ok(report.loss),
+            Some((_, got)) => Err(SchemeError::Diverged { phase, got, step: trainer.steps(), rate }),
         }
     }
 

@@ -26,7 +26,7 @@ impl Form {
     /// The fastest that gives the precision on this processor.
     pub fn of(precision: Precision, isa: Isa) -> Form {
         match precision {
-            Precision::Full | Precision::Tf32 => Form::Number,
+            Precision::Full | Precision::Tf32 | Precision::F16 => Form::Number,
             Precision::Bf16 if isa == Isa::Avx512 && has_matrix_unit() => Form::Matrix,
             Precision::Bf16 if isa == Isa::Avx512 && has_pairs() => Form::Pair,
             Precision::Bf16 => Form::Rounded,

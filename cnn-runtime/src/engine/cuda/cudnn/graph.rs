@@ -52,6 +52,7 @@ impl Number {
         match self {
             Number::F32 => cudnnDataType_t::CUDNN_DATA_FLOAT,
             Number::Bf16 => cudnnDataType_t::CUDNN_DATA_BFLOAT16,
+            Number::F16 => cudnnDataType_t::CUDNN_DATA_HALF,
         }
     }
 }

@@ -4,30 +4,45 @@
 typedef long long i64;
 typedef unsigned long long u64;
 
-// A number of a map. All of this is compiled for each type of numbers (BF16: 0 or 1), and for packs of one or of as many as are
-// read at once (WIDE). Weights, and whatever there is once for all samples, are `float` always.
-#if BF16
+// A number of a map. All of this is compiled for each type of numbers (one of F32, BF16 and F16 is defined), and for packs of one
+// or of as many as are read at once (WIDE). Weights, and whatever there is once for all samples, are `float` always.
+#ifdef F32
+typedef float Number;
+// What some pixels are summed up in.
+typedef double Sum;
+#else
+// Conversions are to the nearest, of two equally near ones the even one.
+#ifdef BF16
+__device__ inline float float_of_short(unsigned short bits) { return float_of_bits((unsigned)bits << 16); }
+
+__device__ inline unsigned short short_of_float(float x) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    unsigned short bits;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+    return bits;
+#else
+    unsigned all = bits_of_float(x);
+    return x == x ? (unsigned short)((all + 0x7fff + (all >> 16 & 1)) >> 16) : (unsigned short)0x7fc0;
+#endif
+}
+#else
+__device__ inline float float_of_short(unsigned short bits) { return float_of_half(bits); }
+
+__device__ inline unsigned short short_of_float(float x) { return half_of_float(x); }
+#endif
+
 struct Number {
     unsigned short bits;
 
-    __device__ operator float() const { return float_of_bits((unsigned)bits << 16); }
+    __device__ operator float() const { return float_of_short(bits); }
 
-    // To the nearest, of two equally near ones the even one.
     __device__ Number &operator=(float x) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-        asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(x));
-#else
-        unsigned all = bits_of_float(x);
-        bits = x == x ? (unsigned short)((all + 0x7fff + (all >> 16 & 1)) >> 16) : (unsigned short)0x7fc0;
-#endif
+        bits = short_of_float(x);
         return *this;
     }
 };
-// What some pixels are summed up in.
+
 typedef float Sum;
-#else
-typedef float Number;
-typedef double Sum;
 #endif
 
 // Numbers that lie one behind the other and are read at once.
@@ -107,6 +122,7 @@ struct Run {
     i64 last_part;
     double share;
     i64 soft; // whether targets are probabilities
+    double loss_scale; // what gradients are multiplied by until the optimizer takes them
     double norm;
 };
 
@@ -161,8 +177,8 @@ __device__ inline void set_pack(const Map &map, Place at, const Reals &x) { stor
 
 enum { NONE, RELU, RELU6, LEAKY, SIGMOID, TANH, SILU, HSWISH, HSIGMOID, GELU };
 
-// Where numbers have eight digits, the processor's own exponential is exact enough.
-#if BF16 && defined(__CUDA_ARCH__)
+// Where numbers have eleven digits at most, the processor's own exponential is exact enough.
+#if !defined(F32) && defined(__CUDA_ARCH__)
 __device__ inline float sigmoid_of(float x) { return __fdividef(1.0f, 1.0f + __expf(-x)); }
 
 __device__ inline float sixth_of(float x) { return x * (1.0f / 6.0f); }

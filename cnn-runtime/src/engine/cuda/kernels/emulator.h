@@ -31,6 +31,26 @@ __device__ inline unsigned bits_of_float(float x) {
     return bits;
 }
 
+// Numbers of 16 bits with eleven digits, from 2^-24 on.
+__device__ inline float float_of_half(unsigned short bits) {
+    unsigned exponent = bits >> 10 & 31, digits = bits & 1023;
+    float size = exponent == 31  ? digits ? NAN : INFINITY
+                 : exponent == 0 ? std::ldexp((float)digits, -24)
+                                 : std::ldexp((float)(digits | 1024), (int)exponent - 25);
+    return bits >> 15 ? -size : size;
+}
+
+__device__ inline unsigned short half_of_float(float x) {
+    unsigned sign = bits_of_float(x) >> 16 & 0x8000;
+    float size = std::fabs(x);
+    if (!(size < 65520.0f))
+        return (unsigned short)(sign | (x != x ? 0x7e00 : 0x7c00));
+    int exponent = size < 6.103515625e-05f ? -14 : std::ilogb(size);
+    // Of the last digit; rounding may carry into the exponent, as it should.
+    unsigned digits = (unsigned)std::nearbyint(std::ldexp(size, 10 - exponent));
+    return (unsigned short)(sign | (digits + ((unsigned)(exponent + 14) << 10)));
+}
+
 namespace emulated {
 
 const size_t STACK = 64 << 10;

@@ -11,3 +11,15 @@
 __device__ inline float float_of_bits(unsigned bits) { return __uint_as_float(bits); }
 
 __device__ inline unsigned bits_of_float(float x) { return __float_as_uint(x); }
+
+__device__ inline float float_of_half(unsigned short bits) {
+    float x;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(bits));
+    return x;
+}
+
+__device__ inline unsigned short half_of_float(float x) {
+    unsigned short bits;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+    return bits;
+}

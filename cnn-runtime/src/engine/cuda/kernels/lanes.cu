@@ -137,6 +137,22 @@ PACK_BLOCK_KERNEL(channel_sums, {
     NOTE_SUMS(first, second)
 }
 
+// Sums of `dy x` where x is negative: the gradient of a slope.
+PACK_BLOCK_KERNEL(slope_sums, {
+    Map x;
+    i64 lanes;
+    Map dy;
+    double *parts;
+}) {
+    Lane lane = lane_of(p.lanes, p.x);
+    Sum none[WIDE] = {}, sum[WIDE] = {};
+    EACH_PIXEL(n, lane) {
+        Reals x = load(lane_at(p.x, lane, n)), dy = load(lane_at(p.dy, lane, n));
+        EACH_OF(k) sum[k] += x.at[k] > 0.0f ? (Sum)0 : (Sum)x.at[k] * dy.at[k];
+    }
+    NOTE_SUMS(none, sum)
+}
+
 // One of the sums, onto what is there or not; a block for each channel.
 BLOCK_KERNEL(channel_sums_finish, {
     i64 channels;

@@ -50,6 +50,48 @@ PACK_KERNEL(activation_gradient, {
     }
 }
 
+// A number for each channel, or one for all, times what is negative.
+__device__ inline Reals slopes(const float *weight, bool each, i64 channel) {
+    Reals slope;
+    EACH_OF(k) slope.at[k] = weight[each ? channel + k : 0];
+    return slope;
+}
+
+PACK_KERNEL(prelu, {
+    Map x;
+    const float *weight;
+    i64 each;
+    Map y;
+}) {
+    EACH(i, numbers_of(p.y) / WIDE) {
+        Place at = place_of(p.y, i * WIDE);
+        Reals y = pack_at(p.x, at), slope = slopes(p.weight, p.each, at.channel);
+        EACH_OF(k) y.at[k] = y.at[k] > 0.0f ? y.at[k] : slope.at[k] * y.at[k];
+        set_pack(p.y, at, y);
+    }
+}
+
+PACK_KERNEL(prelu_gradient, {
+    Map x;
+    const float *weight;
+    i64 each;
+    Map dy;
+    Map onto;
+    i64 has_onto;
+    Map dx;
+}) {
+    EACH(i, numbers_of(p.dx) / WIDE) {
+        Place at = place_of(p.dx, i * WIDE);
+        Reals x = pack_at(p.x, at), dx = pack_at(p.dy, at), slope = slopes(p.weight, p.each, at.channel);
+        EACH_OF(k) dx.at[k] = x.at[k] > 0.0f ? dx.at[k] : slope.at[k] * dx.at[k];
+        if (p.has_onto) {
+            Reals onto = pack_at(p.onto, at);
+            EACH_OF(k) dx.at[k] += onto.at[k];
+        }
+        set_pack(p.dx, at, dx);
+    }
+}
+
 // Each channel of a sample times its number in the gate.
 PACK_KERNEL(gate, {
     Map x;

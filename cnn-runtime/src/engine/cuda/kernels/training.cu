@@ -60,7 +60,7 @@ BLOCK_KERNEL(cross_entropy, {
         p.parts[2 * sample] = (1.0 - p.smoothing) * exact + p.smoothing * even;
         p.parts[2 * sample + 1] = target >= 0 && top == target;
     }
-    double keep = 1.0 - p.smoothing, even = p.smoothing / (double)classes, share = p.weight / (double)p.logits.samples;
+    double keep = 1.0 - p.smoothing, even = p.smoothing / (double)classes, share = p.run->loss_scale * p.weight / (double)p.logits.samples;
     for (i64 c = threadIdx.x; c < classes; c += blockDim.x) {
         double t = soft ? row[c] : c == label;
         dx[c] = (float)(share * (exp((double)x[c] - log_sum) * (total * keep + p.smoothing) - (keep * t + even)));
@@ -110,16 +110,30 @@ KERNEL(accumulate, {
     }
 }
 
-// The sum of squares of a block's share of a gradient.
-BLOCK_KERNEL(squares, {
-    const float *gradient;
+struct Gradient {
+    const float *start;
     i64 count;
+};
+
+// Some numbers of one of many tensors, from `first` on.
+struct Share {
+    i64 tensor;
+    i64 first;
+};
+
+// The sum of squares of a block's share of all gradients.
+BLOCK_KERNEL(squares, {
+    const Gradient *gradients;
+    const Share *shares;
+    i64 numbers; // of a share
     double *parts;
 }) {
     __shared__ double shared[THREADS];
+    Share share = p.shares[blockIdx.x];
+    Gradient gradient = p.gradients[share.tensor];
     double sum = 0.0;
-    EACH(i, p.count)
-        sum += (double)p.gradient[i] * p.gradient[i];
+    for (i64 i = share.first + threadIdx.x; i < least(share.first + p.numbers, gradient.count); i += blockDim.x)
+        sum += (double)gradient.start[i] * gradient.start[i];
     sum = together(sum, shared, false);
     if (threadIdx.x == 0)
         p.parts[blockIdx.x] = sum;
@@ -137,8 +151,8 @@ BLOCK_KERNEL(gradient_norm, {
         sum += p.parts[i];
     sum = together(sum, shared, false);
     if (threadIdx.x == 0 && p.run->moves) {
-        p.run->norm = sqrt(sum);
-        p.norm[0] = (float)sqrt(sum);
+        p.run->norm = sqrt(sum) / p.run->loss_scale;
+        p.norm[0] = (float)p.run->norm;
     }
 }
 
@@ -157,12 +171,6 @@ struct Parameter {
     const Pace *pace;
 };
 
-// Some numbers of a parameter, from `first` on.
-struct Share {
-    i64 parameter;
-    i64 first;
-};
-
 // A step of the optimizer, and of the weights' moving averages where there are some: a block for each share.
 KERNEL(update, {
     const Parameter *parameters;
@@ -174,11 +182,12 @@ KERNEL(update, {
     if (!moves(run))
         return;
     Share share = p.shares[blockIdx.x];
-    Parameter of = p.parameters[share.parameter];
+    Parameter of = p.parameters[share.tensor];
     double rate = run.rate * of.pace->rate, number = fmax(run.number - of.pace->since, 1.0);
     double scale = run.clip == 1 ? fmin(run.limit / (run.norm + 1e-6), 1.0) : 1.0;
     double weight_decay = of.decays ? run.weight_decay * of.pace->weight_decay : 0.0;
-    float lr = (float)rate, decay = (float)weight_decay, shrink = (float)scale, cut = (float)run.limit;
+    float lr = (float)rate, decay = (float)weight_decay, shrink = (float)(scale / run.loss_scale);
+    float cut = (float)(run.limit * run.loss_scale);
     float a = (float)run.factors[0], b = (float)run.factors[1], take_a = (float)(1.0 - run.factors[0]);
     float take_b = (float)(1.0 - run.factors[1]), eps = (float)run.factors[2];
     float keep = (float)(1.0 - rate * weight_decay), size = 0.0f, root = 1.0f;
@@ -188,7 +197,7 @@ KERNEL(update, {
     }
     float *first = of.states[0], *second = of.states[1];
     float keep_average = (float)run.average_decay, take_average = (float)(1.0 - run.average_decay);
-    i64 end = share.first + p.numbers < of.count ? share.first + p.numbers : of.count;
+    i64 end = least(share.first + p.numbers, of.count);
     for (i64 i = share.first + threadIdx.x; i < end; i += blockDim.x) {
         float g = of.gradient[i], w = of.weight[i];
         if (run.clip == 2)

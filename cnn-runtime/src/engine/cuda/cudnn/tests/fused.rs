@@ -1,6 +1,6 @@
 //! Convolutions with what follows them.
 
-use super::plain::{compare, decode, encode, random};
+use super::plain::{compare, random};
 use super::*;
 use crate::engine::operation::Activation;
 use ways::WORTH_COMPILING;
@@ -77,10 +77,10 @@ pub fn follow(problem: &Problem, exact: &mut [(f64, f64)]) -> [Option<Vec<u8>>; 
     let numbers = [Number::F32, problem.number];
     let mut both = problem.bytes_beside().into_iter().zip(numbers).map(|(bytes, number)| {
         let values: Vec<f32> = (0..bytes? / number.bytes()).map(|_| 4.0 * random(&mut state)).collect();
-        Some(encode(number, &values))
+        Some(number.write(&values))
     });
     let both = [both.next().flatten(), both.next().flatten()];
-    let [bias, map] = [0, 1].map(|index| both[index].as_ref().map(|bytes| decode(numbers[index], bytes)));
+    let [bias, map] = [0, 1].map(|index| both[index].as_ref().map(|bytes| numbers[index].read(bytes)));
     let function = |value: f64| {
         let activation = ACTIVATIONS.into_iter().find(|&of| activation.is_some() && Curve::of(of) == activation);
         activation.map_or(value, |activation| activation.value(value))
@@ -139,7 +139,7 @@ fn cudnn_fuses_what_follows_without_a_processor() {
             let is_worth = problem.macs() >= WORTH_COMPILING && problem.shape.groups == 1;
             let is_promised = match problem.number {
                 Number::F32 => problem.tf32 && is_simple && is_dense,
-                Number::Bf16 => compiles && is_worth,
+                Number::Bf16 | Number::F16 => compiles && is_worth,
             };
             failures.extend(is_promised.then(|| problem.to_string()));
             continue;

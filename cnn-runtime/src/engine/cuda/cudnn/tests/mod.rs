@@ -16,7 +16,8 @@ use ways::TRIED;
 
 const PASSES: [Pass; 3] = [Pass::Forward, Pass::InputGradient, Pass::WeightGradient];
 /// Types of numbers, and whether TF32 will do.
-const NUMBERS: [(Number, bool); 3] = [(Number::F32, false), (Number::F32, true), (Number::Bf16, false)];
+const NUMBERS: [(Number, bool); 4] =
+    [(Number::F32, false), (Number::F32, true), (Number::Bf16, false), (Number::F16, false)];
 
 fn axis(input: usize, kernel: usize, stride: usize, [before, after]: [usize; 2], dilation: usize) -> Axis {
     let mut axis = Axis { input, output: 0, kernel, stride, before, after, dilation };

@@ -1,7 +1,6 @@
 //! A plan's result against a plain loop.
 
 use cudarc::driver::{result, sys};
-use half::bf16;
 
 use super::super::{Addresses, ConvPlan, Cudnn, Number, Pass, Problem, driver, lock};
 use super::fused::follow;
@@ -40,27 +39,13 @@ impl Drop for Memory {
 /// What stands in a result before.
 const BEFORE: f32 = 777.0;
 
-pub fn encode(number: Number, values: &[f32]) -> Vec<u8> {
-    match number {
-        Number::F32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        Number::Bf16 => values.iter().flat_map(|&value| bf16::from_f32(value).to_le_bytes()).collect(),
-    }
-}
-
-pub fn decode(number: Number, bytes: &[u8]) -> Vec<f32> {
-    let pairs = || bytes.chunks_exact(2).map(|pair| [pair[0], pair[1]]);
-    match number {
-        Number::F32 => bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect(),
-        Number::Bf16 => pairs().map(|pair| bf16::from_le_bytes(pair).to_f32()).collect(),
-    }
-}
-
 /// How far a result may be from the exact one, as a share of the sum of magnitudes.
 fn tolerance(problem: &Problem) -> f64 {
     match (problem.number, problem.tf32) {
         (Number::F32, false) => 1e-5,
         (Number::F32, true) => 1.5e-3,
         (Number::Bf16, _) => 6e-3,
+        (Number::F16, _) => 7.5e-4,
     }
 }
 
@@ -79,7 +64,7 @@ fn example(problem: &Problem) -> Example {
     let mut state = 1u64;
     let mut tensors = problem.bytes().map(|bytes| {
         let values: Vec<f32> = (0..bytes / number.bytes()).map(|_| random(&mut state)).collect();
-        decode(number, &encode(number, &values))
+        number.read(&number.write(&values))
     });
     let written = match pass {
         Pass::Forward => 2,
@@ -113,7 +98,7 @@ fn example(problem: &Problem) -> Example {
             }
         }
     }
-    tensors[written].fill(decode(number, &encode(number, &[BEFORE]))[0]);
+    tensors[written].fill(number.read(&number.write(&[BEFORE]))[0]);
     (tensors, exact)
 }
 
@@ -121,7 +106,7 @@ fn example(problem: &Problem) -> Example {
 pub fn compare(cudnn: &Cudnn, problem: &Problem, plan: &ConvPlan, captured: bool) -> Result<f64, String> {
     let (tensors, mut exact) = example(problem);
     let beside = follow(problem, &mut exact).map(|bytes| bytes.map(|bytes| Memory::new(&bytes)));
-    let memories = tensors.each_ref().map(|values| Memory::new(&encode(problem.number, values)));
+    let memories = tensors.each_ref().map(|values| Memory::new(&problem.number.write(values)));
     let [bias, onto] = beside.each_ref().map(|memory| memory.as_ref().map(|memory| memory.0));
     let addresses = Addresses { bias, onto, ..Addresses::of(memories.each_ref().map(|memory| memory.0)) };
     let workspace = Memory::new(&vec![0xff; plan.workspace()]);
@@ -146,7 +131,7 @@ pub fn compare(cudnn: &Cudnn, problem: &Problem, plan: &ConvPlan, captured: bool
         Pass::InputGradient => (0, problem.x_pitch, problem.shape.inputs),
         Pass::WeightGradient => (1, 1, 1),
     };
-    let read = decode(problem.number, &memories[written].read(problem.bytes()[written]));
+    let read = problem.number.read(&memories[written].read(problem.bytes()[written]));
     let before = tensors[written][0];
     let mut worst = 0.0f64;
     for (place, (&value, (exact, magnitude))) in read.iter().zip(exact).enumerate() {

@@ -15,6 +15,7 @@
 //! | `library`, `fused` | convolutions that the library computes, and what it computes with them |
 //! | `filters` | weights in the library's form |
 //! | `host` | steps that have no kernel yet |
+//! | `images` | the images of a run and of the next: numbers, or pixels that become numbers there |
 //! | `room` | whether a plan's memory is to be had |
 //! | `memory`, `executor` | a plan's memory on the device, and its runs |
 
@@ -29,6 +30,7 @@ mod filters;
 mod fused;
 mod gpu;
 mod host;
+mod images;
 mod lanes;
 mod layers;
 mod libraries;

@@ -31,6 +31,8 @@ __device__ inline unsigned bits_of_float(float x) {
     return bits;
 }
 
+__device__ inline float product(float x, float y) { return x * y; }
+
 namespace emulated {
 
 const size_t STACK = 64 << 10;

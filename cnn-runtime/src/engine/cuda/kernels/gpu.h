@@ -11,3 +11,6 @@
 __device__ inline float float_of_bits(unsigned bits) { return __uint_as_float(bits); }
 
 __device__ inline unsigned bits_of_float(float x) { return __float_as_uint(x); }
+
+// Rounded by itself, whatever it is added to.
+__device__ inline float product(float x, float y) { return __fmul_rn(x, y); }

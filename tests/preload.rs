@@ -95,7 +95,7 @@ fn on_pixels(device: Device, options: &TrainerOptions, form: Form) -> (Vec<StepR
     if matches!(form, Form::Ahead | Form::Mixed) {
         trainer.preload(given(0)).unwrap();
     }
-    let step = |step| {
+    let step = |step: usize| {
         let labels = labels(&all[step].1);
         let targets = Targets::Labels(&labels);
         match form {
@@ -181,6 +181,33 @@ fn pixels_of_another_network_are_refused() {
             assert_eq!(step.unwrap_err().to_string(), message);
         }
         assert!(trainer.step_preloaded(Targets::Labels(&[0; 4]), 0.1, None).is_ok(), "{device:?}");
+    }
+}
+
+/// Another plan has other memory: what a device was given for the one before is gone.
+#[test]
+fn images_given_before_something_thawed_are_asked_for_again() {
+    let first = zoo::graph("lenet5").tensors()[0].0.clone();
+    let thaw = vec![Thaw { pattern: first, step: 2 }];
+    let options = TrainerOptions { batch: 4, thaw, ..Default::default() };
+    let targets = Targets::Labels(&[0, 1, 2, 3]);
+    for device in f32::devices() {
+        let mut trainer = trainer(device, &options);
+        let step = |trainer: &mut Trainer| trainer.step(&images(0), targets, 0.1).unwrap();
+        step(&mut trainer);
+        let begun = trainer.checkpoint().unwrap();
+        trainer.preload(&images(1)).unwrap();
+        step(&mut trainer);
+        let lost = trainer.step_preloaded(targets, 0.1, None);
+        match device.is_graphics() {
+            true => assert!(matches!(lost, Err(EngineError::NotPreloaded)), "{device:?}: {lost:?}"),
+            false => assert!(lost.is_ok(), "{device:?}: {lost:?}"),
+        }
+        step(&mut trainer);
+        trainer.preload(&images(1)).unwrap();
+        trainer.restore("a checkpoint", &begun).unwrap();
+        let lost = trainer.step_preloaded(targets, 0.1, None);
+        assert!(matches!(lost, Err(EngineError::NotPreloaded)), "{device:?}: {lost:?}");
     }
 }
 

@@ -50,7 +50,7 @@ fn build(work: &Work) -> Result<Peer<'_>, Failure> {
         let step = move || {
             let targets = Targets::Labels(&work.labels);
             let report = match ahead {
-                true => trainer.step_preloaded(targets, 1e-9, Some(&work.images))?,
+                true => trainer.step_preloaded(targets, 1e-9, Some((&work.images).into()))?,
                 false => trainer.step(&work.images, targets, 1e-9)?,
             };
             let loss = report.loss;
@@ -66,7 +66,7 @@ fn build(work: &Work) -> Result<Peer<'_>, Failure> {
         session.preload(&work.images)?;
     }
     let step = move || {
-        let logits = if ahead { session.run_preloaded(Some(&work.images)) } else { session.run(&work.images) };
+        let logits = if ahead { session.run_preloaded(Some((&work.images).into())) } else { session.run(&work.images) };
         Ok(logits.map(|_| ())?)
     };
     Ok(Peer { parameters, planned, step: Box::new(step) })

@@ -75,6 +75,17 @@ impl Collection {
         }
     }
 
+    /// An image that is stored as bytes.
+    pub(super) fn bytes_of(&self, item: usize) -> Option<&[u8]> {
+        match &self.items {
+            Items::Bytes { values, shape } => {
+                let len = shape.iter().product::<usize>();
+                values.get(item * len..(item + 1) * len)
+            }
+            Items::Numbers { .. } | Items::Files(_) => None,
+        }
+    }
+
     /// Bytes that the images hold in memory.
     pub fn bytes(&self) -> usize {
         match &self.items {

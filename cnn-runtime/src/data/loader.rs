@@ -4,39 +4,17 @@
 //! further ahead than [`AHEAD`] batches. What is random follows from the seed of the epoch and the place in it, so bits do not
 //! depend on threads, nor on where the training began in the epoch.
 
+mod make;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-
-use super::augment::Mix;
-use super::{DataError, Part, Preparation};
+use super::{DataError, Part, Prepared};
 
 /// Batches that may be ready or in work, besides one for each thread.
 const AHEAD: usize = 2;
-
-/// The classes of a batch.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Labels {
-    /// The class of each image.
-    Classes(Vec<usize>),
-    /// Images x classes: what each image should be taken for, times what its class counts.
-    Soft(Vec<f32>),
-}
-
-/// A batch as the network takes it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Prepared {
-    /// Every image after the other, each channels x height x width.
-    pub images: Vec<f32>,
-    /// Their classes.
-    pub labels: Labels,
-    /// Which images of the part they are.
-    pub items: Vec<usize>,
-}
 
 /// The batches of an epoch, in their order.
 pub struct Loader {
@@ -105,72 +83,6 @@ impl Shared {
             Err(DataError::Worker { reason: text.unwrap_or_default() })
         })
     }
-
-    fn make(&self, number: usize) -> Result<Prepared, DataError> {
-        let places = number * self.batch..self.order.len().min((number + 1) * self.batch);
-        let (len, count) = (self.part.image_len(), places.len());
-        let mut images = vec![0.0; count * len];
-        let mut items = Vec::with_capacity(count);
-        let mut last = None;
-        for place in places {
-            let (item, out) = (self.order[place], &mut images[items.len() * len..][..len]);
-            let seen = match self.seed {
-                Some(seed) => self.part.augmented(item, &mut random(seed, place as u64), out),
-                None => self.part.image(item, out),
-            };
-            match seen {
-                Ok(()) => items.push(item),
-                Err(DataError::Decode { path, reason }) if self.part.preparation().skip => {
-                    last = Some(path.clone());
-                    self.part.skip(path, reason);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        images.truncate(items.len() * len);
-        if let (true, Some(path)) = (items.is_empty(), last) {
-            return Err(DataError::Unreadable { count, path });
-        }
-        let labels = self.labels(&mut images, &items, number);
-        Ok(Prepared { images, labels, items })
-    }
-
-    /// The classes; images are mixed here where they are mixed.
-    fn labels(&self, images: &mut [f32], items: &[usize], number: usize) -> Labels {
-        let classes: Vec<usize> = items.iter().map(|&item| self.part.label(item)).collect();
-        let Preparation { augment, class_weights, shape, .. } = self.part.preparation();
-        let Some(seed) = self.seed else { return Labels::Classes(classes) };
-        let mix = augment.mix().map(|mix| {
-            // Behind the places of any epoch.
-            let mut rng = random(seed, (1 << 63) + number as u64);
-            Mix::draw(mix, items.len(), *shape, &mut rng)
-        });
-        if let Some(mix) = &mix {
-            mix.images(images, *shape);
-        }
-        if mix.is_none() && class_weights.is_none() {
-            return Labels::Classes(classes);
-        }
-        let width = self.part.classes();
-        let mut rows = vec![0.0; items.len() * width];
-        for (row, (place, &class)) in rows.chunks_mut(width).zip(classes.iter().enumerate()) {
-            let (share, other) = mix.as_ref().map_or((1.0, class), |mix| (mix.share(), classes[mix.partner(place)]));
-            let weight = |class: usize| class_weights.as_ref().map_or(1.0, |weights| weights[class]);
-            row[class] += share * weight(class);
-            if share < 1.0 {
-                row[other] += (1.0 - share) * weight(other);
-            }
-        }
-        Labels::Soft(rows)
-    }
-}
-
-/// What is drawn at a place of an epoch.
-fn random(seed: u64, place: u64) -> ChaCha8Rng {
-    // Not the numbers that make the order.
-    let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0xBB67_AE85_84CA_A73B);
-    rng.set_stream(place);
-    rng
 }
 
 impl Loader {

@@ -16,19 +16,23 @@ pub mod folder;
 pub mod idx;
 
 pub mod augment;
+mod batched;
 mod collection;
 mod decode;
 mod loader;
 mod part;
+mod prepared;
 mod resample;
 mod source;
 mod split;
 
 pub use augment::{Augment, Step};
+pub use batched::Batched;
 pub use collection::Collection;
 pub use dataset::{Batch, Batches, Dataset};
 pub use digits::Digits;
 pub use error::DataError;
-pub use loader::{Labels, Loader, Prepared};
-pub use part::{Batched, Part, Preparation, Skipped};
+pub use loader::Loader;
+pub use part::{Part, Preparation, Skipped};
+pub use prepared::{ImageBatch, Labels, Prepared};
 pub use source::{Parts, Source};

@@ -8,9 +8,10 @@ use rand::distributions::{Distribution, WeightedIndex};
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::augment::{Augment, Canvas};
+use super::augment::Augment;
 use super::resample::Window;
-use super::{Batch, Collection, DataError, Dataset, Labels, Loader};
+use super::{Collection, DataError};
+use crate::engine::{Canvas, Move, Rectangle};
 
 /// What images become.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +38,8 @@ pub struct Part {
     pub(super) preparation: Arc<Preparation>,
     /// For each image how often it is drawn, relative to the others, where they are not just shuffled.
     sampling: Option<Arc<Vec<f64>>>,
+    /// Whether batches are pixels where they can be.
+    pixels: bool,
     skipped: Arc<Mutex<Vec<Skipped>>>,
 }
 
@@ -49,7 +52,7 @@ pub struct Skipped {
     pub reason: String,
 }
 
-/// Images and their preparation, not what happened to them.
+/// Images and their preparation, not the form of batches nor what happened to them.
 impl PartialEq for Part {
     fn eq(&self, other: &Part) -> bool {
         self.collection == other.collection
@@ -63,7 +66,7 @@ impl Part {
     /// The images `items` of a collection. Mean and deviation are checked by `preparation`'s maker: see
     /// [`Preparation::check`].
     pub fn new(collection: Arc<Collection>, items: Vec<usize>, preparation: Arc<Preparation>) -> Part {
-        Part { collection, items: items.into(), preparation, sampling: None, skipped: Arc::default() }
+        Part { collection, items: items.into(), preparation, sampling: None, pixels: false, skipped: Arc::default() }
     }
 
     /// Draws images of class `c` with a chance in proportion to `weights[c]`, with replacement, as many in an epoch as there
@@ -72,6 +75,14 @@ impl Part {
     pub fn sampled(mut self, weights: &[f64]) -> Part {
         let chance = |&item: &usize| weights.get(self.collection.labels[item]).copied().unwrap_or(0.0);
         self.sampling = Some(Arc::new(self.items.iter().map(chance).collect()));
+        self
+    }
+
+    /// Lets batches be [`Pixels`](crate::engine::Pixels) or not, for devices that make numbers of them: where images are stored as
+    /// bytes at the network's size and training does no more than move, erase and mix them. The numbers are the same.
+    #[must_use]
+    pub fn as_pixels(mut self, pixels: bool) -> Part {
+        self.pixels = pixels;
         self
     }
 
@@ -162,7 +173,8 @@ impl Part {
         let Preparation { shape, augment, .. } = &*self.preparation;
         let share = augment.centre();
         self.collection.view(self.items[index], *shape, |size| Window::centre(size, *shape, share), out)?;
-        self.normalize(out);
+        let mut canvas = Canvas { shape: *shape, values: out };
+        canvas.normalize(&self.preparation.mean, &self.preparation.scale());
         Ok(())
     }
 
@@ -173,18 +185,34 @@ impl Part {
     pub(super) fn augmented(&self, index: usize, rng: &mut ChaCha8Rng, out: &mut [f32]) -> Result<(), DataError> {
         let Preparation { shape, augment, .. } = &*self.preparation;
         self.collection.view(self.items[index], *shape, |size| augment.window(size, *shape, rng), out)?;
-        augment.pixels(&mut Canvas { shape: *shape, values: out }, rng);
-        self.normalize(out);
-        augment.erase(&mut Canvas { shape: *shape, values: out }, rng);
+        let mut canvas = Canvas { shape: *shape, values: out };
+        augment.pixels(&mut canvas, rng);
+        canvas.normalize(&self.preparation.mean, &self.preparation.scale());
+        augment.erased(*shape, rng).into_iter().for_each(|part| canvas.clear(part));
         Ok(())
     }
 
-    fn normalize(&self, values: &mut [f32]) {
-        let Preparation { shape: [channels, height, width], mean, std, .. } = &*self.preparation;
-        for (index, plane) in values.chunks_mut((height * width).max(1)).enumerate() {
-            let (mean, scale) = (mean[index % channels], 1.0 / std[index % channels]);
-            plane.iter_mut().for_each(|x| *x = (*x - mean) * scale);
-        }
+    /// Whether a batch is pixels, in training or in evaluation.
+    pub(super) fn makes_pixels(&self, training: bool) -> bool {
+        let Preparation { shape, augment, .. } = &*self.preparation;
+        let size = [shape[1], shape[2]];
+        self.pixels
+            && self.collection.bytes_of(0).is_some()
+            && self.collection.shape() == Some(*shape)
+            && Window::centre(size, *shape, augment.centre()).is_whole(size)
+            && !(training && augment.is_costly())
+    }
+
+    /// The bytes of an image that is stored as such.
+    pub(super) fn bytes(&self, index: usize) -> Option<&[u8]> {
+        self.collection.bytes_of(self.items[index])
+    }
+
+    /// What [`Part::augmented`] draws for an image that is just moved and erased.
+    pub(super) fn drawn(&self, rng: &mut ChaCha8Rng) -> (Vec<Move>, Vec<Rectangle>) {
+        let Preparation { shape, augment, .. } = &*self.preparation;
+        let moves = augment.moves(rng);
+        (moves, augment.erased(*shape, rng))
     }
 
     /// Notes a file that is left out.
@@ -222,54 +250,9 @@ impl Preparation {
             false => Err(DataError::Normalization { channels: *channels, mean: mean.clone(), std: std.clone() }),
         }
     }
-}
 
-/// Images that can be gone through from first to last, as evaluation sees them.
-pub trait Batched {
-    /// How many classes there are.
-    fn classes(&self) -> usize;
-
-    /// How many images there are.
-    fn count(&self) -> usize;
-
-    /// All of them, `batch` at a time.
-    fn in_order(&self, batch: usize) -> Box<dyn Iterator<Item = Result<Batch, DataError>> + '_>;
-}
-
-impl Batched for Dataset {
-    fn classes(&self) -> usize {
-        self.classes
-    }
-
-    fn count(&self) -> usize {
-        self.len()
-    }
-
-    fn in_order(&self, batch: usize) -> Box<dyn Iterator<Item = Result<Batch, DataError>> + '_> {
-        Box::new(self.batches_in_order(batch).map(Ok))
-    }
-}
-
-impl Batched for Part {
-    fn classes(&self) -> usize {
-        Part::classes(self)
-    }
-
-    fn count(&self) -> usize {
-        self.len()
-    }
-
-    fn in_order(&self, batch: usize) -> Box<dyn Iterator<Item = Result<Batch, DataError>> + '_> {
-        let batches = Loader::evaluation(self, batch, self.threads());
-        Box::new(batches.map(|batch| {
-            batch.map(|batch| Batch {
-                labels: match batch.labels {
-                    Labels::Classes(classes) => classes,
-                    Labels::Soft(_) => batch.items.iter().map(|&item| self.label(item)).collect(),
-                },
-                images: batch.images,
-                items: batch.items,
-            })
-        }))
+    /// What a distance of 1 from each channel's mean becomes.
+    pub(super) fn scale(&self) -> Vec<f32> {
+        self.std.iter().map(|std| 1.0 / std).collect()
     }
 }

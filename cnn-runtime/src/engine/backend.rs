@@ -6,6 +6,7 @@ use super::constant_reader::ConstantReader;
 use super::error::EngineError;
 use super::operation::Operation;
 use super::optimizer::{Pace, Rule};
+use super::pixels::{Given, Pixels};
 use super::plan::{Plan, Step};
 use super::precision::Precision;
 use super::program::Extent;
@@ -73,7 +74,7 @@ pub struct Feed<'a, E> {
     /// How many.
     pub samples: usize,
     /// Images of the run after this one, which are copied while it computes: where [`Executor::preloads`].
-    pub next: Option<&'a [E]>,
+    pub next: Option<Given<'a, E>>,
     /// In training, what they are.
     pub targets: Targets<'a, E>,
     /// In training, how the optimizer steps; nothing in a part of a step that others follow.
@@ -117,6 +118,8 @@ impl<E> Feed<'_, E> {
 pub enum Images<'a, E> {
     /// Here, one behind the other.
     Here(&'a [E]),
+    /// Here, as pixels, for a device that makes numbers of them: where [`Executor::preloads`].
+    Pixels(&'a Pixels),
     /// On the device: [`Executor::preload`] or the last run's `next` brought them there.
     Preloaded,
 }
@@ -125,14 +128,16 @@ impl<'a, E> Images<'a, E> {
     fn len(&self) -> Option<usize> {
         match self {
             Images::Here(images) => Some(images.len()),
+            Images::Pixels(pixels) => Some(pixels.len()),
             Images::Preloaded => None,
         }
     }
 
-    /// Those that are here. Panics on a back end that preloads nothing if they are not.
+    /// The numbers that are here. Panics on a back end that preloads nothing if there are none.
     pub(super) fn here(&self) -> &'a [E] {
         match self {
             Images::Here(images) => images,
+            Images::Pixels(_) => panic!("pixels are no numbers; this is a bug in the calling code"),
             Images::Preloaded => panic!("nothing was preloaded; this is a bug in the calling code"),
         }
     }
@@ -146,10 +151,10 @@ pub(super) enum Preloaded<E> {
     Here(Vec<E>),
 }
 
-impl<E: Copy> Preloaded<E> {
+impl<E: Number> Preloaded<E> {
     /// Images of the next run, which the device has, so many samples, or which stay here.
-    pub fn of(images: &[E], there: Option<usize>) -> Preloaded<E> {
-        there.map_or_else(|| Preloaded::Here(images.to_vec()), Preloaded::There)
+    pub fn of(images: Given<'_, E>, there: Option<usize>) -> Preloaded<E> {
+        there.map_or_else(|| Preloaded::Here(images.numbers().into_owned()), Preloaded::There)
     }
 
     /// Where they are, and how many samples of so many numbers.
@@ -204,7 +209,7 @@ pub trait Executor<E>: Send {
     /// If the device fails.
     fn run(&mut self, feed: Feed<'_, E>, measures: &mut [Measure]) -> Result<Option<f64>, EngineError>;
 
-    /// Whether images can be copied to the device while it computes something else.
+    /// Whether images can be copied to the device while it computes something else, and be pixels.
     fn preloads(&self) -> bool {
         false
     }
@@ -213,7 +218,7 @@ pub trait Executor<E>: Send {
     ///
     /// # Errors
     /// If the device fails, or memory is not to be had.
-    fn preload(&mut self, images: &[E]) -> Result<bool, EngineError> {
+    fn preload(&mut self, images: Given<'_, E>) -> Result<bool, EngineError> {
         let _ = images;
         Ok(false)
     }

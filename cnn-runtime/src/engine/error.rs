@@ -116,6 +116,16 @@ pub enum EngineError {
         /// The network.
         network: String,
     },
+    /// Pixels of a batch that do not belong together, or to the network.
+    #[error("{what} of a batch of pixels: expected {expected}, got {got}")]
+    Pixels {
+        /// What is wrong.
+        what: &'static str,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        got: String,
+    },
     /// A step on images that are not there.
     #[error("no images were preloaded for this step: call `preload` first, or give the last step those of this one")]
     NotPreloaded,

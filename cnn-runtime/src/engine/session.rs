@@ -10,6 +10,7 @@ use super::device::Device;
 use super::error::EngineError;
 use super::fuse::fuse;
 use super::lower::{Mode, lower};
+use super::pixels::Given;
 use super::plan::Plan;
 use super::precision::Precision;
 use super::program::Extent;
@@ -104,14 +105,18 @@ impl<E: Number> Session<E> {
         Ok(Session { results: results.collect(), input, tensors, plan, executor, samples: 0, preloaded: None })
     }
 
-    /// The logits of a batch: `images` holds 1 to [`SessionOptions::batch`] samples, each channels x height x width; the
-    /// result a row for each.
+    /// The logits of a batch: `images` holds 1 to [`SessionOptions::batch`] samples, each channels x height x width, as numbers
+    /// or as [`Pixels`](super::Pixels); the result a row for each.
     ///
     /// # Errors
     /// If `images` is no whole number of samples or too many.
-    pub fn run(&mut self, images: &[E]) -> Result<&[E], EngineError> {
-        let samples = samples(images.len(), self.input, self.plan.batch)?;
-        self.go(Images::Here(images), samples, None)?;
+    pub fn run<'a>(&mut self, images: impl Into<Given<'a, E>>) -> Result<&[E], EngineError> {
+        let images = images.into();
+        let samples = images.samples(self.input, self.plan.batch)?;
+        match images {
+            Given::Pixels(pixels) if self.executor.preloads() => self.go(Images::Pixels(pixels), samples, None)?,
+            images => self.go(Images::Here(&images.numbers()), samples, None)?,
+        }
         Ok(self.logits())
     }
 
@@ -119,8 +124,9 @@ impl<E: Number> Session<E> {
     ///
     /// # Errors
     /// As [`Self::run`], and if memory is not to be had.
-    pub fn preload(&mut self, images: &[E]) -> Result<(), EngineError> {
-        let samples = samples(images.len(), self.input, self.plan.batch)?;
+    pub fn preload<'a>(&mut self, images: impl Into<Given<'a, E>>) -> Result<(), EngineError> {
+        let images = images.into();
+        let samples = images.samples(self.input, self.plan.batch)?;
         let there = self.executor.preload(images)?.then_some(samples);
         self.preloaded = Some(Preloaded::of(images, there));
         Ok(())
@@ -131,11 +137,8 @@ impl<E: Number> Session<E> {
     ///
     /// # Errors
     /// As [`Self::run`], and if nothing was preloaded.
-    pub fn run_preloaded(&mut self, next: Option<&[E]>) -> Result<&[E], EngineError> {
-        let following = match next {
-            Some(images) => Some(samples(images.len(), self.input, self.plan.batch)?),
-            None => None,
-        };
+    pub fn run_preloaded(&mut self, next: Option<Given<'_, E>>) -> Result<&[E], EngineError> {
+        let following = next.map(|images| images.samples(self.input, self.plan.batch)).transpose()?;
         let Some(preloaded) = self.preloaded.take() else { return Err(EngineError::NotPreloaded) };
         let there = following.filter(|_| self.executor.preloads());
         let (images, count) = preloaded.images(self.input.elements());
@@ -149,7 +152,7 @@ impl<E: Number> Session<E> {
         &self.results[0][..elements(self.plan.outputs[0].1.extent) * self.samples]
     }
 
-    fn go(&mut self, images: Images<'_, E>, samples: usize, next: Option<&[E]>) -> Result<(), EngineError> {
+    fn go(&mut self, images: Images<'_, E>, samples: usize, next: Option<Given<'_, E>>) -> Result<(), EngineError> {
         let (targets, part) = (Targets::Labels(&[]), Part::WHOLE);
         let feed = Feed {
             images,

@@ -138,7 +138,7 @@ impl Bench {
             session.preload(images)?;
         }
         let times = self.times(|| {
-            let logits = if ahead { session.run_preloaded(Some(images)) } else { session.run(images) };
+            let logits = if ahead { session.run_preloaded(Some(images.into())) } else { session.run(images) };
             logits?;
             laps.add(session.seconds());
             Ok(())
@@ -162,7 +162,7 @@ impl Bench {
         let times = self.times(|| {
             let targets = Targets::Labels(&labels);
             match ahead {
-                true => trainer.step_preloaded(targets, 1e-9, Some(images))?,
+                true => trainer.step_preloaded(targets, 1e-9, Some(images.into()))?,
                 false => trainer.step(images, targets, 1e-9)?,
             };
             laps.add(trainer.seconds());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::data::{DataError, Loader, Prepared};
+use crate::engine::Given;
 
 /// The batches of an epoch.
 pub(super) struct Ahead {
@@ -30,8 +31,8 @@ impl Ahead {
     }
 
     /// The images of the one behind it, if it looks ahead and there are some.
-    pub fn following(&self) -> Option<&[f32]> {
-        self.next.as_ref().and_then(|next| next.as_ref().ok()).map(|batch| batch.images.as_slice())
+    pub fn following(&self) -> Option<Given<'_, f32>> {
+        self.next.as_ref().and_then(|next| next.as_ref().ok()).map(|batch| Given::from(&batch.images))
     }
 
     /// How long was waited for batches.

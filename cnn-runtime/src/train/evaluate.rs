@@ -40,10 +40,10 @@ pub fn evaluate(session: &mut Session, data: &dyn Batched) -> Result<Evaluation,
     let mut images = 0;
     for batch in data.in_order(batch) {
         let batch = batch?;
-        images += batch.len();
+        images += batch.items.len();
         let logits = session.run(&batch.images)?;
-        let rows = logits.chunks_exact(outputs.max(1)).zip(&batch.items);
-        for ((row, &item), &label) in rows.zip(&batch.labels) {
+        for (row, &item) in logits.chunks_exact(outputs.max(1)).zip(&batch.items) {
+            let label = data.label(item);
             let (rank, loss) = (rank(row, label), cross_entropy(row, label));
             sums = (sums.0 + loss, sums.1 + usize::from(rank == 0), sums.2 + usize::from(rank < 5));
             tally.add(item, row, label, loss);

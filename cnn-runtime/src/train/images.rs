@@ -9,7 +9,7 @@ use super::error::TrainError;
 use super::image_settings::{Damaged, ImageSettings};
 use super::settings::Settings;
 use crate::data::{Labels, Part, Parts, Preparation, Source};
-use crate::engine::Targets;
+use crate::engine::{Device, Targets};
 
 /// What a run knows of its data: `data.json` of its folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,6 +130,10 @@ impl Images {
         let test = Part::new(Arc::new(test), all, preparation.clone());
         let validation = (!held.is_empty()).then(|| Part::new(train.clone(), held, preparation.clone()));
         let mut train = Part::new(train, rest, preparation);
+        // Graphics processors make numbers of them, but for steps in parts.
+        let pixels = settings.device != Device::Cpu;
+        let (test, validation) = (test.as_pixels(pixels), validation.map(|part| part.as_pixels(pixels)));
+        train = train.as_pixels(pixels && settings.accumulate == 1);
         if let Some(chances) = chances {
             train = train.sampled(&chances);
         }

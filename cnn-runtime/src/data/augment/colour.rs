@@ -4,7 +4,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::canvas::Canvas;
+use crate::engine::Canvas;
 
 /// Brightness, contrast and saturation in a random order with random factors, the hue among them.
 pub(super) fn jitter(canvas: &mut Canvas<'_>, ranges: [f64; 3], hue: f64, rng: &mut ChaCha8Rng) {

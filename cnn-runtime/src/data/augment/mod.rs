@@ -4,7 +4,6 @@
 //! parts of it are erased; at last a batch's images are mixed. [`Augment`] is the list of what happens, in the words of
 //! [`Step`]: `rrc,flip,randaugment:2:9,erase:0.25,mixup:0.2`.
 
-mod canvas;
 mod colour;
 mod erase;
 mod mix;
@@ -17,9 +16,9 @@ use rand_chacha::ChaCha8Rng;
 
 use super::DataError;
 use super::resample::Window;
+use crate::engine::{Canvas, Move, Rectangle};
 
-pub(super) use canvas::Canvas;
-pub(super) use mix::{Mix, Mixing};
+pub(super) use mix::Mixing;
 
 /// One thing that happens to training images. What it does to a value in [0, 1] stays there.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,6 +91,21 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// How it moves an image, if that is what it does.
+    fn draw_move(&self, rng: &mut ChaCha8Rng) -> Option<Move> {
+        match *self {
+            Step::Crop { pad } => {
+                let mut shift = || rng.gen_range(0..=2 * pad) as i32 - pad as i32;
+                Some(Move { shift: [shift(), shift()], flip: false })
+            }
+            Step::Flip { chance } => Some(Move { flip: rng.r#gen::<f64>() < chance, ..Move::default() }),
+            Step::ResizedCrop { .. } | Step::Jitter { .. } | Step::RandAugment { .. } | Step::Center { .. } => None,
+            Step::Cutout { .. } | Step::Erase { .. } | Step::Mixup { .. } | Step::Cutmix { .. } => None,
+        }
+    }
+}
+
 /// What happens to training images; `none` by default. Text and JSON are a list of words: see [`Step`], and the sets `none`,
 /// `cifar` (`crop:4,flip`) and `imagenet` (`rrc,flip,center`), which may stand in the list.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -145,19 +159,17 @@ impl Augment {
         }
     }
 
+    /// What moves an image: the same as [`Augment::pixels`] draws where pixels are just moved. As much for every image.
+    pub(super) fn moves(&self, rng: &mut ChaCha8Rng) -> Vec<Move> {
+        self.steps.iter().filter_map(|step| step.draw_move(rng)).collect()
+    }
+
     /// All that happens to values in [0, 1].
     pub(super) fn pixels(&self, canvas: &mut Canvas<'_>, rng: &mut ChaCha8Rng) {
         for step in &self.steps {
             match *step {
-                Step::Crop { pad } => {
-                    let mut shift = || rng.gen_range(0..=2 * pad) as isize - pad as isize;
-                    let shift = [shift(), shift()];
-                    canvas.shift(shift);
-                }
-                Step::Flip { chance } => {
-                    if rng.r#gen::<f64>() < chance {
-                        canvas.flip();
-                    }
+                Step::Crop { .. } | Step::Flip { .. } => {
+                    step.draw_move(rng).into_iter().for_each(|step| canvas.apply(step));
                 }
                 Step::Jitter { brightness, contrast, saturation, hue } => {
                     colour::jitter(canvas, [brightness, contrast, saturation], hue, rng);
@@ -169,16 +181,15 @@ impl Augment {
         }
     }
 
-    /// What becomes 0 behind the normalisation.
-    pub(super) fn erase(&self, canvas: &mut Canvas<'_>, rng: &mut ChaCha8Rng) {
-        for step in &self.steps {
-            match *step {
-                Step::Cutout { side } => erase::cutout(canvas, side, rng),
-                Step::Erase { chance } => erase::random(canvas, chance, rng),
-                Step::ResizedCrop { .. } | Step::Center { .. } | Step::Mixup { .. } | Step::Cutmix { .. } => {}
-                Step::Crop { .. } | Step::Flip { .. } | Step::Jitter { .. } | Step::RandAugment { .. } => {}
-            }
-        }
+    /// What becomes 0 behind the normalisation: as many rectangles for every image, some of them empty.
+    pub(super) fn erased(&self, shape: [usize; 3], rng: &mut ChaCha8Rng) -> Vec<Rectangle> {
+        let draw = |step: &Step| match *step {
+            Step::Cutout { side } => Some(erase::cutout(shape, side, rng)),
+            Step::Erase { chance } => Some(erase::random(shape, chance, rng).unwrap_or_default()),
+            Step::ResizedCrop { .. } | Step::Center { .. } | Step::Mixup { .. } | Step::Cutmix { .. } => None,
+            Step::Crop { .. } | Step::Flip { .. } | Step::Jitter { .. } | Step::RandAugment { .. } => None,
+        };
+        self.steps.iter().filter_map(draw).collect()
     }
 
     /// How the images of a batch are mixed.

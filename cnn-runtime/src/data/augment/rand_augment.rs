@@ -3,9 +3,9 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::canvas::Canvas;
 use super::colour;
 use super::warp::{rotation, warp};
+use crate::engine::Canvas;
 
 /// At strength 10, as in AutoAugment: degrees, shear, share of the side that an image moves, and how far factors are from 1.
 const ROTATE: f64 = 30.0;

@@ -1,6 +1,6 @@
 //! Rotation, shear and translation.
 
-use super::canvas::Canvas;
+use crate::engine::Canvas;
 
 /// What comes from outside of the image: grey.
 const OUTSIDE: f32 = 128.0 / 255.0;

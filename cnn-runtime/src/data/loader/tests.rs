@@ -3,7 +3,9 @@ use std::sync::Arc;
 use super::*;
 use crate::data::Collection;
 use crate::data::Dataset;
-use crate::data::augment::Augment;
+use crate::data::augment::{Augment, Step};
+use crate::data::collection::Items;
+use crate::data::{ImageBatch, Labels, Preparation};
 
 /// Image `i` holds `i / 64` and has class `i % 3`.
 fn part(count: usize, augment: &str) -> Part {
@@ -51,7 +53,7 @@ fn an_epoch_is_every_image_once_with_its_class() {
     let mut seen = Vec::new();
     for batch in all(Loader::training(&part, 8, 5, 0, 2)) {
         let Labels::Classes(classes) = &batch.labels else { panic!("nothing is mixed") };
-        for (place, image) in batch.images.chunks(48).enumerate() {
+        for (place, image) in batch.images.numbers().chunks(48).enumerate() {
             let item = (image[0] * 64.0) as usize;
             assert_eq!((batch.items[place], classes[place]), (item, item % 3));
             seen.push(item);
@@ -160,4 +162,119 @@ fn a_loader_ends_at_once_and_stays_within_its_room() {
     assert!(ready <= 5 && begin == 6, "{ready} batches ready, {begin} begun");
     assert_eq!(loader.len(), 3999);
     drop(loader);
+}
+
+/// Stored bytes of any value.
+fn bytes(shape: [usize; 3], augment: Augment) -> Part {
+    let count = 13;
+    let values = (0..count * shape.iter().product::<usize>()).map(|k| (k * k * 7 % 256) as u8).collect();
+    let items = Items::Bytes { values, shape };
+    let classes = ["a", "b", "c"].map(String::from).into();
+    let collection = Collection { items, labels: (0..count).map(|i| i % 3).collect(), classes };
+    let preparation = Preparation {
+        shape,
+        mean: [0.3, 0.5, 0.4][..shape[0]].into(),
+        std: [0.2, 0.25, 0.3][..shape[0]].into(),
+        augment,
+        class_weights: None,
+        skip: false,
+    };
+    Part::new(Arc::new(collection), (0..count).collect(), Arc::new(preparation))
+}
+
+/// Whatever moves pixels; the last two also change them.
+fn augmentations() -> Vec<Augment> {
+    let words = [
+        "none",
+        "crop:2,flip",
+        "flip,crop:9",
+        "crop:1,flip,cutout:3,erase:0.9",
+        "cifar,mixup:0.4",
+        "cutmix:1,erase",
+        "flip,cutout:9,mixup:0.3,cutmix:1",
+        "crop:2,jitter:0.3,randaugment,cutout:2",
+        "rrc:0.5,flip,erase",
+    ];
+    let twice = [
+        Step::Crop { pad: 1 },
+        Step::Flip { chance: 0.5 },
+        Step::Cutout { side: 2 },
+        Step::Crop { pad: 2 },
+        Step::Erase { chance: 1.0 },
+        Step::Flip { chance: 0.5 },
+        Step::Cutout { side: 3 },
+        Step::Cutmix { alpha: 1.0 },
+    ];
+    [Augment::new(twice)].into_iter().chain(words.map(|words| words.parse().unwrap())).collect()
+}
+
+/// An epoch of training and one of evaluation.
+fn both(part: &Part) -> Vec<Prepared> {
+    [all(Loader::training(part, 5, 11, 0, 1)), all(Loader::evaluation(part, 5, 1))].concat()
+}
+
+#[test]
+fn a_seed_is_these_bits() {
+    let mut digest = 0xCBF2_9CE4_8422_2325u64;
+    let mut add = |bits: u32| {
+        // FNV-1a.
+        let next = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
+        digest = bits.to_le_bytes().into_iter().fold(digest, next);
+    };
+    for shape in [[1, 5, 7], [3, 6, 4], [3, 1, 1]] {
+        for augment in augmentations() {
+            let part = bytes(shape, augment);
+            for batch in both(&part) {
+                batch.images.numbers().iter().for_each(|x| add(x.to_bits()));
+                match &batch.labels {
+                    Labels::Classes(classes) => classes.iter().for_each(|&class| add(class as u32)),
+                    Labels::Soft(rows) => rows.iter().for_each(|x| add(x.to_bits())),
+                }
+            }
+        }
+    }
+    println!("digest {digest:#x}");
+    assert_eq!(digest, 0x54DA_8E62_42CE_925F);
+}
+
+#[test]
+fn pixels_become_the_same_numbers() {
+    let (mut pixel_batches, mut others) = (0, 0);
+    for shape in [[1, 5, 7], [3, 6, 4], [3, 1, 1]] {
+        for augment in augmentations().into_iter().chain(["flip,center:0.5".parse().unwrap()]) {
+            let text = augment.to_string();
+            let part = bytes(shape, augment);
+            let (numbers, pixels) = (both(&part), both(&part.clone().as_pixels(true)));
+            assert_eq!(numbers.len(), pixels.len());
+            for (place, (numbers, pixels)) in numbers.iter().zip(&pixels).enumerate() {
+                assert_eq!((&pixels.labels, &pixels.items), (&numbers.labels, &numbers.items), "{text}");
+                let bits = |batch: &Prepared| batch.images.numbers().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                assert_eq!(bits(pixels), bits(numbers), "{text}, {shape:?}");
+                let (training, moves) = (place < 3, !part.preparation().augment.is_costly());
+                let centred = text.contains("center");
+                let expected = !centred && (moves || !training);
+                assert!(matches!(numbers.images, ImageBatch::Numbers(_)));
+                assert_eq!(
+                    matches!(pixels.images, ImageBatch::Pixels(_)),
+                    expected,
+                    "{text}, {shape:?}, batch {place}"
+                );
+                *(if expected { &mut pixel_batches } else { &mut others }) += 1;
+            }
+        }
+    }
+    println!("{pixel_batches} batches of pixels become the bits of numbers, {others} were numbers");
+    assert!(pixel_batches > 100 && others > 30);
+}
+
+#[test]
+fn what_is_no_stored_byte_of_that_size_stays_numbers() {
+    let numbers = part(6, "flip").as_pixels(true);
+    let (_dir, collection) = files(&[]);
+    let files = prepared(collection, "flip", None).as_pixels(true);
+    let mut repeated = bytes([1, 4, 4], Augment::default()).as_pixels(true);
+    repeated.preparation = numbers.preparation.clone();
+    for part in [numbers, files, repeated] {
+        assert!(both(&part).iter().all(|batch| matches!(batch.images, ImageBatch::Numbers(_))));
+    }
 }

@@ -14,6 +14,7 @@ use crate::engine::error::EngineError;
 use crate::engine::host::audit::Audit;
 use crate::engine::host::watch::Watch;
 use crate::engine::operation::Operation;
+use crate::engine::pixels::Given;
 use crate::engine::plan::Plan;
 use crate::engine::precision::Precision;
 use crate::engine::storage::Layout;
@@ -150,7 +151,7 @@ impl Executor<f32> for Machine {
         self.memory.feed(&self.plan, &feed)?;
         self.steps(samples)?;
         if let Some(images) = feed.next {
-            self.memory.preload(&self.device, images)?;
+            self.memory.images.preload(images)?;
         }
         self.memory.measures(measures)?;
         let is_norm = |operation: &Operation| matches!(operation, Operation::GradientNorm);
@@ -162,8 +163,8 @@ impl Executor<f32> for Machine {
         true
     }
 
-    fn preload(&mut self, images: &[f32]) -> Result<bool, EngineError> {
-        self.memory.preload(&self.device, images)?;
+    fn preload(&mut self, images: Given<'_, f32>) -> Result<bool, EngineError> {
+        self.memory.images.preload(images)?;
         Ok(true)
     }
 

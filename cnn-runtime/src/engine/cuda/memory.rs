@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::device::{Device, Region, bytes_of, bytes_of_mut};
 use super::filters::Filters;
+use super::images::Images;
 use super::room;
 use super::words::{Map, Number};
-use crate::engine::backend::{Feed, Images, Measure, Targets};
+use crate::engine::backend::{Feed, Measure, Targets};
 use crate::engine::constant_reader::ConstantReader;
 use crate::engine::error::EngineError;
 use crate::engine::memory::ALIGNMENT;
@@ -72,9 +73,7 @@ pub(super) struct Memory {
     arena: Region,
     pub states: Tensors,
     pub constants: Arc<Tensors>,
-    input: Region,
-    /// The images of the next run, once some are given ahead.
-    next_input: Option<Region>,
+    pub images: Images,
     soft: Region,
     /// What else a run is given, in one piece: `Run`, the paces of all states, the labels.
     settings: Region,
@@ -117,8 +116,7 @@ impl Memory {
             arena: region("the arena", plan.arena, 1)?,
             states: Tensors::new(device, "the state of a training", states)?,
             constants,
-            input: region("the images of a run", plan.batch * plan.input, size_of::<f32>())?,
-            next_input: None,
+            images: Images::new(device, number, plan.batch * plan.input)?,
             soft: region("the targets of a run", plan.batch * classes, size_of::<f32>())?,
             settings: region("the settings of a run", labels_at + plan.batch, size_of::<u64>())?,
             labels_at,
@@ -188,7 +186,7 @@ impl Memory {
     fn place(&self, operand: &Operand) -> (&Region, usize) {
         let (region, byte) = match operand.source {
             Source::Arena(byte) => (&self.arena, byte),
-            Source::Input => (&self.input, 0),
+            Source::Input => (self.images.numbers(), 0),
             Source::Constant(index) => (&self.constants.region, self.constants.at[index]),
             Source::State(index) => (&self.states.region, self.states.at[index]),
         };
@@ -212,16 +210,8 @@ impl Memory {
     }
 
     /// What kernels find in a run.
-    pub fn feed(&self, plan: &Plan, feed: &Feed<'_, f32>) -> Result<(), EngineError> {
-        match feed.images {
-            Images::Here(images) => self.input.upload(0, bytes_of(images))?,
-            Images::Preloaded => {
-                let Some(next) = &self.next_input else {
-                    panic!("nothing was preloaded; this is a bug in the calling code")
-                };
-                next.arrive_in(&self.input, feed.samples * plan.input * size_of::<f32>())?;
-            }
-        }
+    pub fn feed(&mut self, plan: &Plan, feed: &Feed<'_, f32>) -> Result<(), EngineError> {
+        self.images.feed(feed.images)?;
         let mut words = run(feed).to_vec();
         let pace = |state| feed.paces.get(state).copied().unwrap_or_default();
         let paces = (0..plan.states.len()).map(pace);
@@ -231,17 +221,6 @@ impl Memory {
             Targets::Soft(rows) => self.soft.upload(0, bytes_of(rows))?,
         }
         self.settings.upload(0, &bytes(&words))
-    }
-
-    /// Copies the images of the next run while other work goes on.
-    pub fn preload(&mut self, device: &Arc<dyn Device>, images: &[f32]) -> Result<(), EngineError> {
-        let region = match self.next_input.take() {
-            Some(region) => region,
-            None => Region::new(device, "the images of the next run", self.input.bytes())?,
-        };
-        region.upload_aside(bytes_of(images))?;
-        self.next_input = Some(region);
-        Ok(())
     }
 
     /// The norm of all gradients that the last run noted.

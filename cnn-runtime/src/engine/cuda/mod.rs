@@ -14,6 +14,7 @@
 //! | `conv`, `lanes`, `layers`, `neighbours`, `products`, `sets`, `weight_forms`, `training` | the steps of a kind |
 //! | `library`, `fused` | convolutions that the library computes, and what it computes with them |
 //! | `filters` | weights in the library's form |
+//! | `images` | the images of a run and of the next: numbers, or pixels that become numbers there |
 //! | `room` | whether a plan's memory is to be had |
 //! | `memory`, `executor`, `reading` | a plan's memory on the device, its runs, what they left |
 
@@ -27,6 +28,7 @@ mod executor;
 mod filters;
 mod fused;
 mod gpu;
+mod images;
 mod lanes;
 mod layers;
 mod libraries;

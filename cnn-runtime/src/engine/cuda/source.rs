@@ -3,8 +3,9 @@
 use super::words::Variant;
 
 /// What all compilers get, in order; the last one for packs alone.
-const PARTS: [&str; 14] = [
+const PARTS: [&str; 15] = [
     include_str!("kernels/common.cu"),
+    include_str!("kernels/augment.cu"),
     include_str!("kernels/pointwise.cu"),
     include_str!("kernels/window.cu"),
     include_str!("kernels/lanes.cu"),

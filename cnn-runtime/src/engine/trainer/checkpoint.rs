@@ -70,6 +70,7 @@ impl<E: Number> Trainer<E> {
         match other {
             Some(plan) => {
                 self.stage = Stage::new(&*self.backend, &self.graph, &self.options, last, plan, &weights)?;
+                self.preloaded = None;
             }
             None => {
                 let plan = &self.stage.plan;

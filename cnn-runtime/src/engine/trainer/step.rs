@@ -7,7 +7,7 @@ use super::options::check_targets;
 use super::{Content, EngineError, Measure, Number, Targets, Trainer, mix};
 use crate::engine::backend::{Feed, Images, Part, Preloaded};
 use crate::engine::optimizer::Rule;
-use crate::engine::session::samples;
+use crate::engine::pixels::Given;
 
 /// What a step measured, before it moved the parameters.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,22 +40,35 @@ impl StepReport {
 
 impl<E: Number> Trainer<E> {
     /// One step: forward, backward, update with this learning rate. `images` holds 1 to
-    /// [`TrainerOptions::batch`](super::TrainerOptions::batch) samples.
+    /// [`TrainerOptions::batch`](super::TrainerOptions::batch) samples, as numbers or as [`Pixels`](crate::engine::Pixels).
     ///
     /// # Errors
     /// If images and targets do not fit each other or the network, or what thaws now needs memory that is not to be had;
     /// nothing is changed then.
-    pub fn step(&mut self, images: &[E], targets: Targets<'_, E>, rate: f64) -> Result<StepReport, EngineError> {
-        let samples = samples(images.len(), self.graph.input_shape(), self.options.batch)?;
-        self.go(Images::Here(images), samples, None, targets, rate)
+    pub fn step<'a>(
+        &mut self,
+        images: impl Into<Given<'a, E>>,
+        targets: Targets<'_, E>,
+        rate: f64,
+    ) -> Result<StepReport, EngineError> {
+        let images = images.into();
+        let samples = images.samples(self.graph.input_shape(), self.options.batch)?;
+        match images {
+            // In parts an image and its partner may be in different ones.
+            Given::Pixels(pixels) if self.stage.executor.preloads() && samples <= self.stage.plan.batch => {
+                self.go(Images::Pixels(pixels), samples, None, targets, rate)
+            }
+            images => self.go(Images::Here(&images.numbers()), samples, None, targets, rate),
+        }
     }
 
     /// Brings the images of the next step to the device: [`Self::step_preloaded`] takes them from there.
     ///
     /// # Errors
     /// If they are no whole number of samples or too many, or memory is not to be had.
-    pub fn preload(&mut self, images: &[E]) -> Result<(), EngineError> {
-        let samples = samples(images.len(), self.graph.input_shape(), self.options.batch)?;
+    pub fn preload<'a>(&mut self, images: impl Into<Given<'a, E>>) -> Result<(), EngineError> {
+        let images = images.into();
+        let samples = images.samples(self.graph.input_shape(), self.options.batch)?;
         let taken = self.preloads(samples, self.steps) && self.stage.executor.preload(images)?;
         self.preloaded = Some(Preloaded::of(images, taken.then_some(samples)));
         Ok(())
@@ -70,13 +83,15 @@ impl<E: Number> Trainer<E> {
         &mut self,
         targets: Targets<'_, E>,
         rate: f64,
-        next: Option<&[E]>,
+        next: Option<Given<'_, E>>,
     ) -> Result<StepReport, EngineError> {
-        let following = match next {
-            Some(images) => Some(samples(images.len(), self.graph.input_shape(), self.options.batch)?),
-            None => None,
+        let of = |images: Given<'_, E>| images.samples(self.graph.input_shape(), self.options.batch);
+        let following = next.map(of).transpose()?;
+        // Another plan than that of the step which they were given for has other memory.
+        let kept = |preloaded: &Preloaded<E>| {
+            matches!(preloaded, Preloaded::Here(_)) || self.options.stage(self.steps) == self.stage.number
         };
-        let Some(preloaded) = self.preloaded.take() else { return Err(EngineError::NotPreloaded) };
+        let Some(preloaded) = self.preloaded.take().filter(kept) else { return Err(EngineError::NotPreloaded) };
         let there = following.filter(|&samples| self.preloads(samples, self.steps + 1));
         let (images, count) = preloaded.images(self.graph.input_shape().elements());
         let report = self.go(images, count, next.filter(|_| there.is_some()), targets, rate)?;
@@ -95,7 +110,7 @@ impl<E: Number> Trainer<E> {
         &mut self,
         images: Images<'_, E>,
         samples: usize,
-        next: Option<&[E]>,
+        next: Option<Given<'_, E>>,
         targets: Targets<'_, E>,
         rate: f64,
     ) -> Result<StepReport, EngineError> {
@@ -121,7 +136,7 @@ impl<E: Number> Trainer<E> {
             };
             let images = match images {
                 Images::Here(images) => Images::Here(&images[first * input..][..count * input]),
-                Images::Preloaded => Images::Preloaded,
+                whole @ (Images::Pixels(_) | Images::Preloaded) => whole,
             };
             let feed = Feed {
                 images,

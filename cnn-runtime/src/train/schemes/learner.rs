@@ -77,7 +77,7 @@ impl Learner {
                     Labels::Classes(labels) => Targets::Labels(labels),
                     Labels::Soft(rows) => Targets::Soft(rows),
                 };
-                let loss = self.step(&mut trainer, &batch.images, targets, per_epoch, phase)?;
+                let loss = self.step(&mut trainer, &batch.images.numbers(), targets, per_epoch, phase)?;
                 let (step, steps) = (trainer.steps(), per_epoch * self.epochs as u64);
                 watch.step(&Moment { phase, step, steps, loss, feedback: None });
             }
@@ -149,5 +149,5 @@ pub(super) fn joined(
     targets: &[f32],
     classes: usize,
 ) -> (Vec<f32>, Vec<f32>) {
-    ([&labelled.images[..], images].concat(), [&rows(&labelled.labels, classes)[..], targets].concat())
+    ([&labelled.images.numbers()[..], images].concat(), [&rows(&labelled.labels, classes)[..], targets].concat())
 }

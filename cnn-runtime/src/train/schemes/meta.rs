@@ -119,7 +119,8 @@ impl MetaPseudoLabels {
             let loader = |part: &Part| Loader::training(part, many, epoch_seed(seed, 4, epoch), 0, part.threads());
             for (strong, plain) in loader(unlabelled).zip(loader(&plain)) {
                 let (strong, plain, labelled) = (strong?, plain?, labelled_batches.next()?);
-                let step = MetaStep { labelled: &labelled, strong: &strong.images, plain: &plain.images, per_epoch };
+                let (strong, plain) = (strong.images.numbers(), plain.images.numbers());
+                let step = MetaStep { labelled: &labelled, strong: &strong, plain: &plain, per_epoch };
                 let (loss, feedback) = pair.step(step)?;
                 let step = pair.steps();
                 watch.step(&Moment { phase: Phase::Meta, step, steps, loss, feedback: Some(feedback) });

@@ -116,7 +116,7 @@ impl NoisyStudent {
                 let batch = batch?;
                 let targets: Vec<f32> =
                     batch.items.iter().flat_map(|&index| pseudo_labels.target(index, self.sort)).collect();
-                let (images, rows) = joined(&labelled.next()?, &batch.images, &targets, classes);
+                let (images, rows) = joined(&labelled.next()?, &batch.images.numbers(), &targets, classes);
                 let loss = learner.step(&mut trainer, &images, Targets::Soft(&rows), per_epoch, Phase::Student)?;
                 let (step, steps) = (trainer.steps(), per_epoch * learner.epochs as u64);
                 watch.step(&Moment { phase: Phase::Student, step, steps, loss, feedback: None });

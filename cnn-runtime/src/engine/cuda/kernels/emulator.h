@@ -51,6 +51,8 @@ __device__ inline unsigned short half_of_float(float x) {
     return (unsigned short)(sign | (digits + ((unsigned)(exponent + 14) << 10)));
 }
 
+__device__ inline float product(float x, float y) { return x * y; }
+
 namespace emulated {
 
 const size_t STACK = 64 << 10;

@@ -113,7 +113,7 @@ impl<'a> Pair<'a> {
         for (row, &class) in targets[first..].chunks_exact_mut(classes).zip(&drawn) {
             row[class] += (rest * told) as f32;
         }
-        let images = [&step.labelled.images[..], step.strong].concat();
+        let images = [&step.labelled.images.numbers()[..], step.strong].concat();
         teacher.step(&mut self.teacher, &images, Targets::Soft(&targets), step.per_epoch, Phase::Meta)?;
         self.opinion.set_weights(&self.teacher.weights())?;
         Ok((loss, feedback))

@@ -1,5 +1,7 @@
 //! An image that is changed in its place.
 
+use super::{Move, Rectangle};
+
 /// Planes of values.
 pub(crate) struct Canvas<'a> {
     /// Channels, height, width.
@@ -15,6 +17,13 @@ impl Canvas<'_> {
 
     pub fn planes(&mut self) -> impl Iterator<Item = &mut [f32]> {
         self.values.chunks_exact_mut((self.shape[1] * self.shape[2]).max(1))
+    }
+
+    pub fn apply(&mut self, Move { shift, flip }: Move) {
+        self.shift(shift.map(|by| by as isize));
+        if flip {
+            self.flip();
+        }
     }
 
     /// Left and right change places.
@@ -49,17 +58,21 @@ impl Canvas<'_> {
         self.values.iter_mut().for_each(|x| *x = change(*x).clamp(0.0, 1.0));
     }
 
-    /// Fills a rectangle, as far as it is on the image, with 0.
-    pub fn clear(&mut self, top: isize, left: isize, size: [usize; 2]) {
-        let [_, height, width] = self.shape;
-        let range = |from: isize, len: usize, most: usize| {
-            let end = from.saturating_add(len as isize).clamp(0, most as isize) as usize;
-            (from.clamp(0, most as isize) as usize).min(end)..end
-        };
-        let (rows, columns) = (range(top, size[0], height), range(left, size[1], width));
+    /// Each channel's values less its mean, times its scale.
+    pub fn normalize(&mut self, mean: &[f32], scale: &[f32]) {
+        let channels = self.shape[0].max(1);
+        for (index, plane) in self.planes().enumerate() {
+            let (mean, scale) = (mean[index % channels], scale[index % channels]);
+            plane.iter_mut().for_each(|x| *x = (*x - mean) * scale);
+        }
+    }
+
+    /// Fills a rectangle with 0.
+    pub fn clear(&mut self, Rectangle { top, left, height, width }: Rectangle) {
+        let rows = self.shape[1].max(1);
         for (index, row) in self.rows().enumerate() {
-            if rows.contains(&(index % height)) {
-                row[columns.clone()].fill(0.0);
+            if (top..top + height).contains(&(index % rows)) {
+                row[left..left + width].fill(0.0);
             }
         }
     }

@@ -43,7 +43,8 @@ pub(super) struct Search {
     /// Trials of the study, those that are there included
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     trials: u64,
-    /// Trials at a time, each on its share of the processors
+    /// Trials at a time, each on its share of the processors; on a graphics processor all of them share its memory and its time,
+    /// and latencies are measured with one worker alone
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: u16,
     /// At the end so many of the most promising members are trained again from other seeds; the best of them by the mean of these
@@ -62,7 +63,11 @@ impl Search {
     pub(super) fn run(&self, output: &mut Output<'_>) -> Result<(), Failure> {
         let opened = match &self.choices.space {
             Some(wanted) => self.begin(find(wanted, self.choices.input)?)?,
-            None => Opened::new(self.study.as_deref().unwrap_or(Path::new("")))?,
+            None => {
+                let opened = Opened::new(self.study.as_deref().unwrap_or(Path::new("")))?;
+                Evaluator::check(opened.study.spec(), usize::from(self.workers))?;
+                opened
+            }
         };
         let stop = interrupts()?;
         let evaluator = Evaluator::new(opened.networks.clone(), opened.study.spec(), Some(weights_dir(&opened.path)))?;
@@ -102,7 +107,7 @@ impl Search {
             None => numbered(Path::new("studies"), &name)?,
         };
         // Mistakes in what is wanted leave nothing.
-        Evaluator::check(&spec)?;
+        Evaluator::check(&spec, usize::from(self.workers))?;
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             let what = format!("cannot create {}", parent.display());
             std::fs::create_dir_all(parent).map_err(|source| Failure::Machine { what, source })?;

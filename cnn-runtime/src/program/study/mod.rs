@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::search::{line as confirmed_line, value, weights_dir};
 use super::text::json;
 use super::train::shown;
-use crate::engine::{Session, SessionOptions};
+use crate::engine::Session;
 use crate::search::evaluate::{Evaluation, Evaluator, weights_file};
 use crate::search::report::{duration, importance, report};
 use crate::search::{Confirmed, Domain, Members, Networks, SearchError, Sqlite, State, Storage, Study, Trial};
@@ -324,7 +324,7 @@ pub(super) fn test_accuracy(
     let Some(split) = evaluator.split().filter(|_| file.is_file()) else { return Ok(None) };
     let graph = networks.graph(&trial.genome).map_err(SearchError::from)?;
     let weights = StateDict::<f32>::load(&graph, &file)?;
-    let batch = evaluator.evaluation().training.batch;
-    let mut session = Session::new(&graph, weights, SessionOptions { batch, ..SessionOptions::default() })?;
+    let training = &evaluator.evaluation().training;
+    let mut session = Session::on(evaluator.backend(), &graph, weights, training.session_options(training.batch))?;
     Ok(Some(evaluate(&mut session, &split.test)?.accuracy))
 }

@@ -5,6 +5,7 @@ use cnn_lang::graph::{Graph, Shape};
 
 use crate::data::Source;
 use crate::engine::{Device, Precision};
+use crate::program::count::count;
 use crate::program::failure::Failure;
 use crate::program::train::counts;
 use crate::search::evaluate::Evaluation;
@@ -32,10 +33,10 @@ pub(super) struct Choices {
     #[arg(long, value_name = "SHARE", requires = "space")]
     validation: Option<f64>,
     /// Passes over the training images [default: 5]
-    #[arg(long, requires = "space")]
+    #[arg(long, value_parser = count::<usize>(1..=1 << 32), requires = "space")]
     epochs: Option<usize>,
     /// Images of a step [default: 32]
-    #[arg(long, requires = "space")]
+    #[arg(long, value_parser = count::<usize>(1..=1 << 32), requires = "space")]
     batch: Option<usize>,
     /// The learning rate at its highest [default: 0.004, 0.001 for spaces of more than a million parameters]
     #[arg(long, value_name = "RATE", requires = "space")]
@@ -61,7 +62,7 @@ pub(super) struct Choices {
     #[arg(long, requires = "space")]
     device: Option<Device>,
     /// What is tried, initial weights and the order of images follow from it [default: 0]
-    #[arg(long, requires = "space")]
+    #[arg(long, value_parser = count::<u64>(0..), requires = "space")]
     seed: Option<u64>,
 }
 

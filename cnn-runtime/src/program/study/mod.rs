@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::Output;
+use super::count::count;
 use super::failure::Failure;
 use super::search::{line as confirmed_line, value, weights_dir};
 use super::text::json;
@@ -49,7 +50,7 @@ struct Best {
     /// The study's file
     file: PathBuf,
     /// Another trial than the winner
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = count::<u64>(0..))]
     trial: Option<u64>,
     /// Print the network in the language: what `network!` takes and `cnn train` reads
     #[arg(long, conflicts_with = "json")]

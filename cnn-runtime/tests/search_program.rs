@@ -148,7 +148,7 @@ fn mistakes_are_one_line_and_leave_nothing() {
     fs::write(dir.join("wrong.cnn"), SPACE.replace("conv(16, k", "convv(16, k")).unwrap();
     fs::write(dir.join("text.db"), "accuracy\n0.9\n").unwrap();
     let quick = |more: &[&'static str]| [&["search"], more, &QUICK[..]].concat();
-    let cases: [(Vec<&str>, &str); 15] = [
+    let cases: [(Vec<&str>, &str); 19] = [
         (vec!["search"], "--study"),
         (quick(&["nowhere"]), "no space `nowhere` is predefined, and no such file; there are cifar-small"),
         (quick(&["nowhere.cnn"]), "cannot read `nowhere.cnn`"),
@@ -165,7 +165,14 @@ fn mistakes_are_one_line_and_leave_nothing() {
             quick(&["small.cnn", "--reward", "soft:latency:5"]),
             "needs a first objective that is maximised and `min:latency`",
         ),
-        (quick(&["small.cnn", "--trials", "0"]), "0 is not in 1..=1000000"),
+        (quick(&["small.cnn", "--trials", "0"]), "expected a number from 1 to 1000000, got 0"),
+        (quick(&["small.cnn", "--workers", "-2"]), "expected a number from 1 to 256, got -2"),
+        (quick(&["small.cnn", "--device", "cuda:99"]), "cuda:99: "),
+        (quick(&["small.cnn", "--precision", "tf32"]), "does not multiply in tf32"),
+        (
+            quick(&["small.cnn", "--objective", "min:latency", "--device", "cuda:99", "--workers", "2"]),
+            "latencies on cuda:99 are measured with one worker, got 2",
+        ),
         (quick(&["small.cnn", "--study", "text.db"]), "text.db is no database, expected a study"),
         (vec!["search", "--study", "none.db"], "no study at none.db"),
         (vec!["study", "show", "none.db"], "no study at none.db"),

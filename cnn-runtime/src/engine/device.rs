@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::backend::Backend;
 use super::error::EngineError;
 use super::precision::Precision;
+use super::reference::Number;
 
 /// A processor of this machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +23,16 @@ pub enum Device {
 }
 
 impl Device {
+    /// Its fastest back end that multiplies in this precision: for sessions and trainers that share it.
+    ///
+    /// # Errors
+    /// If it is not to be had, or does not multiply so.
+    pub fn backend(self, precision: Precision) -> Result<Arc<dyn Backend<f32>>, EngineError> {
+        let backend = f32::backend_on(self, precision)?;
+        precision.check(backend.precision())?;
+        Ok(backend.into())
+    }
+
     /// The back end of graphics processor number `ordinal`.
     pub(super) fn cuda(ordinal: usize, precision: Precision) -> Result<Box<dyn Backend<f32>>, EngineError> {
         #[cfg(feature = "cuda")]
@@ -78,7 +90,6 @@ impl TryFrom<String> for Device {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Number, Precision};
 
     #[test]
     fn devices_are_their_text() {
@@ -99,11 +110,12 @@ mod tests {
     /// Without a graphics processor, or without the feature, one line says what is missing.
     #[test]
     fn what_is_missing_is_said() {
-        let Err(error) = f32::backend_on(Device::Cuda(99), Precision::Full) else {
-            panic!("a hundred graphics processors")
-        };
+        let Err(error) = Device::Cuda(99).backend(Precision::Full) else { panic!("a hundred graphics processors") };
         let text = error.to_string();
         println!("{text}");
         assert!(text.starts_with("cuda:99: ") && text.lines().count() == 1, "{text}");
+        let Err(error) = Device::Cpu.backend(Precision::Tf32) else { panic!("a processor without TF32") };
+        println!("{error}");
+        assert_eq!(Device::Cpu.backend(Precision::Bf16).unwrap().precision(), Precision::Bf16);
     }
 }

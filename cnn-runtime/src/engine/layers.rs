@@ -8,6 +8,11 @@ use crate::kernels::{self, DynKernel};
 
 /// The reference kernel of a layer for dense samples. Its inputs are the layer's, then its parameters.
 pub fn kernel(layer: &Layer, batch: usize) -> Box<dyn DynKernel> {
+    find(layer, batch).unwrap_or_else(|| unreachable!("`{}` has an operation of its own", layer.op.keyword()))
+}
+
+/// The same, of any layer that has one input or more; nothing if it has an operation of its own.
+pub fn find(layer: &Layer, batch: usize) -> Option<Box<dyn DynKernel>> {
     let Layer { op, inputs, output } = layer;
     let input = inputs[0];
     let channels = input.channels();
@@ -17,7 +22,7 @@ pub fn kernel(layer: &Layer, batch: usize) -> Box<dyn DynKernel> {
     let planes = batch * channels;
     let window =
         |pool: &Pool| Axis::pair(size(input), size(*output), pool.kernel, pool.stride, pool.pad, pool.dilation);
-    match op {
+    Some(match op {
         Op::Gn { groups, eps } => Box::new(kernels::gn::Gn { channels, plane, groups: *groups, eps: *eps }),
         Op::Ln { eps } => Box::new(kernels::ln::Ln { channels, plane, eps: *eps }),
         Op::Lrn { size, alpha, beta, k } => {
@@ -95,6 +100,6 @@ pub fn kernel(layer: &Layer, batch: usize) -> Box<dyn DynKernel> {
         | Op::Select { .. }
         | Op::Add
         | Op::Concat
-        | Op::Custom { .. } => unreachable!("`{}` has an operation of its own", op.keyword()),
-    }
+        | Op::Custom { .. } => return None,
+    })
 }

@@ -32,6 +32,7 @@ pub mod program;
 pub mod reference;
 mod report;
 mod session;
+mod sizes;
 mod storage;
 mod trainer;
 mod typed;

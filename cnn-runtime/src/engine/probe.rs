@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cnn_lang::graph::{Graph, Shape};
 
-use super::backend::{Executor, Feed, Images, Measure, Part, Targets};
+use super::backend::{Backend, Executor, Feed, Images, Measure, Part, Targets};
 use super::constant_reader::ConstantReader;
 use super::error::EngineError;
 use super::fuse::fuse;
@@ -57,6 +57,20 @@ impl<E: Number> Probe<E> {
     /// If a layer has no kernel, the output is no vector, the weights are of another network, the batch is 0, or memory is not to
     /// be had.
     pub fn new(graph: &Graph, weights: &StateDict<E>, batch: usize, of: Probed) -> Result<Self, EngineError> {
+        Self::on(&*E::backend(), graph, weights, batch, of)
+    }
+
+    /// Plans the gradients for a back end.
+    ///
+    /// # Errors
+    /// As [`Probe::new`].
+    pub fn on(
+        backend: &dyn Backend<E>,
+        graph: &Graph,
+        weights: &StateDict<E>,
+        batch: usize,
+        of: Probed,
+    ) -> Result<Self, EngineError> {
         fits(graph, weights)?;
         if batch == 0 {
             return Err(EngineError::EmptyBatch);
@@ -65,7 +79,6 @@ impl<E: Number> Probe<E> {
             let (network, shape) = (graph.name.clone(), graph.output_shape().to_string());
             return Err(EngineError::NotLogits { network, output: "logits".to_owned(), shape });
         };
-        let backend = E::backend();
         let mut program = lower(graph, Mode::Training)?;
         program.outputs.truncate(1);
         fuse(&mut program, true);
@@ -88,7 +101,7 @@ impl<E: Number> Probe<E> {
             frozen: vec![false; weights.tensors().len()],
         };
         differentiate(&mut program, graph, &objective)?;
-        let plan = Arc::new(Plan::new(program, &*backend, batch)?);
+        let plan = Arc::new(Plan::new(program, backend, batch)?);
         let mut executor = backend.prepare(plan.clone(), &mut ConstantReader::new(&plan, &mut &*weights)?)?;
         for (index, state) in plan.states.iter().enumerate() {
             if let Content::Entry(tensor) = state.content {

@@ -1,17 +1,19 @@
-//! Shows that operands of one step never meet but where the plan says so: back ends make slices from addresses because of this.
+//! Shows that operands of one step never meet but where the plan says so, and are as large as its operation says: back ends make
+//! slices and addresses because of this.
 
 use super::memory::ALIGNMENT;
 use super::operation::Operation;
 use super::plan::{Operand, Plan, Source, Start, Step};
 use super::program::Extent;
 use super::session::{elements, plane};
+use super::sizes;
 
 /// What is wrong with a plan: a mistake of the planner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Flaw(pub String);
 
-/// Checks every step: operands inside of their memory; outputs apart from each other, from the workspace, and from all inputs
-/// but the one that is replaced.
+/// Checks every step: operands inside of their memory, and of its operation's [sizes]; outputs apart from each other, from the
+/// workspace, and from all inputs but the one that is replaced.
 pub(super) fn verify(plan: &Plan) -> Result<(), Flaw> {
     let input = plan.input;
     if plan.batch == 0 {
@@ -19,6 +21,7 @@ pub(super) fn verify(plan: &Plan) -> Result<(), Flaw> {
     }
     for (index, step) in plan.steps.iter().enumerate() {
         check(plan, input, step)
+            .and_then(|()| sizes::check(plan, index))
             .map_err(|flaw| Flaw(format!("step {index} ({} at {}): {flaw}", step.operation.name(), step.place)))?;
     }
     plan.outputs
@@ -68,10 +71,6 @@ fn check(plan: &Plan, input: usize, step: &Step) -> Result<(), String> {
         let [gradient, rest @ ..] = &step.inputs[..] else { return Err("an update without a gradient".into()) };
         if !matches!(gradient.source, Source::Arena(_)) || rest.iter().any(|other| meet(plan, other, gradient, true)) {
             return Err("a gradient that is not its own".into());
-        }
-        let changed = |&change: &usize| plan.states.get(change).is_none_or(|s| s.elements == elements(gradient.extent));
-        if step.changes.is_empty() || !step.changes.iter().all(changed) {
-            return Err("a gradient of another size than what it changes".into());
         }
     }
     let changes_read = |changed: &usize| step_reads.contains(&Source::State(*changed));

@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::Output;
+use super::count::count;
 use super::failure::Failure;
 use super::network::NetworkArg;
 use super::text::json;
@@ -27,7 +28,7 @@ pub(super) struct Bench {
     #[command(flatten)]
     network: NetworkArg,
     /// Images of a step
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = count::<usize>(1..))]
     batch: usize,
     /// What is measured
     #[arg(long, value_enum, default_value_t = Mode::Infer)]
@@ -39,7 +40,7 @@ pub(super) struct Bench {
     #[arg(long, default_value_t)]
     device: Device,
     /// Steps that are measured [default: as many as take three seconds, at least 5]
-    #[arg(long)]
+    #[arg(long, value_parser = count::<usize>(1..))]
     repeat: Option<usize>,
     /// Show how long each step takes
     #[arg(long)]
@@ -102,9 +103,6 @@ struct Runs {
 
 impl Bench {
     pub(super) fn run(&self, output: &mut Output<'_>) -> Result<(), Failure> {
-        if self.repeat == Some(0) {
-            return Err(Failure::mistake("--repeat must be at least 1, got 0"));
-        }
         let graph = self.network.load()?.graph;
         let values = graph.input_shape().elements().checked_mul(self.batch);
         let values = values.filter(|&values| values <= MOST_VALUES).ok_or_else(|| {

@@ -7,6 +7,7 @@ use cnn_lang::graph::Shape;
 use serde::Serialize;
 
 use super::Output;
+use super::count::count;
 use super::failure::Failure;
 use super::network::{Network, Wanted};
 use super::text::{json, table};
@@ -52,7 +53,7 @@ pub(super) struct Eval {
     #[arg(long)]
     device: Option<Device>,
     /// Images that run at a time
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 64, value_parser = count::<usize>(1..))]
     batch: usize,
     /// Precision and recall of each class too
     #[arg(long)]

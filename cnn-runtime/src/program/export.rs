@@ -7,6 +7,7 @@ use cnn_lang::graph::Shape;
 use serde::Serialize;
 
 use super::Output;
+use super::count::count;
 use super::failure::Failure;
 use super::network::Wanted;
 use super::text::json;
@@ -30,7 +31,7 @@ pub(super) struct Export {
     #[arg(long, value_name = "OUT.onnx")]
     onnx: PathBuf,
     /// Samples of every run [default: open]
-    #[arg(long)]
+    #[arg(long, value_parser = count::<usize>(1..=i32::MAX as u64))]
     batch: Option<usize>,
     /// Keep batch normalisation as operations of its own
     #[arg(long)]

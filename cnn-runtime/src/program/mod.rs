@@ -6,6 +6,7 @@
 mod bench;
 mod check;
 mod compare;
+mod count;
 mod definitions;
 mod eval;
 mod export;

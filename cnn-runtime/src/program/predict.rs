@@ -7,6 +7,7 @@ use cnn_lang::graph::{Graph, Shape};
 use serde::Serialize;
 
 use super::Output;
+use super::count::count;
 use super::failure::Failure;
 use super::network::Wanted;
 use super::text::json;
@@ -48,7 +49,7 @@ pub(super) struct Predict {
     #[arg(long)]
     device: Option<Device>,
     /// Samples that run at a time
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 8, value_parser = count::<usize>(1..))]
     batch: usize,
     /// Write JSON about the result
     #[arg(long)]

@@ -12,6 +12,7 @@ use cnn_lang::graph::{Graph, Shape};
 use serde::Serialize;
 
 use super::Output;
+use super::count::count;
 use super::failure::Failure;
 use super::network::{Network, Recipe, Wanted};
 use super::progress::Progress;
@@ -27,6 +28,9 @@ pub(super) use running::interrupts;
 
 pub(super) use lr_find::LrFind;
 use recipe::Recipes;
+
+/// Where the folders of runs are that have no name.
+const RUNS: &str = "runs";
 
 /// Trains a network and keeps everything in a folder
 #[derive(Args)]
@@ -66,10 +70,10 @@ struct Choices {
     #[arg(long, value_name = "TRAIN:TEST", value_parser = counts)]
     digits: Option<[usize; 2]>,
     /// Passes over the training images [default: 10, or the recipe's, as all of these]
-    #[arg(long)]
+    #[arg(long, value_parser = count::<usize>(1..=1 << 32))]
     epochs: Option<usize>,
     /// Images of a step [default: 32]
-    #[arg(long)]
+    #[arg(long, value_parser = count::<usize>(1..=1 << 32))]
     batch: Option<usize>,
     /// The optimizer [default: adamw]
     #[arg(long)]
@@ -114,7 +118,7 @@ struct Choices {
     #[arg(long)]
     device: Option<Device>,
     /// Initial weights, order of images and dropout follow from it [default: 0]
-    #[arg(long)]
+    #[arg(long, value_parser = count::<u64>(0..))]
     seed: Option<u64>,
     /// The folder of the run [default: runs/NAME-N]
     #[arg(long, value_name = "DIR")]
@@ -149,6 +153,7 @@ impl Train {
         if self.recipes.lists() {
             return recipe::list(self.json, output);
         }
+        let made = self.choices.missing();
         let run = match &self.resume {
             Some(dir) => Run::open(dir)?,
             None => self.choices.begin(&self.images, &self.recipes, &self.names, self.json, output)?,
@@ -162,6 +167,8 @@ impl Train {
             // Nothing was trained that a folder would keep.
             (Err(error), Ok(None)) if self.resume.is_none() => {
                 let _ = std::fs::remove_dir_all(run.dir());
+                // Those that hold nothing else.
+                let _ = made.iter().try_for_each(std::fs::remove_dir);
                 return Err(error.into());
             }
             (Err(error), Ok(Some(_))) => return Err(went_wrong(error, &run)),
@@ -248,6 +255,13 @@ struct Asked {
 }
 
 impl Choices {
+    /// Folders that a new run brings into being around its own, the innermost first.
+    fn missing(&self) -> Vec<PathBuf> {
+        let around = self.out.as_deref().map_or(Some(Path::new(RUNS)), Path::parent);
+        let folders = around.into_iter().flat_map(Path::ancestors);
+        folders.take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).map(Path::to_owned).collect()
+    }
+
     /// A new run in a new folder.
     fn begin(
         &self,
@@ -261,12 +275,12 @@ impl Choices {
         let Some((weights, report)) = weights else {
             return Ok(match &self.out {
                 Some(dir) => Run::create(dir, settings, &source)?,
-                None => Run::create_numbered(Path::new("runs"), &name, settings, &source)?,
+                None => Run::create_numbered(Path::new(RUNS), &name, settings, &source)?,
             });
         };
         let run = match &self.out {
             Some(dir) => Run::create_from(dir, settings, &source, &weights)?,
-            None => Run::create_numbered_from(Path::new("runs"), &name, settings, &source, &weights)?,
+            None => Run::create_numbered_from(Path::new(RUNS), &name, settings, &source, &weights)?,
         };
         if !quiet {
             writeln!(output.out, "{report}")?;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::domain::Domain;
 use super::error::SearchError;
+use super::evaluate::Evaluation;
 use super::objective::{Objective, Reward};
 use super::pruners::PrunerSettings;
 use super::samplers::SamplerSettings;
@@ -92,7 +93,12 @@ impl Spec {
         if let Some((name, stored, given)) = both.into_iter().find(|(_, stored, given)| stored != given) {
             return Err(SearchError::OtherStudy { place, name: name.to_owned(), stored, given });
         }
-        match difference("evaluation", &self.evaluation, &given.evaluation) {
+        // A study that knew fewer settings has the others as they usually are.
+        let whole = |spec: &Spec| {
+            let known = Evaluation::of(spec).ok().and_then(|evaluation| serde_json::to_value(evaluation).ok());
+            known.unwrap_or_else(|| spec.evaluation.clone())
+        };
+        match difference("evaluation", &whole(self), &whole(given)) {
             Some((name, stored, given)) => Err(SearchError::OtherStudy { place, name, stored, given }),
             None => Ok(()),
         }

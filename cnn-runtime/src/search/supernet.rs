@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use super::domain::Members;
 use super::error::SearchError;
 use super::evaluate::Split;
-use crate::engine::{Optimizer, Session, Trainer, TrainerOptions};
+use crate::engine::{Backend, Optimizer, Session, Trainer, TrainerOptions};
 use crate::train::{Evaluation, Settings, TrainError, evaluate, targets};
 use crate::weights::StateDict;
 
@@ -19,10 +19,12 @@ use crate::weights::StateDict;
 /// what stands around a choice, mostly.
 ///
 /// Each step of the training draws a member and moves its weights alone, by SGD without momentum. A member is judged with the
-/// weights that it inherits, after the statistics of its batch norms have been taken anew.
+/// weights that it inherits, after the statistics of its batch norms have been taken anew. What is shared stays on the processor:
+/// each step brings a member's weights to the device and back.
 pub struct Supernet {
     members: Arc<dyn Members>,
     settings: Settings,
+    backend: Arc<dyn Backend<f32>>,
     /// By name and shape.
     pool: HashMap<(String, Vec<usize>), Vec<f32>>,
     /// Planned members, the one used last at the end.
@@ -37,9 +39,14 @@ const PLANNED: usize = 64;
 const CALIBRATION: usize = 16;
 
 impl Supernet {
-    /// Untrained weights. Of the settings, batch, learning rate, schedule, weight decay, label smoothing and seed count.
-    pub fn new(members: Arc<dyn Members>, settings: Settings) -> Supernet {
-        Supernet { members, settings, pool: HashMap::new(), planned: Vec::new(), steps: 0 }
+    /// Untrained weights. Of the settings, batch, learning rate, schedule, weight decay, label smoothing, seed, device and
+    /// precision count.
+    ///
+    /// # Errors
+    /// If the device is not to be had, or nothing multiplies so.
+    pub fn new(members: Arc<dyn Members>, settings: Settings) -> Result<Supernet, SearchError> {
+        let backend = settings.device.backend(settings.precision).map_err(TrainError::from)?;
+        Ok(Supernet { members, settings, backend, pool: HashMap::new(), planned: Vec::new(), steps: 0 })
     }
 
     /// Steps so far.
@@ -84,7 +91,8 @@ impl Supernet {
             optimizer: Optimizer::Sgd { momentum: 0.0, nesterov: false },
             ..self.settings.trainer_options(1)
         };
-        Ok(Trainer::new(&graph, &self.inherited(&graph)?, options).map_err(TrainError::from)?)
+        let weights = self.inherited(&graph)?;
+        Ok(Trainer::on(self.backend.clone(), &graph, &weights, options).map_err(TrainError::from)?)
     }
 
     fn keep(&mut self, genome: Genome, trainer: Trainer) {
@@ -141,7 +149,7 @@ impl Supernet {
         }
         let weights = trainer.weights();
         let options = self.settings.session_options(self.settings.batch);
-        let mut session = Session::new(trainer.graph(), &weights, options).map_err(TrainError::from)?;
+        let mut session = Session::on(&*self.backend, trainer.graph(), &weights, options).map_err(TrainError::from)?;
         let evaluation = evaluate(&mut session, &split.held_out)?;
         self.keep(genome.clone(), trainer);
         Ok((evaluation, weights))
@@ -179,10 +187,10 @@ mod tests {
             ..Settings::new("Small")
         };
         let split = split(&settings, &networks);
-        let mut first = Supernet::new(networks.clone(), Settings { epochs: 1, ..settings.clone() });
+        let mut first = Supernet::new(networks.clone(), Settings { epochs: 1, ..settings.clone() }).unwrap();
         let early = first.train(&split).unwrap();
         let train = || {
-            let mut supernet = Supernet::new(networks.clone(), settings.clone());
+            let mut supernet = Supernet::new(networks.clone(), settings.clone()).unwrap();
             let loss = supernet.train(&split).unwrap();
             (supernet, loss)
         };
@@ -228,7 +236,7 @@ mod tests {
         let evaluation = crate::search::evaluate::Evaluation { training: alone.clone(), definition: String::new() };
         let split = Split::load(&evaluation, &networks.graph(&members[0]).unwrap()).unwrap();
         let shared = Settings { epochs: 60, learning_rate: 0.1, ..alone.clone() };
-        let mut supernet = Supernet::new(networks.clone(), shared);
+        let mut supernet = Supernet::new(networks.clone(), shared).unwrap();
         let began = std::time::Instant::now();
         let loss = supernet.train(&split).unwrap();
         println!("supernet: {} steps in {:.0} s, loss {loss:.3}", supernet.steps(), began.elapsed().as_secs_f64());
@@ -237,19 +245,21 @@ mod tests {
             split.train.image(index, image).unwrap();
         }
         let labels: Vec<usize> = (0..64).map(|index| split.train.label(index)).collect();
+        let cpu = alone.device.backend(alone.precision).unwrap();
         let mut pairs = Vec::new();
         let mut proxies: [Vec<(f64, f64)>; 4] = Default::default();
         for genome in &members {
             let graph = networks.graph(genome).unwrap();
-            let ended = train_short(&graph, &alone, &split, &|| false, &mut |_, _| Ok(Verdict::Continue)).unwrap();
+            let ended =
+                train_short(&cpu, &graph, &alone, &split, &|| false, &mut |_, _| Ok(Verdict::Continue)).unwrap();
             let Ended::Done(trained) = ended else { panic!("it was not stopped") };
             let inherited = supernet.judge(genome, &split).unwrap().0;
             pairs.push((inherited.accuracy, trained.accuracy));
             let weights = StateDict::init(&graph, alone.seed).unwrap();
             let scores = [
                 synflow(&graph, alone.seed).unwrap(),
-                grad_norm(&graph, &weights, &images, &labels).unwrap(),
-                jacob_cov(&graph, &weights, &images).unwrap(),
+                grad_norm(&*cpu, &graph, &weights, &images, &labels).unwrap(),
+                jacob_cov(&*cpu, &graph, &weights, &images).unwrap(),
                 networks.costs(genome).unwrap().macs as f64,
             ];
             proxies.iter_mut().zip(scores).for_each(|(all, score)| all.push((score, trained.accuracy)));

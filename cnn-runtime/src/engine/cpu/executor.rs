@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Cpu;
 use super::check::check;
 use super::fallback::gather;
 use super::grid::Grid;
@@ -34,18 +35,14 @@ pub(super) struct Machine {
 
 impl Machine {
     /// Takes no plan on trust: what is sound in here rests on the plan, and its fields are open.
-    pub fn new(
-        plan: Arc<Plan>,
-        kernels: Arc<Vec<Kernel>>,
-        constants: &mut ConstantReader<'_, f32>,
-        lanes: usize,
-        isa: Isa,
-    ) -> Result<Self, EngineError> {
+    pub fn new(plan: Arc<Plan>, cpu: &Cpu, constants: &mut ConstantReader<'_, f32>) -> Result<Self, EngineError> {
         if plan.layout != Layout::uniform(size_of::<f32>(), Order::ChannelsLast) {
             return Err(EngineError::Plan("it is for another back end".into()));
         }
         verify(&plan).map_err(|flaw| EngineError::Plan(flaw.0))?;
-        check(&plan, &kernels, lanes).map_err(EngineError::Plan)?;
+        let kernel = |step: &Step| cpu.kernel(&step.operation, plan.batch);
+        let kernels: Arc<Vec<Kernel>> = Arc::new(plan.steps.iter().map(kernel).collect());
+        check(&plan, &kernels, cpu.lanes).map_err(EngineError::Plan)?;
         let stored = packers(&plan, &kernels).into_iter().map(|kernel| kernel.and_then(Kernel::filters));
         if stored.zip(&plan.constants).any(|(stored, known)| stored.unwrap_or(known.elements) != known.stored) {
             return Err(EngineError::Plan("its constants have other lengths".into()));
@@ -54,8 +51,8 @@ impl Machine {
             memory: Memory::new(&plan)?,
             plan,
             kernels,
-            lanes,
-            isa,
+            lanes: cpu.lanes,
+            isa: cpu.isa,
             watch: Watch::default(),
             audit: Audit::default(),
         };

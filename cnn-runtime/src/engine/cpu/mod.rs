@@ -10,7 +10,7 @@
 //! | `conv/` | convolutions and fully connected layers, forward and back |
 //! | `norm/`, `lrn`, `affine`, `moves`, `pointwise`, `pool`, `bias`, `weight_form` | everything that works at the speed of memory |
 //! | `fallback` | layers that the reference kernels compute |
-//! | `check` | what kernels take for granted of a plan |
+//! | `check` | whether a plan has the scratch that kernels want |
 //! | `executor` | runs the steps of a plan |
 
 mod affine;
@@ -80,6 +80,11 @@ impl Cpu {
     pub fn isa(&self) -> Isa {
         self.isa
     }
+
+    /// The kernel of an operation on so many samples.
+    fn kernel(&self, operation: &Operation, batch: usize) -> Kernel {
+        Kernel::of(self.isa, self.precision, operation, batch)
+    }
 }
 
 impl Backend<f32> for Cpu {
@@ -92,12 +97,12 @@ impl Backend<f32> for Cpu {
     }
 
     fn workspace(&self, of: &Use<'_>) -> usize {
-        Kernel::of(self.isa, self.precision, of.operation, of.batch).scratch(of, self.lanes) * size_of::<f32>()
+        self.kernel(of.operation, of.batch).scratch(of, self.lanes) * size_of::<f32>()
     }
 
     fn stored(&self, operation: &Operation, input: usize) -> Option<usize> {
         // The batch does not matter to filters.
-        if input == 1 { Kernel::of(self.isa, self.precision, operation, 1).filters() } else { None }
+        if input == 1 { self.kernel(operation, 1).filters() } else { None }
     }
 
     fn prepare(
@@ -105,9 +110,6 @@ impl Backend<f32> for Cpu {
         plan: Arc<Plan>,
         constants: &mut ConstantReader<'_, f32>,
     ) -> Result<Box<dyn Executor<f32>>, EngineError> {
-        let kernels =
-            plan.steps.iter().map(|step| Kernel::of(self.isa, self.precision, &step.operation, plan.batch)).collect();
-        let kernels: Arc<Vec<Kernel>> = Arc::new(kernels);
-        Ok(Box::new(Machine::new(plan, kernels, constants, self.lanes, self.isa)?))
+        Ok(Box::new(Machine::new(plan, self, constants)?))
     }
 }

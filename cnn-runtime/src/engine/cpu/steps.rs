@@ -97,7 +97,7 @@ impl<'a> Run<'a> {
                 match kernel {
                     Kernel::Linear(_, Some(dot)) if filters.is_none() => {
                         let weight = self.numbers(&step.inputs[1]);
-                        // SAFETY: `verify` has shown that operands are the step's own, `check` that they have these sizes.
+                        // SAFETY: `verify` has shown that operands are the step's own and of these sizes.
                         unsafe { dot.run(team, x, weight, bias, onto, y, *activation) };
                     }
                     Kernel::Conv(direct) | Kernel::Linear(direct, _) => {
@@ -270,7 +270,7 @@ impl<'a> Run<'a> {
                 }
             }
             Kernel::LinearInput(few) => {
-                // SAFETY: `verify` has shown that operands are the step's own, `check` that they have these sizes.
+                // SAFETY: `verify` has shown that operands are the step's own and of these sizes.
                 unsafe { few.run(team, weight, dy, onto, dx) };
             }
             Kernel::DepthwiseInput(phases) => {

@@ -57,7 +57,8 @@ impl Run {
 /// Does what a plan's steps became.
 fn perform(device: &dyn Device, work: &Work) -> Result<(), Failure> {
     // SAFETY: `verify` has shown that operands, states and workspace lie inside of the memory, which is as large as the plan
-    // says; work is made of them alone, and of the filters' memory, which is as large as the weights.
+    // says, and are as large as operations say, `Cuda::check` that workspaces are; work is made of them alone, and of the
+    // filters' memory, which is as large as the weights.
     unsafe { device.work(work) }
 }
 

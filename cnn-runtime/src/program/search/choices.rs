@@ -4,6 +4,8 @@ use clap::Args;
 use cnn_lang::graph::{Graph, Shape};
 
 use crate::data::Source;
+use crate::engine::{Device, Precision};
+use crate::program::count::count;
 use crate::program::failure::Failure;
 use crate::program::train::counts;
 use crate::search::evaluate::Evaluation;
@@ -31,10 +33,10 @@ pub(super) struct Choices {
     #[arg(long, value_name = "SHARE", requires = "space")]
     validation: Option<f64>,
     /// Passes over the training images [default: 5]
-    #[arg(long, requires = "space")]
+    #[arg(long, value_parser = count::<usize>(1..=1 << 32), requires = "space")]
     epochs: Option<usize>,
     /// Images of a step [default: 32]
-    #[arg(long, requires = "space")]
+    #[arg(long, value_parser = count::<usize>(1..=1 << 32), requires = "space")]
     batch: Option<usize>,
     /// The learning rate at its highest [default: 0.004, 0.001 for spaces of more than a million parameters]
     #[arg(long, value_name = "RATE", requires = "space")]
@@ -53,8 +55,14 @@ pub(super) struct Choices {
     /// none, median, asha or hyperband, with figures as in asha:least=1,eta=4 [default: none]
     #[arg(long, value_name = "PRUNER", requires = "space")]
     pruner: Option<PrunerSettings>,
-    /// What is tried, initial weights and the order of images follow from it [default: 0]
+    /// How convolutions and fully connected layers multiply: f32, bf16, or on CUDA tf32 [default: f32]
     #[arg(long, requires = "space")]
+    precision: Option<Precision>,
+    /// Where members are trained, judged and timed: cpu, cuda or cuda:N [default: cpu]
+    #[arg(long, requires = "space")]
+    device: Option<Device>,
+    /// What is tried, initial weights and the order of images follow from it [default: 0]
+    #[arg(long, value_parser = count::<u64>(0..), requires = "space")]
     seed: Option<u64>,
 }
 
@@ -72,6 +80,8 @@ impl Choices {
             epochs: self.epochs.unwrap_or(5),
             batch: self.batch.unwrap_or(usual.batch),
             learning_rate: self.lr.unwrap_or(if largest < 1_000_000 { 4e-3 } else { 1e-3 }),
+            precision: self.precision.unwrap_or(usual.precision),
+            device: self.device.unwrap_or(usual.device),
             seed,
             data,
             images: ImageSettings { validation: self.validation.unwrap_or(0.2), ..ImageSettings::default() },

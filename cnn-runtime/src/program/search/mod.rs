@@ -18,6 +18,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::ThreadPool;
 
 use super::Output;
+use super::count::count;
 use super::failure::Failure;
 use super::space::{Found, find};
 use super::study::{Opened, summary, test_accuracy};
@@ -41,17 +42,18 @@ pub(super) struct Search {
     #[arg(long, value_name = "FILE", required_unless_present = "space")]
     study: Option<PathBuf>,
     /// Trials of the study, those that are there included
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, default_value_t = 60, value_parser = count::<u64>(1..=1_000_000))]
     trials: u64,
-    /// Trials at a time, each on its share of the processors
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    /// Trials at a time, each on its share of the processors; on a graphics processor all of them share its memory and its time,
+    /// and latencies are measured with one worker alone
+    #[arg(long, default_value_t = 1, value_parser = count::<u16>(1..=256))]
     workers: u16,
     /// At the end so many of the most promising members are trained again from other seeds; the best of them by the mean of these
     /// trainings wins. 0 leaves that out
-    #[arg(long, value_name = "MEMBERS", default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=16))]
+    #[arg(long, value_name = "MEMBERS", default_value_t = 3, value_parser = count::<u8>(0..=16))]
     confirm: u8,
     /// How often each of them is trained again
-    #[arg(long, value_name = "TIMES", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
+    #[arg(long, value_name = "TIMES", default_value_t = 3, value_parser = count::<u16>(1..=100))]
     confirm_trainings: u16,
     /// Write JSON instead of lines
     #[arg(long)]
@@ -62,7 +64,11 @@ impl Search {
     pub(super) fn run(&self, output: &mut Output<'_>) -> Result<(), Failure> {
         let opened = match &self.choices.space {
             Some(wanted) => self.begin(find(wanted, self.choices.input)?)?,
-            None => Opened::new(self.study.as_deref().unwrap_or(Path::new("")))?,
+            None => {
+                let opened = Opened::new(self.study.as_deref().unwrap_or(Path::new("")))?;
+                Evaluator::check(opened.study.spec(), usize::from(self.workers))?;
+                opened
+            }
         };
         let stop = interrupts()?;
         let evaluator = Evaluator::new(opened.networks.clone(), opened.study.spec(), Some(weights_dir(&opened.path)))?;
@@ -102,7 +108,7 @@ impl Search {
             None => numbered(Path::new("studies"), &name)?,
         };
         // Mistakes in what is wanted leave nothing.
-        Evaluator::check(&spec)?;
+        Evaluator::check(&spec, usize::from(self.workers))?;
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             let what = format!("cannot create {}", parent.display());
             std::fs::create_dir_all(parent).map_err(|source| Failure::Machine { what, source })?;

@@ -5,12 +5,14 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::engine::{Device, Precision};
 use crate::program::Output;
 use crate::program::failure::Failure;
 use crate::program::study::Opened;
-use crate::search::evaluate::Evaluator;
+use crate::search::evaluate::{Evaluation, Evaluator};
 use crate::search::report::duration;
 use crate::search::{Objective, State, Study, Trial};
+use crate::train::Settings;
 
 /// Shows a search.
 pub(super) struct Progress<'o, 'w> {
@@ -73,6 +75,10 @@ impl<'o, 'w> Progress<'o, 'w> {
             spec.pruner,
             spec.seed
         ))?;
+        let Settings { device, precision, .. } = Evaluation::of(&spec)?.training;
+        if (device, precision) != (Device::Cpu, Precision::Full) {
+            self.say(&format!("on {device}, {precision}"))?;
+        }
         if self.before > 0 {
             let best = self.study.best().map_or(String::new(), |best| format!("; best trial {}", best.number));
             self.say(&format!("goes on after {} trials{best}", self.before))?;

@@ -7,11 +7,12 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::Output;
+use super::count::count;
 use super::failure::Failure;
 use super::search::{line as confirmed_line, value, weights_dir};
 use super::text::json;
 use super::train::shown;
-use crate::engine::{Session, SessionOptions};
+use crate::engine::Session;
 use crate::search::evaluate::{Evaluation, Evaluator, weights_file};
 use crate::search::report::{duration, importance, report};
 use crate::search::{Confirmed, Domain, Members, Networks, SearchError, Sqlite, State, Storage, Study, Trial};
@@ -49,7 +50,7 @@ struct Best {
     /// The study's file
     file: PathBuf,
     /// Another trial than the winner
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = count::<u64>(0..))]
     trial: Option<u64>,
     /// Print the network in the language: what `network!` takes and `cnn train` reads
     #[arg(long, conflicts_with = "json")]
@@ -324,7 +325,7 @@ pub(super) fn test_accuracy(
     let Some(split) = evaluator.split().filter(|_| file.is_file()) else { return Ok(None) };
     let graph = networks.graph(&trial.genome).map_err(SearchError::from)?;
     let weights = StateDict::<f32>::load(&graph, &file)?;
-    let batch = evaluator.evaluation().training.batch;
-    let mut session = Session::new(&graph, weights, SessionOptions { batch, ..SessionOptions::default() })?;
+    let training = &evaluator.evaluation().training;
+    let mut session = Session::on(evaluator.backend(), &graph, weights, training.session_options(training.batch))?;
     Ok(Some(evaluate(&mut session, &split.test)?.accuracy))
 }

@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use crate::data::Augment;
+use crate::program::count::count;
 use crate::train::{ClassWeights, Damaged, ImageSettings, Normalize};
 
 /// What is done with images.
@@ -32,7 +33,7 @@ pub(super) struct ImageChoices {
     #[arg(long, value_name = "WEIGHTS")]
     sampling: Option<ClassWeights>,
     /// Threads that prepare batches [default: one, for files one for each processor, at most 8]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count::<usize>(0..))]
     workers: Option<usize>,
 }
 

@@ -10,6 +10,7 @@ use super::images::ImageChoices;
 use super::recipe::Recipes;
 use super::{Asked, Choices, shown};
 use crate::program::Output;
+use crate::program::count::count;
 use crate::program::failure::Failure;
 use crate::program::text::json;
 use crate::program::weights::Names;
@@ -34,7 +35,7 @@ pub(in crate::program) struct LrFind {
     #[arg(long, value_name = "RATE", default_value_t = Sweep::default().to)]
     to: f64,
     /// Steps from the first to the last
-    #[arg(long, default_value_t = Sweep::default().steps)]
+    #[arg(long, default_value_t = Sweep::default().steps, value_parser = count::<usize>(10..=100_000))]
     steps: usize,
     /// Write JSON instead of lines
     #[arg(long)]

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::engine::Group;
 use crate::program::Output;
+use crate::program::count::count;
 use crate::program::failure::Failure;
 use crate::program::text::{json, table};
 use crate::train::{EarlyStop, FreezeUntil, Ramp, Recipe, Settings};
@@ -18,7 +19,7 @@ pub(super) struct Recipes {
     #[arg(long, value_name = "NAME")]
     recipe: Option<String>,
     /// Steps go through in so many parts, for less memory [default: 1]
-    #[arg(long, value_name = "PARTS")]
+    #[arg(long, value_name = "PARTS", value_parser = count::<usize>(1..))]
     accumulate: Option<usize>,
     /// Tensors whose learning rate is so many times the others': fc=10; may be repeated
     #[arg(long, value_name = "PATTERN=FACTOR", value_parser = factor)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::program::count::count;
 use crate::program::failure::Failure;
 use crate::program::progress::Progress;
 use crate::train::OnNan;
@@ -17,7 +18,7 @@ pub(super) struct Running {
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
     checkpoint_seconds: f64,
     /// How many checkpoints are kept: the newest
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = count::<u16>(1..=1000))]
     keep: u16,
     /// Where loss, gradients or weights are not finite: stop and name the layer, or go back to
     /// the newest checkpoint and on with half the learning rate

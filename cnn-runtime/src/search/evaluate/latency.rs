@@ -1,4 +1,4 @@
-//! How long a member takes on this machine.
+//! How long a member takes on this machine's device.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use cnn_lang::graph::Graph;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::engine::{EngineError, Session, SessionOptions};
+use crate::engine::{Backend, EngineError, Session, SessionOptions};
 use crate::weights::InitialWeights;
 
 /// How long a network takes for one image, in milliseconds.
@@ -25,13 +25,13 @@ const MEASURED: Duration = Duration::from_millis(150);
 const FEWEST: usize = 11;
 const MOST: usize = 1001;
 
-/// Runs a network with random weights on one image, on the threads of the pool that this runs in: some runs to warm up, then
-/// for 150 ms, at least 11 times.
+/// Runs a network with random weights on one image, on a back end and the threads of the pool that this runs in: some runs to warm
+/// up, then for 150 ms, at least 11 times. On a graphics processor that is from the image here to the logits here.
 ///
 /// # Errors
 /// If the engine cannot run the network.
-pub fn latency(graph: &Graph) -> Result<Latency, EngineError> {
-    let mut session = session(graph)?;
+pub fn latency(backend: &dyn Backend<f32>, graph: &Graph) -> Result<Latency, EngineError> {
+    let mut session = session(backend, graph)?;
     let image = image(graph);
     for _ in 0..WARM_UP {
         session.run(&image)?;
@@ -49,9 +49,14 @@ pub fn latency(graph: &Graph) -> Result<Latency, EngineError> {
     Ok(Latency { median: middle, spread: median(&mut off), runs })
 }
 
-pub(super) fn session(graph: &Graph) -> Result<Session, EngineError> {
+pub(super) fn session(backend: &dyn Backend<f32>, graph: &Graph) -> Result<Session, EngineError> {
     let weights = InitialWeights::<f32>::new(graph, 0)?;
-    Session::new(graph, weights, SessionOptions::default())
+    Session::on(backend, graph, weights, options(backend))
+}
+
+/// One image, as the back end multiplies.
+pub(super) fn options(backend: &dyn Backend<f32>) -> SessionOptions {
+    SessionOptions { precision: backend.precision(), ..SessionOptions::default() }
 }
 
 pub(super) fn image(graph: &Graph) -> Vec<f32> {

@@ -1,17 +1,20 @@
 //! Latency from a table of measured operations, as Cai et al. 2019 (ProxylessNAS, <https://arxiv.org/abs/1812.00332>) predict it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use cnn_lang::graph::Graph;
 
-use super::latency::{image, latency, median, session};
+use super::latency::{image, latency, median, options, session};
 use crate::engine::plan::Step;
-use crate::engine::{Cpu, EngineError, SessionOptions, plan_inference};
+use crate::engine::{Backend, EngineError, plan_inference};
 
-/// Seconds of each step that a plan can hold: an operation with its sizes and layouts. A network's latency is the sum of its
-/// steps. A step that the table lacks is measured when it is first met, in the network that it was met in.
-#[derive(Clone, Debug, Default)]
+/// Seconds of each step that a back end's plans can hold: an operation with its sizes and layouts. A network's latency is the sum of
+/// its steps. A step that the table lacks is measured when it is first met, in the network that it was met in. On a graphics processor
+/// each is waited for by itself, so that sums are above what is measured, where all are one launch.
+#[derive(Clone)]
 pub struct Lookup {
+    backend: Arc<dyn Backend<f32>>,
     seconds: HashMap<String, Vec<f64>>,
 }
 
@@ -33,6 +36,11 @@ pub struct LookupError {
 const RUNS: usize = 21;
 
 impl Lookup {
+    /// Knows nothing yet.
+    pub fn new(backend: Arc<dyn Backend<f32>>) -> Lookup {
+        Lookup { backend, seconds: HashMap::new() }
+    }
+
     /// How many operations are known.
     pub fn len(&self) -> usize {
         self.seconds.len()
@@ -48,7 +56,7 @@ impl Lookup {
     /// # Errors
     /// If the engine cannot run it.
     pub fn learn(&mut self, graph: &Graph) -> Result<(), EngineError> {
-        let mut session = session(graph)?;
+        let mut session = session(&*self.backend, graph)?;
         let image = image(graph);
         session.watch(true);
         let mut laps: Vec<Vec<f64>> = vec![Vec::new(); session.plan().steps.len()];
@@ -69,7 +77,7 @@ impl Lookup {
     /// # Errors
     /// If the engine cannot run the network.
     pub fn predict(&mut self, graph: &Graph) -> Result<f64, EngineError> {
-        let plan = plan_inference::<f32>(&Cpu::default(), graph, SessionOptions::default())?;
+        let plan = plan_inference(&*self.backend, graph, options(&*self.backend))?;
         if plan.steps.iter().any(|step| !self.seconds.contains_key(&key(step))) {
             self.learn(graph)?;
         }
@@ -84,7 +92,7 @@ impl Lookup {
     pub fn error(&mut self, graphs: &[Graph]) -> Result<LookupError, EngineError> {
         let mut pairs = Vec::with_capacity(graphs.len());
         for graph in graphs {
-            pairs.push((self.predict(graph)?, latency(graph)?.median));
+            pairs.push((self.predict(graph)?, latency(&*self.backend, graph)?.median));
         }
         let mut off: Vec<f64> = pairs.iter().map(|(predicted, measured)| (predicted / measured - 1.0).abs()).collect();
         let mean = off.iter().sum::<f64>() / off.len().max(1) as f64;

@@ -1,5 +1,6 @@
 //! How good a member is: trained for a while, timed, counted.
 
+mod evaluation;
 mod latency;
 mod lookup;
 mod quantity;
@@ -12,7 +13,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cnn_lang::graph::Graph;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 
 use super::domain::Members;
 use super::error::SearchError;
@@ -21,30 +21,22 @@ use super::run::{Evaluated, Report};
 use super::spec::Spec;
 use super::study::{Confirmation, Study};
 use super::trial::{Outcome, Trial};
-use crate::engine::Session;
+use crate::engine::{Backend, Device, Session};
 use crate::train::{Settings, TrainError, evaluate};
 use crate::weights::StateDict;
 
+pub use evaluation::Evaluation;
 pub use latency::{Latency, latency};
 pub use lookup::{Lookup, LookupError, kendall_tau};
 pub use quantity::Quantity;
 pub use short::{Ended, Short, Split, train_short};
 
-/// How the trials of a study are evaluated: a study's [`Spec::evaluation`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Evaluation {
-    /// The training, the same for every member; its `network` is the space. Members are judged by its validation images, so
-    /// there must be some; the test images are left for the end.
-    pub training: Settings,
-    /// The source of the space, which stands alone.
-    pub definition: String,
-}
-
-/// Evaluates members. Workers on threads share one, each with a pool of threads of its own.
+/// Evaluates members. Workers on threads share one and its device, each with a pool of threads of its own.
 pub struct Evaluator {
     members: Arc<dyn Members>,
     evaluation: Evaluation,
+    /// Of the device and in the precision of the settings.
+    backend: Arc<dyn Backend<f32>>,
     quantities: Vec<Quantity>,
     /// None where no images are needed.
     split: Option<Split>,
@@ -56,11 +48,23 @@ impl Evaluator {
     /// What a study asks for. `weights` is where the weights of members on the front are kept.
     ///
     /// # Errors
-    /// If an objective is unknown, or the images cannot be had.
+    /// If an objective is unknown, or the device or the images cannot be had.
     pub fn new(members: Arc<dyn Members>, spec: &Spec, weights: Option<PathBuf>) -> Result<Evaluator, SearchError> {
-        let evaluation: Evaluation = serde_json::from_value(spec.evaluation.clone()).map_err(|error| {
-            SearchError::Damaged { place: format!("the evaluation of {}", spec.space), reason: error.to_string() }
-        })?;
+        let backend = Evaluation::of(spec)?.backend()?;
+        Evaluator::on(backend, members, spec, weights)
+    }
+
+    /// The same on a back end, whatever device the settings name.
+    ///
+    /// # Errors
+    /// As [`Evaluator::new`].
+    pub fn on(
+        backend: Arc<dyn Backend<f32>>,
+        members: Arc<dyn Members>,
+        spec: &Spec,
+        weights: Option<PathBuf>,
+    ) -> Result<Evaluator, SearchError> {
+        let evaluation = Evaluation::of(spec)?;
         let quantities = spec.objectives.iter().map(Quantity::of).collect::<Result<Vec<_>, _>>()?;
         let split = match quantities.iter().any(|quantity| quantity.sees_images()) {
             true => {
@@ -69,15 +73,30 @@ impl Evaluator {
             }
             false => None,
         };
-        Ok(Evaluator { members, evaluation, quantities, split, lookup: Mutex::default(), weights })
+        let lookup = Mutex::new(Lookup::new(backend.clone()));
+        Ok(Evaluator { members, evaluation, backend, quantities, split, lookup, weights })
     }
 
-    /// Refuses objectives that nobody knows.
+    /// Refuses objectives that nobody knows, a device that is not to be had, and latencies on a graphics processor while other
+    /// workers keep it busy.
     ///
     /// # Errors
     /// The first of them.
-    pub fn check(spec: &Spec) -> Result<(), SearchError> {
-        spec.objectives.iter().try_for_each(|objective| Quantity::of(objective).map(|_| ()))
+    pub fn check(spec: &Spec, workers: usize) -> Result<(), SearchError> {
+        let quantities = spec.objectives.iter().map(Quantity::of).collect::<Result<Vec<_>, _>>()?;
+        let evaluation = Evaluation::of(spec)?;
+        let device = evaluation.training.device;
+        if workers > 1 && device != Device::Cpu && quantities.iter().any(|quantity| quantity.is_timed()) {
+            let message =
+                format!("latencies on {device} are measured with one worker, got {workers} that would share it");
+            return Err(SearchError::Objectives { message });
+        }
+        evaluation.backend().map(|_| ())
+    }
+
+    /// What runs the members.
+    pub fn backend(&self) -> &dyn Backend<f32> {
+        &*self.backend
     }
 
     /// The images that it trains and judges on.
@@ -111,7 +130,7 @@ impl Evaluator {
                     Some(quantity) => report(epoch, quantity.of_training(short)),
                     None => Ok(super::study::Verdict::Continue),
                 };
-                match train_short(&graph, &self.evaluation.training, split, stop, &mut epoch) {
+                match train_short(&self.backend, &graph, &self.evaluation.training, split, stop, &mut epoch) {
                     Ok(Ended::Done(short)) => Some(short),
                     Ok(Ended::Pruned) => return Ok(Evaluated::Told(Outcome::Pruned)),
                     Ok(Ended::Stopped) => return Ok(Evaluated::Stopped),
@@ -145,7 +164,7 @@ impl Evaluator {
         let engine = |error| SearchError::Train(TrainError::Engine(error));
         Ok(match quantity {
             Quantity::Accuracy | Quantity::Loss => trained.map_or(f64::NAN, |short| quantity.of_training(short)),
-            Quantity::Latency => latency(graph).map_err(engine)?.median,
+            Quantity::Latency => latency(&*self.backend, graph).map_err(engine)?.median,
             Quantity::Predicted => {
                 let mut lookup = self.lookup.lock().unwrap_or_else(PoisonError::into_inner);
                 lookup.predict(graph).map_err(engine)?
@@ -156,11 +175,11 @@ impl Evaluator {
             Quantity::Synflow => synflow(graph, self.evaluation.training.seed).map_err(engine)?,
             Quantity::GradNorm => {
                 let (images, labels) = self.first_images()?;
-                grad_norm(graph, &self.untrained(graph)?, &images, &labels).map_err(engine)?
+                grad_norm(&*self.backend, graph, &self.untrained(graph)?, &images, &labels).map_err(engine)?
             }
             Quantity::JacobCov => {
                 let (images, _) = self.first_images()?;
-                jacob_cov(graph, &self.untrained(graph)?, &images).map_err(engine)?
+                jacob_cov(&*self.backend, graph, &self.untrained(graph)?, &images).map_err(engine)?
             }
         })
     }
@@ -219,10 +238,13 @@ impl Evaluator {
         };
         let graph = self.members.graph(&trial.genome)?;
         let settings = Settings { seed, ..self.evaluation.training.clone() };
-        match train_short(&graph, &settings, split, stop, &mut |_, _| Ok(super::study::Verdict::Continue)) {
+        match train_short(&self.backend, &graph, &settings, split, stop, &mut |_, _| {
+            Ok(super::study::Verdict::Continue)
+        }) {
             Ok(Ended::Done(short)) => {
                 let options = settings.session_options(settings.batch);
-                let mut session = Session::new(&graph, &short.weights, options).map_err(TrainError::from)?;
+                let mut session =
+                    Session::on(&*self.backend, &graph, &short.weights, options).map_err(TrainError::from)?;
                 let test = evaluate(&mut session, &split.test)?.accuracy;
                 let Short { accuracy, loss, .. } = short;
                 Ok(Some(Confirmation { trial: trial.number, seed, accuracy, loss, test }))

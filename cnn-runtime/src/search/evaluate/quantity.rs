@@ -72,6 +72,11 @@ impl Quantity {
         matches!(self, Quantity::Accuracy | Quantity::Loss)
     }
 
+    /// Whether it is measured with a clock.
+    pub fn is_timed(self) -> bool {
+        matches!(self, Quantity::Latency | Quantity::Predicted)
+    }
+
     /// Whether it needs images.
     pub fn sees_images(self) -> bool {
         self.is_trained() || matches!(self, Quantity::GradNorm | Quantity::JacobCov)

@@ -1,10 +1,12 @@
 //! A training in memory, as [`fit`](crate::train::fit) does it in a folder.
 
+use std::sync::Arc;
+
 use cnn_lang::graph::Graph;
 
 use super::Evaluation;
 use crate::data::{Loader, Part};
-use crate::engine::{Session, Trainer};
+use crate::engine::{Backend, Session, Trainer};
 use crate::search::error::SearchError;
 use crate::search::study::Verdict;
 use crate::train::{Facts, Images, Settings, TrainError, evaluate, targets};
@@ -70,11 +72,13 @@ pub enum Ended {
     Stopped,
 }
 
-/// Trains a network from its first weights, which follow from the settings' seed; the same bits as often as it is called, on any number of threads.
+/// Trains a network on a back end, whatever device the settings name, from its first weights, which follow from the settings' seed; the
+/// same bits as often as it is called, on any number of threads.
 ///
 /// # Errors
 /// If the engine cannot train the network, the loss is no longer finite, or a report cannot be made.
 pub fn train_short(
+    backend: &Arc<dyn Backend<f32>>,
     graph: &Graph,
     settings: &Settings,
     split: &Split,
@@ -83,10 +87,10 @@ pub fn train_short(
 ) -> Result<Ended, SearchError> {
     let weights = StateDict::init(graph, settings.seed).map_err(TrainError::from)?;
     let per_epoch = split.train.len().div_ceil(settings.batch) as u64;
-    let mut trainer =
-        Trainer::new(graph, &weights, settings.trainer_options(per_epoch as usize)).map_err(TrainError::from)?;
+    let options = settings.trainer_options(per_epoch as usize);
+    let mut trainer = Trainer::on(backend.clone(), graph, &weights, options).map_err(TrainError::from)?;
     let options = settings.session_options(settings.batch);
-    let mut session = Session::new(graph, &weights, options).map_err(TrainError::from)?;
+    let mut session = Session::on(&**backend, graph, &weights, options).map_err(TrainError::from)?;
     let mut last = None;
     for number in 0..settings.epochs {
         for batch in split.batches(settings, number) {

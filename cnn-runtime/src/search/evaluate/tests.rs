@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::Cpu;
 use crate::search::{Asked, Domain, Memory, Networks, Objective, Verdict};
 use crate::train::{ImageSettings, targets};
 
@@ -74,7 +75,7 @@ fn a_short_training_is_that_of_a_run() {
         epochs.push(short.weights.clone());
         Ok(Verdict::Continue)
     };
-    let ended = train_short(&graph, training, split, &|| false, &mut each).unwrap();
+    let ended = train_short(&evaluator.backend, &graph, training, split, &|| false, &mut each).unwrap();
     let Ended::Done(short) = ended else { panic!("{ended:?}") };
     let weights = StateDict::init(&graph, training.seed).unwrap();
     let mut trainer = crate::engine::Trainer::new(&graph, &weights, training.trainer_options(6)).unwrap();
@@ -168,7 +169,7 @@ fn objectives_are_named() {
         ("max:speed", "no objective speed; there are max:accuracy, min:loss, min:latency"),
         ("min:accuracy", "the objective min:accuracy goes the wrong way; write max:accuracy"),
     ] {
-        let message = Evaluator::check(&spec(&[objective])).unwrap_err().to_string();
+        let message = Evaluator::check(&spec(&[objective]), 1).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
     }
 }
@@ -201,7 +202,7 @@ fn latencies_are_measured_and_predicted() {
     let networks = networks();
     let graphs: Vec<Graph> =
         networks.members(100).unwrap().iter().map(|genome| networks.graph(genome).unwrap()).collect();
-    let mut lookup = Lookup::default();
+    let mut lookup = Lookup::new(Arc::new(Cpu::default()));
     for graph in graphs.iter().step_by(3) {
         lookup.learn(graph).unwrap();
     }
@@ -212,8 +213,69 @@ fn latencies_are_measured_and_predicted() {
     assert!(known > 5 && lookup.len() < 60 && error.networks == graphs.len());
     // Other tests run beside this one: only the order of magnitude is sure.
     assert!(error.mean < 1.0, "{error:?}");
-    let measured = latency(&graphs[0]).unwrap();
+    let measured = latency(&Cpu::default(), &graphs[0]).unwrap();
     assert!(measured.median > 0.0 && measured.spread >= 0.0 && measured.runs >= 11);
+}
+
+/// Whatever runs members, they are judged alike.
+#[cfg(feature = "cuda")]
+#[test]
+fn a_graphics_processor_evaluates_members() {
+    let cuda = match crate::engine::Cuda::emulated() {
+        Ok(cuda) => Arc::new(cuda),
+        Err(error) => return println!("left out: {error}"),
+    };
+    let spec =
+        spec(&["max:accuracy", "min:loss", "max:grad_norm", "max:jacob_cov", "min:latency", "min:predicted_latency"]);
+    let values = |backend: Arc<dyn Backend<f32>>| {
+        let evaluator = Evaluator::on(backend, networks(), &spec, None).unwrap();
+        let evaluated = evaluator.evaluate(&trial(), &|| false, &mut |_, _| Ok(Verdict::Continue)).unwrap();
+        let Evaluated::Told(Outcome::Values(values)) = evaluated else { panic!("{evaluated:?}") };
+        let confirmed = evaluator.confirm(&trial(), 1, &|| false).unwrap().unwrap();
+        (values, confirmed)
+    };
+    let (there, confirmed) = values(cuda);
+    let (here, expected) = values(Arc::new(Cpu::default()));
+    println!("emulated CUDA: {there:?}, {confirmed:?}\nprocessor: {here:?}, {expected:?}");
+    for (there, here) in there.iter().zip(&here).take(4).chain([(&confirmed.loss, &expected.loss)]) {
+        assert!((there / here - 1.0).abs() < 0.02, "{there} {here}");
+    }
+    assert!(there[4] > 0.0 && there[5] > 0.0, "{there:?}");
+}
+
+/// As studies were begun that knew no other devices.
+#[test]
+fn an_older_study_runs_on_the_processor() {
+    let newer = spec(&["max:accuracy"]);
+    let mut older = newer.clone();
+    let training = older.evaluation["training"].as_object_mut().unwrap();
+    training.remove("device").unwrap();
+    training.remove("precision").unwrap();
+    assert_eq!(Evaluation::of(&older).unwrap(), Evaluation::of(&newer).unwrap());
+    older.same_as(&newer, "older.db").unwrap();
+    let mut elsewhere = newer.clone();
+    elsewhere.evaluation["training"]["device"] = "cuda:0".into();
+    let message = older.same_as(&elsewhere, "older.db").unwrap_err().to_string();
+    println!("{message}");
+    assert!(message.contains("a study with device \"cpu\", not \"cuda:0\""), "{message}");
+}
+
+/// Nothing is measured on a graphics processor that others keep busy, and what is not to be had is said at once.
+#[test]
+fn devices_are_checked() {
+    let on = |device: &str, objective: &str| {
+        let mut spec = spec(&[objective]);
+        spec.evaluation["training"]["device"] = device.into();
+        spec
+    };
+    for objective in ["min:latency", "min:predicted_latency"] {
+        let message = Evaluator::check(&on("cuda:99", objective), 2).unwrap_err().to_string();
+        println!("{message}");
+        assert!(message.contains("latencies on cuda:99 are measured with one worker, got 2"), "{message}");
+        Evaluator::check(&on("cpu", objective), 2).unwrap();
+    }
+    let message = Evaluator::check(&on("cuda:99", "max:accuracy"), 2).unwrap_err().to_string();
+    assert!(message.starts_with("cuda:99: ") && message.lines().count() == 1, "{message}");
 }
 
 #[test]

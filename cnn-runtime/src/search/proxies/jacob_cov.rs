@@ -3,18 +3,23 @@
 
 use cnn_lang::graph::Graph;
 
-use crate::engine::{EngineError, Probe, Probed, Targets};
+use crate::engine::{Backend, EngineError, Probe, Probed, Targets};
 use crate::weights::StateDict;
 
 /// How far the gradients of the logits' sum by the images of a mini-batch are from being correlated with one another: a network that sees images as
 /// different from the beginning can learn to tell them apart. With the eigenvalues v of the gradients' correlation matrix and
-/// k = 1e-5, it is - Σ (ln(v + k) + 1 / (v + k)).
+/// k = 1e-5, it is - Σ (ln(v + k) + 1 / (v + k)). The gradients are a back end's, all else is f64.
 ///
 /// # Errors
 /// If the engine cannot run the network, or `images` is no whole number of samples.
-pub fn jacob_cov(graph: &Graph, weights: &StateDict<f32>, images: &[f32]) -> Result<f64, EngineError> {
+pub fn jacob_cov(
+    backend: &dyn Backend<f32>,
+    graph: &Graph,
+    weights: &StateDict<f32>,
+    images: &[f32],
+) -> Result<f64, EngineError> {
     let pixels = graph.input_shape().elements();
-    let mut probe = Probe::new(graph, weights, images.len() / pixels.max(1), Probed::Logits)?;
+    let mut probe = Probe::on(backend, graph, weights, images.len() / pixels.max(1), Probed::Logits)?;
     probe.run(images, Targets::Labels(&[]))?;
     let gradients: Vec<f64> = probe.images().into_iter().map(f64::from).collect();
     Ok(correlation_score(&gradients, pixels))

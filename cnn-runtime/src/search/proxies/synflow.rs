@@ -9,7 +9,7 @@ use crate::weights::StateDict;
 /// The natural logarithm of the sum over all weights of convolutions and fully connected layers of |θ ∂R/∂θ|, where R is the sum of the
 /// logits of an image of ones, all parameters are their absolute values and norms are left out. No data is looked at.
 ///
-/// The logarithm changes no order and keeps deep networks, whose sums have hundreds of digits, within numbers.
+/// It is computed in f64, and therefore on the processor. The logarithm changes no order and keeps deep networks, whose sums have hundreds of digits, within numbers.
 ///
 /// # Errors
 /// If the engine cannot run the network.

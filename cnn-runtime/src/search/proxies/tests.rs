@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::{Probe, Probed, Targets};
+use crate::engine::{Cpu, Probe, Probed, Targets};
 
 /// Small enough for loops by hand, with everything that counts: a rectifier, a bias, a norm, a join.
 const SOURCE: &str = "Tiny: 2x4x4 -> 3;
@@ -125,7 +125,7 @@ fn grad_norm_is_what_differences_say() {
         expected += (0..tensor.data.len()).map(|at| slope(at).powi(2)).sum::<f64>().sqrt();
     }
     let narrow: Vec<f32> = images.iter().map(|&x| x as f32).collect();
-    let found = grad_norm(&graph, &weights.cast(), &narrow, &labels).unwrap();
+    let found = grad_norm(&Cpu::default(), &graph, &weights.cast(), &narrow, &labels).unwrap();
     println!("grad_norm {found} by the engine, {expected} by differences");
     assert!((found / expected - 1.0).abs() < 1e-4, "{found} {expected}");
 }
@@ -153,7 +153,7 @@ fn jacob_cov_is_what_eigenvalues_say() {
     let values = eigenvalues(correlations(&gradients, 32));
     let expected = -values.iter().map(|v| (v + 1e-5).ln() + 1.0 / (v + 1e-5)).sum::<f64>();
     let narrow: Vec<f32> = images.iter().map(|&x| x as f32).collect();
-    let found = jacob_cov(&graph, &weights.cast(), &narrow).unwrap();
+    let found = jacob_cov(&Cpu::default(), &graph, &weights.cast(), &narrow).unwrap();
     println!("jacob_cov {found} by the engine, {expected} from eigenvalues {values:?}");
     assert!((found / expected - 1.0).abs() < 1e-4, "{found} {expected}");
     // Rows without correlation: N eigenvalues of 1.

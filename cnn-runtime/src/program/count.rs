@@ -1,0 +1,62 @@
+//! Counts on the command line.
+
+use std::ops::{RangeBounds, RangeFrom, RangeInclusive};
+
+/// Counts that make sense: `1..`, `1..=256`.
+pub(super) trait Counts: RangeBounds<u64> + Clone + Send + Sync + 'static {
+    /// The first of them.
+    fn least(&self) -> u64;
+
+    /// The last of them, if there is one.
+    fn most(&self) -> Option<u64>;
+}
+
+impl Counts for RangeFrom<u64> {
+    fn least(&self) -> u64 {
+        self.start
+    }
+
+    fn most(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl Counts for RangeInclusive<u64> {
+    fn least(&self) -> u64 {
+        *self.start()
+    }
+
+    fn most(&self) -> Option<u64> {
+        Some(*self.end())
+    }
+}
+
+/// What reads a count: of another text it says what was expected, and what came.
+pub(super) fn count<T: TryFrom<u64>>(
+    range: impl Counts,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.and_then(|number: u64| T::try_from(number).ok()).ok_or_else(|| {
+            let to = range.most().map_or(String::new(), |most| format!(" to {most}"));
+            format!("expected a number from {}{to}, got {text}", range.least())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_expected_and_what_came_is_said() {
+        assert_eq!(count::<usize>(1..)("7"), Ok(7));
+        assert_eq!(count::<u16>(1..=256)("256"), Ok(256));
+        for text in ["-3", "0", "x", "", "1.5", "1e3", "99999999999999999999"] {
+            let expected = format!("expected a number from 1, got {text}");
+            assert_eq!(count::<usize>(1..)(text), Err(expected));
+        }
+        assert_eq!(count::<u8>(0..=16)("17"), Err("expected a number from 0 to 16, got 17".to_owned()));
+        println!("{}", count::<u8>(0..=16)("-1").unwrap_err());
+    }
+}

@@ -188,7 +188,7 @@ impl<E: Number> Trainer<E> {
             let mut values = vec![E::ZERO; elements(operand.extent)];
             self.stage.executor.read(index, 1, &mut values);
             let unscaled = E::of(1.0 / self.scaled_by);
-            values.iter_mut().for_each(|value| *value = *value * unscaled);
+            values.iter_mut().for_each(|value| *value *= unscaled);
             (name.clone(), values)
         };
         self.stage.plan.outputs.iter().enumerate().map(read).collect()

@@ -46,9 +46,14 @@ pub struct Probe<E: Number = f32> {
     input: Shape,
     classes: usize,
     of: Probed,
+    /// What gradients are multiplied by until they are read.
+    loss_scale: f64,
     /// Of the last run.
     samples: usize,
 }
+
+/// What the loss is multiplied by where gradients have few digits: those of a mean over images are small.
+const LOSS_SCALE: f64 = 256.0;
 
 impl<E: Number> Probe<E> {
     /// Plans the gradients on the CPU: [`Number::backend`].
@@ -108,7 +113,9 @@ impl<E: Number> Probe<E> {
                 executor.set_state(index, &weights.tensors()[tensor].data);
             }
         }
-        Ok(Probe { plan, executor, input: graph.input_shape(), classes, of, samples: 0 })
+        let scales = of == Probed::Loss && backend.precision().scales_loss();
+        let loss_scale = if scales { LOSS_SCALE } else { 1.0 };
+        Ok(Probe { plan, executor, input: graph.input_shape(), classes, of, loss_scale, samples: 0 })
     }
 
     /// Forward and backward for 1 to so many samples as were planned. The mean cross-entropy, where that is what is probed; the targets
@@ -123,9 +130,9 @@ impl<E: Number> Probe<E> {
         }
         let mut measures = [Measure::default()];
         let (paces, part) = (&[], Part::WHOLE);
-        let (images, next) = (Images::Here(images), None);
+        let (images, next, loss_scale) = (Images::Here(images), None, self.loss_scale);
         let feed =
-            Feed { images, samples, next, targets, update: None, paces, part, seed: 0, loss_scale: 1.0, dropout: 0.0 };
+            Feed { images, samples, next, targets, update: None, paces, part, seed: 0, loss_scale, dropout: 0.0 };
         self.executor.run(feed, &mut measures)?;
         self.samples = samples;
         Ok(measures[0].loss)
@@ -154,7 +161,7 @@ impl<E: Number> Probe<E> {
         let outputs = self.plan.outputs.iter().enumerate().filter(|(_, (name, _))| name != INPUT);
         let read = |(index, (name, operand)): (usize, &(String, super::plan::Operand))| {
             let mut values = vec![E::ZERO; elements(operand.extent)];
-            self.executor.read(index, 1, &mut values);
+            self.read(index, 1, &mut values);
             (name.clone(), values)
         };
         outputs.map(read).collect()
@@ -164,9 +171,15 @@ impl<E: Number> Probe<E> {
     pub fn images(&self) -> Vec<E> {
         let mut values = vec![E::ZERO; self.input.elements() * self.samples];
         if let Some(index) = self.plan.outputs.iter().position(|(name, _)| name == INPUT) {
-            self.executor.read(index, self.samples, &mut values);
+            self.read(index, self.samples, &mut values);
         }
         values
+    }
+
+    fn read(&self, index: usize, samples: usize, values: &mut [E]) {
+        self.executor.read(index, samples, values);
+        let unscaled = E::of(1.0 / self.loss_scale);
+        values.iter_mut().for_each(|value| *value *= unscaled);
     }
 
     /// What runs, where it lies, what it takes.

@@ -1,5 +1,7 @@
 //! Graphics processors in fewer digits: maps in bf16 or f16, factors in TF32. In f32 every other test of the engine has them.
 
+mod layers;
+
 use cnn_lang::graph::Graph;
 use cnn_runtime::engine::{Number, Precision, SessionOptions, Targets, TrainerOptions};
 use cnn_runtime::weights::StateDict;

@@ -1,0 +1,81 @@
+//! Every kind of layer, at channels that are packs and at others. Networks that are drawn at random are smooth where digits are few,
+//! and seldom have packs of eight.
+
+use cnn_runtime::engine::{Precision, Targets, TrainerOptions};
+use cnn_tests::device::Device;
+use cnn_tests::zoo;
+
+use crate::{PLAIN, doubles, off, shape_of};
+
+const SOURCES: [&str; 4] = [
+    "Windows(c = 16): 3x14x14 -> 5;
+        stem conv(c, 3, pad = 1) -> prelu(per_channel = true) -> maxpool(3, 2, pad = 1) -> lrn(5, alpha = 0.5);
+        body conv(c, 3, pad = 1) -> prelu -> maxpool(2);
+        head gap -> linear(5);
+        Odd = Windows(c = 6);",
+    "Products(c = 16): 3x12x12 -> 5;
+        stem conv(c, 3, pad = 1) -> bn;
+        body mul { identity; { conv(1, 1) -> sigmoid }; { gap -> linear(c) -> sigmoid }; }
+            -> mul { { conv(c, 1) -> tanh }; { conv(c, 3, pad = 1) -> sigmoid }; };
+        head gap -> linear(5);
+        Odd = Products(c = 6);",
+    "Depthwise(c = 16): 3x16x16 -> 5;
+        stem conv(c, 3, pad = 1) -> bn;
+        body dwconv(3, pad = 1) -> silu -> dwconv(5, pad = 2) -> silu -> dwconv(7, pad = 3) -> silu
+            -> dwconv(3, stride = 2, pad = 1) -> silu -> dwconv(5, stride = 2, pad = 2) -> silu -> dwconv(4, 2);
+        head gap -> linear(5);
+        Odd = Depthwise(c = 6);",
+    "Norms(c = 16): 3x8x8 -> 5;
+        stem conv(c, 3, pad = 1, std = true) -> gn(2) -> silu;
+        body conv(c, 1, std = true) -> ln -> upsample(2, mode = bilinear) -> conv(c, 3, stride = 2, pad = 1)
+            -> upsample([3, 1], mode = bilinear, align_corners = true) -> dropout(0.2) -> shift(3) -> affine -> gelu;
+        head gap -> linear(5);
+        Odd = Norms(c = 6);",
+];
+
+/// A share of a gradient's length. Where digits are few, a maximum may be another pixel's.
+const ALLOWED: [(Precision, f64); 3] = [(Precision::Full, 1e-4), (Precision::Bf16, 0.25), (Precision::F16, 0.03)];
+
+/// Gradients of the first step that moves something, and its number, `first` at least.
+fn gradients(device: Device, source: &str, name: &str, first: u64) -> (Vec<(String, Vec<f64>)>, u64) {
+    let graph = cnn_lang::load(source, Some(name)).unwrap_or_else(|errors| panic!("{}", errors[0]));
+    let shape = shape_of(&graph, 4);
+    let options = TrainerOptions { batch: 4, keep_gradients: true, ..Default::default() };
+    let mut trainer = device.trainer(&graph, &zoo::weights::<f32>(&graph, 1.0), options).unwrap();
+    let mut moves = || {
+        let report = trainer.step(&zoo::images::<f32>(&shape), Targets::Labels(&[0, 1, 2, 3]), 0.0).unwrap();
+        trainer.steps() >= first && !report.skipped
+    };
+    assert!((0..30).any(|_| moves()), "{device:?}: no gradient is finite");
+    let all = trainer.gradients().into_iter().map(|(name, values)| (name, doubles(&values)));
+    (all.collect(), trainer.steps())
+}
+
+/// The network that a source begins with.
+fn whole(source: &str) -> &str {
+    source.split('(').next().unwrap_or(source)
+}
+
+#[test]
+fn every_kind_of_layer_has_its_gradients() {
+    let devices = ALLOWED
+        .into_iter()
+        .flat_map(|(precision, allowed)| Device::graphics(precision).into_iter().map(move |device| (device, allowed)));
+    let cases = || SOURCES.into_iter().flat_map(|source| [(source, whole(source)), (source, "Odd")]);
+    let mut wrong = Vec::new();
+    for ((device, allowed), (source, name)) in devices.flat_map(|on| cases().map(move |case| (on, case))) {
+        let (found, number) = gradients(device, source, name, 1);
+        let (expected, _) = gradients(PLAIN, source, name, number);
+        let mut most = 0.0f64;
+        for ((tensor, found), (_, expected)) in found.iter().zip(&expected) {
+            let off = off(found, expected);
+            most = most.max(off);
+            if off > allowed || !off.is_finite() {
+                wrong.push(format!("{device:?}: {} as {name}, {tensor}: {off:.1e}", whole(source)));
+            }
+        }
+        let (of, tensors) = (whole(source), found.len());
+        println!("{device:?}: {of:9} as {name:9}: gradients of {tensors} tensors within {most:.1e}, {allowed} allowed");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -16,7 +16,8 @@ struct Needs {
 impl Needs {
     fn of(plan: &Plan, shares_weights: bool) -> Needs {
         let weights = if shares_weights { 0 } else { plan.report.weights };
-        let images = plan.batch * plan.input * size_of::<f32>();
+        // Of a run, and of the next, which may be given ahead.
+        let images = 2 * plan.batch * plan.input * size_of::<f32>();
         Needs { batch: plan.batch, kept: weights + plan.report.optimizer, batched: plan.arena + images }
     }
 

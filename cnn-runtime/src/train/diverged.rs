@@ -7,8 +7,9 @@ use std::time::Instant;
 
 use super::checkpoint::{Progress, Sums};
 use super::error::TrainError;
-use super::fit::{Fit, Observer};
+use super::fit::Fit;
 use super::metrics::{Metrics, Record, RollbackRecord};
+use super::observer::Observer;
 use crate::engine::{Fault, Trainer};
 
 /// What to do where the loss, a gradient or a weight is infinite or no number.

@@ -1,80 +1,22 @@
 //! The training itself: epochs of shuffled batches, from where the folder stands to the end.
 
+mod records;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cnn_lang::graph::Graph;
 
 use super::ahead::Ahead;
-use super::checkpoint::{Best, Progress, Sums};
-use super::diverged::OnNan;
+use super::checkpoint::Progress;
 use super::error::TrainError;
-use super::evaluate::{Evaluation, evaluate};
 use super::folder::Run;
-use super::images::{Facts, Images, targets};
-use super::metrics::{EpochRecord, Metrics, Record, StepRecord};
+use super::images::{Images, targets};
+use super::metrics::{EpochRecord, Metrics};
+use super::observer::{Begin, Observer};
 use super::settings::Settings;
-use crate::data::{Loader, Prepared, Skipped};
-use crate::engine::{Device, Given, Report, Session, StepReport, Trainer};
-use crate::weights::StateDict;
-
-/// What a training is about to do.
-#[derive(Clone, Debug)]
-pub struct Begin<'a> {
-    /// The network.
-    pub graph: &'a Graph,
-    /// The data.
-    pub facts: &'a Facts,
-    /// Memory of the training.
-    pub training: &'a Report,
-    /// Memory of the evaluation, beside it.
-    pub evaluation: &'a Report,
-    /// Steps of an epoch.
-    pub steps: usize,
-    /// Where it goes on.
-    pub progress: &'a Progress,
-}
-
-/// Who watches a training. Nothing of this changes its numbers.
-pub trait Observer {
-    /// Before the first step.
-    fn begin(&mut self, _begin: &Begin<'_>) {}
-
-    /// After every step: where the training stands, and its learning rate.
-    fn step(&mut self, _progress: &Progress, _rate: f64) {}
-
-    /// After every epoch, when its files are written.
-    fn epoch(&mut self, _record: &EpochRecord) {}
-
-    /// A damaged image was left out.
-    fn skipped(&mut self, _image: &Skipped) {}
-
-    /// Whether to stop after this step, with a checkpoint.
-    fn stop(&mut self) -> bool {
-        false
-    }
-
-    /// Something that mends itself but should be known: a damaged checkpoint that was passed over.
-    fn warn(&mut self, _warning: &str) {}
-
-    /// What to do where numbers are no longer finite.
-    fn on_nan(&self) -> OnNan {
-        OnNan::Stop
-    }
-
-    /// How many checkpoints are kept, at least 1: the newest.
-    fn keep(&self) -> usize {
-        3
-    }
-
-    /// The longest time between two checkpoints; there is always one at the end of an epoch.
-    fn checkpoint_every(&self) -> Duration {
-        Duration::from_secs(60)
-    }
-}
-
-/// Nobody watches.
-impl Observer for () {}
+use crate::data::{Loader, Prepared};
+use crate::engine::{Device, Given, Session, StepReport, Trainer};
 
 /// How a training ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -185,7 +127,8 @@ impl<'a> Fit<'a> {
             let seconds = began.elapsed().as_secs_f64();
             progress.seconds += seconds;
             progress.skipped += u64::from(report.skipped);
-            for sums in [&mut progress.epoch, &mut progress.line].into_iter().filter(|_| !report.skipped) {
+            let counts = !report.skipped || report.is_search_for_scale();
+            for sums in [&mut progress.epoch, &mut progress.line].into_iter().filter(|_| counts) {
                 sums.add(&report, [seconds, data_seconds]);
             }
             if progress.steps.is_multiple_of(log_every as u64) {
@@ -264,110 +207,6 @@ impl<'a> Fit<'a> {
     fn rate(&self, step: u64) -> f64 {
         let Settings { schedule, learning_rate, epochs, .. } = self.settings;
         schedule.rate(*learning_rate, step, self.steps as u64, *epochs)
-    }
-
-    fn line(&mut self, rate: f64) -> Result<(), TrainError> {
-        let line = std::mem::take(&mut self.progress.line);
-        let Progress { epochs, steps, seconds, .. } = self.progress;
-        self.metrics.append(&Record::Step(StepRecord {
-            epoch: epochs + 1,
-            step: steps,
-            loss: line.mean_loss(),
-            main_loss: line.main_loss(),
-            auxiliary_losses: line.auxiliary_losses(),
-            accuracy: line.accuracy(),
-            rate,
-            images_per_second: line.images_per_second(),
-            seconds,
-            data_seconds: line.data_seconds,
-        }))
-    }
-
-    /// Evaluation, metrics, weights, and the checkpoint last: killed before, all this comes again to the same.
-    fn end_of_epoch(&mut self) -> Result<EpochRecord, TrainError> {
-        if self.progress.epoch.images == 0 {
-            // Every step was skipped.
-            let (step, rate) = (self.progress.steps, self.last_rate());
-            return Err(TrainError::Diverged { loss: "loss", got: f64::NAN, step, rate });
-        }
-        let began = Instant::now();
-        let plain = self.trainer.weights();
-        let averages = self.trainer.averages();
-        let evaluation = self.evaluate(&plain)?;
-        let averaged = averages.as_ref().map(|averages| self.evaluate(averages)).transpose()?;
-        self.progress.seconds += began.elapsed().as_secs_f64();
-        let kept = averaged.as_ref().unwrap_or(&evaluation);
-        let Progress { epochs, steps, seconds, ref epoch, .. } = self.progress;
-        let record = EpochRecord {
-            epoch: epochs + 1,
-            step: steps,
-            loss: epoch.mean_loss(),
-            main_loss: epoch.main_loss(),
-            auxiliary_losses: epoch.auxiliary_losses(),
-            accuracy: epoch.accuracy(),
-            eval_loss: evaluation.loss,
-            eval_accuracy: evaluation.accuracy,
-            average_loss: averaged.as_ref().map(|averaged| averaged.loss),
-            average_accuracy: averaged.as_ref().map(|averaged| averaged.accuracy),
-            top5: kept.top5,
-            calibration_error: kept.calibration.error(),
-            rate: self.last_rate(),
-            images_per_second: epoch.images_per_second(),
-            seconds,
-            data_seconds: epoch.data_seconds,
-        };
-        self.metrics.append(&Record::Epoch(record.clone()))?;
-        self.run.keep_assessment(record.epoch, kept, self.images.judged(), &self.images.facts)?;
-        let weights = averages.unwrap_or(plain).to_bytes()?;
-        self.run.replace("weights.safetensors", &weights)?;
-        let accuracy = record.test_accuracy();
-        if self.progress.best.is_none_or(|best| accuracy > best.accuracy) {
-            self.run.replace("best.safetensors", &weights)?;
-            self.progress.best = Some(Best { epoch: record.epoch, accuracy });
-        }
-        #[cfg(feature = "program")]
-        super::curve::draw(self.run)?;
-        self.run.report()?;
-        let progress = &mut self.progress;
-        if let Some(early) = &self.settings.early_stop {
-            progress.gains = early.after(progress.gains, &record);
-        }
-        progress.epochs += 1;
-        progress.batches = 0;
-        (progress.epoch, progress.line) = (Sums::default(), Sums::default());
-        progress.last = Some(record.clone());
-        self.checkpoint()?;
-        Ok(record)
-    }
-
-    fn last_rate(&self) -> f64 {
-        self.rate(self.progress.steps.saturating_sub(1)) * self.progress.rate_factor
-    }
-
-    fn evaluate(&mut self, weights: &StateDict<f32>) -> Result<Evaluation, TrainError> {
-        self.session.set_weights(weights)?;
-        let evaluation = evaluate(&mut self.session, self.images.judged())?;
-        match evaluation.loss.is_finite() {
-            true => Ok(evaluation),
-            false => {
-                let (step, rate) = (self.progress.steps, self.last_rate());
-                Err(TrainError::Diverged { loss: "test loss", got: evaluation.loss, step, rate })
-            }
-        }
-    }
-
-    /// Refuses to keep weights that are not finite: a step spoilt them whose loss was.
-    pub(super) fn checkpoint(&mut self) -> Result<(), TrainError> {
-        let weights = self.trainer.weights();
-        let numbers = || weights.tensors().iter().flat_map(|tensor| &tensor.data);
-        if let Some(&got) = numbers().find(|number| !number.is_finite()) {
-            let (step, rate, got) = (self.progress.steps, self.last_rate(), f64::from(got));
-            return Err(TrainError::Diverged { loss: "weight", got, step, rate });
-        }
-        (self.progress.metrics, self.progress.metrics_checksum) = self.metrics.sync()?;
-        self.run.keep_checkpoint(&self.trainer.checkpoint()?, &self.progress, self.keep)?;
-        self.saved = Instant::now();
-        Ok(())
     }
 }
 

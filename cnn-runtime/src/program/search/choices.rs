@@ -55,7 +55,7 @@ pub(super) struct Choices {
     /// none, median, asha or hyperband, with figures as in asha:least=1,eta=4 [default: none]
     #[arg(long, value_name = "PRUNER", requires = "space")]
     pruner: Option<PrunerSettings>,
-    /// How convolutions and fully connected layers multiply: f32, bf16, or on CUDA tf32 [default: f32]
+    /// How convolutions and fully connected layers multiply: f32, bf16, or on a GPU tf32 or f16 [default: f32]
     #[arg(long, requires = "space")]
     precision: Option<Precision>,
     /// Where members are trained, judged and timed: cpu, cuda or cuda:N [default: cpu]

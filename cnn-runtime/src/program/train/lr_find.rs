@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
+use super::choices::{Asked, Choices, RUNS};
 use super::images::ImageChoices;
 use super::recipe::Recipes;
-use super::{Asked, Choices, shown};
+use super::shown;
 use crate::program::Output;
 use crate::program::count::count;
 use crate::program::failure::Failure;
@@ -84,7 +85,7 @@ impl LrFind {
         if let Some(error) = failed {
             return Err(error.into());
         }
-        let dir = self.choices.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("{name}-lr-find")));
+        let dir = self.choices.out.clone().unwrap_or_else(|| PathBuf::from(RUNS).join(format!("{name}-lr-find")));
         let network = settings.network.clone();
         self.write(&dir, Report { network, curve: dir.join("lr_find.svg").display().to_string(), found }, output)
     }

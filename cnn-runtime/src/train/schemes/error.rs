@@ -78,14 +78,16 @@ pub enum SchemeError {
         images: usize,
     },
 
-    /// The loss grew beyond all bounds.
+    /// The loss, or a gradient, grew beyond all bounds.
     #[error(
-        "the loss of the {phase} is {got} at step {step}, expected a finite number; a learning rate below {rate} or clipping mends it"
+        "the {loss} of the {phase} is {got} at step {step}, expected a finite number; a learning rate below {rate} or clipping mends it"
     )]
     Diverged {
         /// Who learned.
         phase: Phase,
-        /// The loss.
+        /// What grew.
+        loss: &'static str,
+        /// What it is.
         got: f64,
         /// Steps so far.
         step: u64,

@@ -98,7 +98,7 @@ impl Learner {
         let report = trainer.step(images, targets, rate)?;
         match report.not_finite() {
             None => Ok(report.loss),
-            Some((_, got)) => Err(SchemeError::Diverged { phase, got, step: trainer.steps(), rate }),
+            Some((loss, got)) => Err(SchemeError::Diverged { phase, loss, got, step: trainer.steps(), rate }),
         }
     }
 

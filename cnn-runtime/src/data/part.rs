@@ -11,7 +11,8 @@ use rand_chacha::ChaCha8Rng;
 use super::augment::Augment;
 use super::resample::Window;
 use super::{Collection, DataError};
-use crate::engine::{Canvas, Move, Rectangle};
+use crate::engine::Canvas;
+use crate::engine::pixels::{Move, Rectangle};
 
 /// What images become.
 #[derive(Clone, Debug, PartialEq)]

@@ -209,7 +209,12 @@ pub trait Executor<E>: Send {
     /// If the device fails.
     fn run(&mut self, feed: Feed<'_, E>, measures: &mut [Measure]) -> Result<Option<f64>, EngineError>;
 
-    /// Whether images can be copied to the device while it computes something else, and be pixels.
+    /// Whether it makes numbers of pixels.
+    fn takes_pixels(&self) -> bool {
+        false
+    }
+
+    /// Whether images can be copied to the device while it computes something else.
     fn preloads(&self) -> bool {
         false
     }

@@ -32,10 +32,11 @@ pub struct Rectangle {
 }
 
 /// A batch of images of stored bytes, and what makes numbers of them: they are moved, normalised, partly erased, and mixed with
-/// each other, in this order. Whatever holds a batch is known to be sound.
+/// each other, in this order. They are checked when they are put together.
 ///
 /// ```
-/// use cnn_runtime::engine::{Move, Pixels};
+/// use cnn_runtime::engine::Pixels;
+/// use cnn_runtime::engine::pixels::Move;
 ///
 /// // Two grey images of one row: the second is flipped. 51 is 0.2 of white.
 /// let pixels = Pixels::new([1, 1, 2], vec![0, 255, 51, 0], vec![0.2], vec![2.0])?;

@@ -23,7 +23,8 @@ pub enum Precision {
     #[serde(rename = "bf16")]
     Bf16,
     /// Graphics processors only: as `Bf16`, but in f16, eleven digits from 2^-24 to 65504. In training the loss is multiplied by a
-    /// power of two, so that small gradients are not lost; it falls where a gradient is not finite, and the step moves nothing.
+    /// power of two, so that small gradients are not lost; it falls where a gradient is not finite, and the step moves no
+    /// parameter.
     /// Micikevicius et al. 2017, <https://arxiv.org/abs/1710.03740>.
     #[serde(rename = "f16")]
     F16,

@@ -114,7 +114,7 @@ impl<E: Number> Session<E> {
         let images = images.into();
         let samples = images.samples(self.input, self.plan.batch)?;
         match images {
-            Given::Pixels(pixels) if self.executor.preloads() => self.go(Images::Pixels(pixels), samples, None)?,
+            Given::Pixels(pixels) if self.executor.takes_pixels() => self.go(Images::Pixels(pixels), samples, None)?,
             images => self.go(Images::Here(&images.numbers()), samples, None)?,
         }
         Ok(self.logits())

@@ -85,15 +85,15 @@ impl Sizes {
             }
             Operation::ConvWeightGradient(shape) => conv(shape).and_then(|(maps, weight)| self.are(&maps, &[weight])),
             Operation::Linear { shape, bias, .. } => {
-                let ([x, y], weight) = linear(shape);
+                let ([x, y], weight) = linear(shape)?;
                 self.are(&with_bias(x, weight, *bias, shape.outputs), &[y])
             }
             Operation::LinearInputGradient(shape) => {
-                let ([x, y], weight) = linear(shape);
+                let ([x, y], weight) = linear(shape)?;
                 self.are(&[weight, y], &[x])
             }
             Operation::LinearWeightGradient(shape) => {
-                let (maps, weight) = linear(shape);
+                let (maps, weight) = linear(shape)?;
                 self.are(&maps, &[weight])
             }
             Operation::BiasGradient => self.are(&[first()?], &[each()?]),
@@ -160,25 +160,37 @@ fn conv(shape: &ConvShape) -> Result<([Size; 2], Size), String> {
     if groups == 0 || !inputs.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
         return Err(format!("{groups} groups do not divide {inputs} and {outputs} channels"));
     }
+    let weights = product(&[outputs, inputs / groups, rows.kernel, cols.kernel])?;
     let size = |channels: usize, of: [usize; 2]| Size::Map([channels, of[0], of[1]]);
     let maps = [size(inputs, [rows.input, cols.input]), size(outputs, [rows.output, cols.output])];
-    Ok((maps, Size::Numbers(shape.weights())))
+    Ok((maps, Size::Numbers(weights)))
 }
 
 /// What a fully connected layer reads and writes, and its weight.
-fn linear(shape: &LinearShape) -> ([Size; 2], Size) {
+fn linear(shape: &LinearShape) -> Result<([Size; 2], Size), String> {
     let vector = |count: usize| Size::Map([count, 1, 1]);
-    ([vector(shape.inputs), vector(shape.outputs)], Size::Numbers(shape.inputs * shape.outputs))
+    let weights = product(&[shape.inputs, shape.outputs])?;
+    Ok(([vector(shape.inputs), vector(shape.outputs)], Size::Numbers(weights)))
 }
 
 fn with_bias(x: Size, weight: Size, bias: bool, filters: usize) -> Vec<Size> {
     [Some(x), Some(weight), bias.then_some(Size::Numbers(filters))].into_iter().flatten().collect()
 }
 
+/// Numbers of a weight.
+fn product(sizes: &[usize]) -> Result<usize, String> {
+    let count = sizes.iter().try_fold(1usize, |count, &size| count.checked_mul(size));
+    count.ok_or_else(|| format!("a weight of {sizes:?} has more numbers than can be counted"))
+}
+
 /// One map is some channels of another.
 fn part(whole: &[Size], part: &[Size], first: usize) -> Checked {
     match (whole, part) {
-        ([Size::Map([all, of @ ..])], [Size::Map([some, size @ ..])]) if of == size && first + some <= *all => Ok(()),
+        ([Size::Map([all, of @ ..])], [Size::Map([some, size @ ..])])
+            if of == size && first <= *all && *some <= all - first =>
+        {
+            Ok(())
+        }
         _ => Err(format!("{part:?} is no part of {whole:?}")),
     }
 }
@@ -188,7 +200,8 @@ fn formed(form: &WeightForm, count: usize) -> Checked {
     let fits = match form {
         WeightForm::Standardized { filters } => *filters > 0 && count.is_multiple_of(*filters),
         WeightForm::Connected { table, inputs, window } => {
-            count == table.len() * inputs * window && table.iter().flatten().all(|channel| channel < inputs)
+            product(&[table.len(), *inputs, *window]) == Ok(count)
+                && table.iter().flatten().all(|channel| channel < inputs)
         }
     };
     if fits { Ok(()) } else { Err(format!("a weight of {count} numbers is of another form")) }

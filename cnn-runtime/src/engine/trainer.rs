@@ -24,7 +24,7 @@ use super::session::{elements, fits};
 use crate::weights::StateDict;
 
 pub use fault::{Fault, FaultKind};
-use loss_scale::LossScale;
+pub(crate) use loss_scale::LossScale;
 pub use options::{TrainerOptions, plan_training};
 pub use pace::{Group, Thaw};
 use stage::Stage;
@@ -192,6 +192,16 @@ impl<E: Number> Trainer<E> {
             (name.clone(), values)
         };
         self.stage.plan.outputs.iter().enumerate().map(read).collect()
+    }
+
+    /// What the loss is multiplied by from here on, where it is.
+    pub(crate) fn loss_scale(&self) -> Option<LossScale> {
+        self.loss_scale
+    }
+
+    /// Goes on with what another training of the same kind has found out.
+    pub(crate) fn set_loss_scale(&mut self, scale: Option<LossScale>) {
+        self.loss_scale = self.loss_scale.map(|own| scale.unwrap_or(own));
     }
 
     /// The network.

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use super::domain::Members;
 use super::error::SearchError;
 use super::evaluate::Split;
-use crate::engine::{Backend, Optimizer, Session, Trainer, TrainerOptions};
+use crate::engine::{Backend, EngineError, LossScale, Optimizer, Session, Trainer, TrainerOptions};
 use crate::train::{Evaluation, Settings, TrainError, evaluate, targets};
 use crate::weights::StateDict;
 
@@ -29,6 +29,8 @@ pub struct Supernet {
     pool: HashMap<(String, Vec<usize>), Vec<f32>>,
     /// Planned members, the one used last at the end.
     planned: Vec<(Genome, Trainer)>,
+    /// What the loss of whoever trains next is multiplied by, where it is.
+    loss_scale: Option<LossScale>,
     steps: u64,
 }
 
@@ -46,7 +48,15 @@ impl Supernet {
     /// If the device is not to be had, or nothing multiplies so.
     pub fn new(members: Arc<dyn Members>, settings: Settings) -> Result<Supernet, SearchError> {
         let backend = settings.device.backend(settings.precision).map_err(TrainError::from)?;
-        Ok(Supernet { members, settings, backend, pool: HashMap::new(), planned: Vec::new(), steps: 0 })
+        Ok(Supernet {
+            members,
+            settings,
+            backend,
+            pool: HashMap::new(),
+            planned: Vec::new(),
+            loss_scale: None,
+            steps: 0,
+        })
     }
 
     /// Steps so far.
@@ -92,7 +102,15 @@ impl Supernet {
             ..self.settings.trainer_options(1)
         };
         let weights = self.inherited(&graph)?;
-        Ok(Trainer::on(self.backend.clone(), &graph, &weights, options).map_err(TrainError::from)?)
+        loop {
+            match Trainer::on(self.backend.clone(), &graph, &weights, options.clone()) {
+                // Those that were not used for the longest time make room.
+                Err(EngineError::Device { .. } | EngineError::Memory { .. }) if !self.planned.is_empty() => {
+                    self.planned.drain(..self.planned.len().div_ceil(2));
+                }
+                result => return Ok(result.map_err(TrainError::from)?),
+            }
+        }
     }
 
     fn keep(&mut self, genome: Genome, trainer: Trainer) {
@@ -119,7 +137,9 @@ impl Supernet {
                 let genome = self.members.sample(&mut rng)?;
                 let mut trainer = self.trainer(&genome)?;
                 let rate = self.settings.schedule.rate(learning_rate, self.steps, per_epoch, epochs);
+                trainer.set_loss_scale(self.loss_scale);
                 let report = trainer.step(&images.images, targets(&images.labels), rate).map_err(TrainError::from)?;
+                self.loss_scale = trainer.loss_scale();
                 self.steps += 1;
                 if let Some((loss, got)) = report.not_finite() {
                     return Err(TrainError::Diverged { loss, got, step: self.steps, rate }.into());

@@ -3,7 +3,7 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::engine::Rectangle;
+use crate::engine::pixels::Rectangle;
 
 /// A square around a random pixel; what is outside of the image is lost. DeVries & Taylor 2017.
 pub(super) fn cutout([_, height, width]: [usize; 3], side: usize, rng: &mut ChaCha8Rng) -> Rectangle {

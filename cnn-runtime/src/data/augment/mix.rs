@@ -5,7 +5,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Beta, Distribution};
 
-use crate::engine::{Mix, Rectangle};
+use crate::engine::pixels::{Mix, Rectangle};
 
 /// Parameters of mixup and cutmix, where they are wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

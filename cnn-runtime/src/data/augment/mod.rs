@@ -16,7 +16,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::DataError;
 use super::resample::Window;
-use crate::engine::{Canvas, Move, Rectangle};
+use crate::engine::Canvas;
+use crate::engine::pixels::{Move, Rectangle};
 
 pub(super) use mix::Mixing;
 

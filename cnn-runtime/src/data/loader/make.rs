@@ -7,7 +7,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::Shared;
 use crate::data::{DataError, ImageBatch, Labels, Preparation, Prepared};
-use crate::engine::{Mix, Pixels};
+use crate::engine::Pixels;
+use crate::engine::pixels::Mix;
 
 impl Shared {
     pub(super) fn make(&self, number: usize) -> Result<Prepared, DataError> {

@@ -4,21 +4,16 @@ use super::cudnn::Pass;
 use super::device::{Failure, Launch, Work};
 use super::lanes::Lanes;
 use super::lower::Lowering;
-use super::source;
+use super::source::{self, FILTER_LANES, STRIP, TAPS};
 use super::words::{Map, Number, Words};
 use crate::engine::backend::Use;
 use crate::engine::operation::{Activation, ConvShape, LinearShape, Operation};
 use crate::engine::plan::Step;
 use crate::kernels::window::Axis;
 
-/// Taps of a column and of a row that the kernels for depthwise convolutions take, and their threads side by side:
-/// `kernels/depthwise.cu`.
-const TAPS: usize = 7;
-const MOST_LANES: usize = 16;
 /// The most threads of a block: each holds many numbers, and smaller blocks fill a multiprocessor better.
 const BLOCK: usize = 128;
 /// Strips of a row of threads that are worth a block of their own, and the most blocks.
-const STRIP: usize = 4;
 const STRIPS: usize = 2;
 const MOST_BLOCKS: usize = 4096;
 /// Rows of outputs that are worth a block of their own where there are sums, and the most blocks.
@@ -81,7 +76,7 @@ impl Convolution {
     /// Blocks that share the outputs of the weights of a depthwise convolution.
     fn depthwise_parts(&self, width: usize, block: usize, batch: usize) -> usize {
         let ConvShape { inputs, rows, .. } = self.shape;
-        let lanes = Lanes::of(inputs, width, block.min(BLOCK), MOST_LANES);
+        let lanes = Lanes::of(inputs, width, block.min(BLOCK), FILTER_LANES);
         let most = (MOST_PARTS / (lanes.groups * rows.kernel)).max(4);
         (batch * rows.output / (lanes.rows * OUTPUT_ROWS)).clamp(1, most)
     }
@@ -192,7 +187,7 @@ impl Lowering<'_> {
     /// A kernel whose threads stand side by side, each with a pack of channels.
     fn beside(&self, kernel: &'static str, channels: usize, mut words: Words) -> Launch {
         let variant = words.variant_for(source::takes_packs(kernel));
-        let lanes = Lanes::of(channels, variant.width(), self.device.block().min(BLOCK), MOST_LANES);
+        let lanes = Lanes::of(channels, variant.width(), self.device.block().min(BLOCK), FILTER_LANES);
         words.set_lanes(lanes.lanes);
         Launch { kernel, blocks: [lanes.groups as u32, 1], threads: lanes.threads(), words, variant }
     }
@@ -200,7 +195,7 @@ impl Lowering<'_> {
     /// One that computes a map in strips.
     fn strips(&self, kernel: &'static str, y: &Map, words: Words) -> Launch {
         let launch = self.beside(kernel, y.channels, words);
-        let lanes = Lanes::of(y.channels, launch.variant.width(), self.device.block().min(BLOCK), MOST_LANES);
+        let lanes = Lanes::of(y.channels, launch.variant.width(), self.device.block().min(BLOCK), FILTER_LANES);
         let strips = y.samples * y.height * y.width.div_ceil(STRIP);
         let blocks = strips.div_ceil(lanes.rows * STRIPS).clamp(1, (MOST_BLOCKS / lanes.groups).max(1));
         Launch { blocks: [launch.blocks[0], blocks as u32], ..launch }

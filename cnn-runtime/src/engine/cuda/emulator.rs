@@ -77,7 +77,8 @@ fn compiled(variant: Variant) -> Result<PathBuf, Failure> {
     fs::write(&code, source).map_err(|error| io(&code, error))?;
     let compiler = env::var("CXX").unwrap_or_else(|_| "c++".into());
     let output = Command::new(&compiler)
-        .args(["-O2", "-std=c++17", "-shared", "-fPIC", "-o"])
+        // Products that are to be rounded by themselves are.
+        .args(["-O2", "-std=c++17", "-ffp-contract=off", "-shared", "-fPIC", "-o"])
         .args([&library, &code])
         .output()
         .map_err(|error| format!("the emulator needs a C++ compiler; `{compiler}` (or CXX): {error}"))?;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::Cuda;
 use super::device::{Device, Failure, Recording, Region, Work, failed};
 use super::lower::Lowering;
 use super::memory::Memory;
 use super::reading::Reading;
-use super::words::Number;
-use crate::engine::backend::{Executor, Feed, Measure};
+use crate::engine::backend::{Backend, Executor, Feed, Measure};
 use crate::engine::constant_reader::ConstantReader;
 use crate::engine::error::EngineError;
 use crate::engine::host::audit::Audit;
@@ -16,8 +16,6 @@ use crate::engine::host::watch::Watch;
 use crate::engine::operation::Operation;
 use crate::engine::pixels::Given;
 use crate::engine::plan::Plan;
-use crate::engine::precision::Precision;
-use crate::engine::storage::Layout;
 use crate::engine::verify::verify;
 
 /// A plan with its work and memory.
@@ -66,18 +64,17 @@ impl Machine {
     /// Takes no plan on trust: what is sound in here rests on the plan, and its fields are open.
     pub fn new(
         plan: Arc<Plan>,
-        layout: Layout,
-        device: &Arc<dyn Device>,
-        precision: Precision,
+        backend: &Cuda,
         constants: &mut ConstantReader<'_, f32>,
     ) -> Result<Machine, EngineError> {
-        if plan.layout != layout {
+        if plan.layout != backend.layout() {
             return Err(EngineError::Plan("it is for another back end".into()));
         }
         verify(&plan).map_err(|flaw| EngineError::Plan(flaw.0))?;
-        let device = apart(device)?;
-        let memory = Memory::new(&device, &plan, Number::of(precision))?;
-        let mut machine = Machine::of(plan, device, precision == Precision::Tf32, memory);
+        backend.check(&plan).map_err(EngineError::Plan)?;
+        let device = apart(&backend.device)?;
+        let memory = Memory::new(&device, &plan, backend.number())?;
+        let mut machine = Machine::of(plan, device, backend.tf32(), memory);
         machine.set_constants(constants)?;
         Ok(machine)
     }
@@ -158,6 +155,10 @@ impl Executor<f32> for Machine {
         let is_norm = |operation: &Operation| matches!(operation, Operation::GradientNorm);
         let normed = feed.update.is_some() && self.plan.steps.iter().any(|step| is_norm(&step.operation));
         normed.then(|| self.memory.norm()).transpose()
+    }
+
+    fn takes_pixels(&self) -> bool {
+        true
     }
 
     fn preloads(&self) -> bool {

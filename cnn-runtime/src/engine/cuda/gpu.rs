@@ -10,6 +10,7 @@ use cudarc::nvrtc::Ptx;
 use super::aside::Aside;
 use super::cudnn::{Addresses, ConvPlan, Cudnn, Problem};
 use super::device::{Device, Failure, Launch, Planned, Recording};
+use super::source::BLOCK;
 use super::words::Variant;
 use super::{compile, source};
 
@@ -35,8 +36,6 @@ struct Processor {
 
 type Kernels = Arc<HashMap<&'static str, CudaFunction>>;
 
-/// Threads of a block of a kernel that works on each number by itself.
-const THREADS: usize = 256;
 /// Blocks for each multiprocessor.
 const WAVES: usize = 16;
 
@@ -112,11 +111,11 @@ impl Device for Gpu {
     }
 
     fn grid(&self, numbers: usize) -> (u32, u32) {
-        (numbers.div_ceil(THREADS).clamp(1, self.processor.blocks) as u32, THREADS as u32)
+        (numbers.div_ceil(BLOCK).clamp(1, self.processor.blocks) as u32, BLOCK as u32)
     }
 
     fn block(&self) -> usize {
-        THREADS
+        BLOCK
     }
 
     fn room(&self) -> Option<[usize; 2]> {

@@ -63,10 +63,8 @@ pub(super) fn backward_scratch(number: Number, block: usize, layer: &Layer, batc
     let sums = lanes::scratch(number, block, Extent::Batch(layer.inputs[0]), batch);
     match &layer.op {
         Op::Affine { .. } | Op::Prelu { .. } => sums,
-        // A pixel's number for each window, of 32 bits.
-        Op::MaxPool(_) => (batch * layer.output.elements()).div_ceil(2),
-        // A term for each number, of 32 bits.
-        Op::Lrn { .. } => (batch * layer.output.elements()).div_ceil(2),
+        // Of 32 bits for each output: which pixel won, or a term.
+        Op::MaxPool(_) | Op::Lrn { .. } => (batch * layer.output.elements()).div_ceil(2),
         _ => Sets::of(layer).map_or(0, |sets| 2 * sets.scratch(batch) + sums),
     }
 }

@@ -8,7 +8,7 @@ use super::device::{Device, Launch, Region, Work, failed};
 use super::lanes;
 use super::layers;
 use super::memory::{Memory, bytes};
-use super::source;
+use super::source::{self, TERMS, THREADS};
 use super::training;
 use super::words::{Map, Number, Words};
 use crate::engine::backend::Use;
@@ -16,11 +16,6 @@ use crate::engine::error::EngineError;
 use crate::engine::operation::{Activation, Operation};
 use crate::engine::plan::{Operand, Plan, Start, Step, Target};
 use crate::engine::session::shape;
-
-/// Threads of a block that sums or compares: `kernels/common.cu`.
-pub(super) const THREADS: usize = 128;
-/// Terms that `add` takes at once.
-const TERMS: usize = 4;
 
 /// Bytes of scratch for an operation on maps of such numbers.
 pub(super) fn workspace(number: Number, block: usize, of: &Use<'_>) -> usize {

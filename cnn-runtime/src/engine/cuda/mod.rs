@@ -181,8 +181,7 @@ impl Backend<f32> for Cuda {
         plan: Arc<Plan>,
         constants: &mut ConstantReader<'_, f32>,
     ) -> Result<Box<dyn Executor<f32>>, EngineError> {
-        self.check(&plan).map_err(EngineError::Plan)?;
-        Ok(Box::new(Machine::new(plan, self.layout(), &self.device, self.precision, constants)?))
+        Ok(Box::new(Machine::new(plan, self, constants)?))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Products of maps, as launches.
 
 use super::device::Launch;
-use super::lower::{Lowering, THREADS};
+use super::lower::Lowering;
+use super::source::THREADS;
 use super::words::{Map, Words};
 use crate::engine::error::EngineError;
 use crate::engine::operation::LayerGradient;
@@ -36,7 +37,7 @@ impl Lowering<'_> {
         Ok(vec![self.product("mul", y.len(), words, &factors)])
     }
 
-    /// One gradient after the other: that of a tensor which is two factors adds to what the first one gave.
+    /// One gradient after the other.
     pub(super) fn mul_gradient(&self, step: &Step, gradient: &LayerGradient) -> Result<Vec<Launch>, EngineError> {
         let factors = self.factors(step, gradient.wanted.len())?;
         let dy = self.input(step, step.inputs.len() - 1);

@@ -3,8 +3,8 @@
 use cnn_lang::graph::Op;
 
 use super::device::Launch;
-use super::lower::{Lowering, THREADS};
-use super::source;
+use super::lower::Lowering;
+use super::source::{self, THREADS};
 use super::words::{Map, Words};
 use crate::engine::operation::Layer;
 use crate::engine::plan::{Step, Target};

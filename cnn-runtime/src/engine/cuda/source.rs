@@ -2,6 +2,29 @@
 
 use super::words::Variant;
 
+/// Sizes that kernels and their launches both rely on: constants here, and macros of the same names there.
+macro_rules! shared {
+    ($($(#[$doc:meta])* $name:ident = $value:literal;)*) => {
+        $($(#[$doc])* pub(super) const $name: usize = $value;)*
+        const SHARED: &[(&str, usize)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+shared! {
+    /// The most threads of a block.
+    BLOCK = 256;
+    /// The most threads of a block that sums or compares; a power of two.
+    THREADS = 128;
+    /// Terms that `add` takes at once.
+    TERMS = 4;
+    /// Taps of a column and of a row that the kernels for depthwise convolutions take.
+    TAPS = 7;
+    /// Pixels of a row that a thread of theirs computes together.
+    STRIP = 4;
+    /// The most threads of theirs side by side, each with a pack of channels.
+    FILTER_LANES = 16;
+}
+
 /// What all compilers get, in order; the last one for packs alone.
 const PARTS: [&str; 15] = [
     include_str!("kernels/common.cu"),
@@ -32,7 +55,8 @@ pub(super) fn for_emulator(variant: Variant) -> String {
 }
 
 fn source(head: &str, variant: Variant) -> String {
-    let settings = format!("#define {}\n#define WIDE {}\n", variant.number.name(), variant.width());
+    let mut settings = format!("#define {}\n#define WIDE {}\n", variant.number.name(), variant.width());
+    settings.extend(SHARED.iter().map(|(name, value)| format!("#define {name} {value}\n")));
     [&settings, head].into_iter().chain(PARTS).collect::<Vec<_>>().join("\n")
 }
 

@@ -76,6 +76,12 @@ fn harms(plan: &Plan, must_have_workspace: fn(&Operation) -> bool) -> Vec<Harmed
                 operand.extent = larger(operand.extent);
             });
         }
+        if step.operation != Operation::GradientNorm {
+            harm("no inputs", &|plan| plan.steps[index].inputs.clear());
+        }
+        if matches!(step.operation, Operation::Slice { .. }) {
+            harm("a part from nowhere", &|plan| plan.steps[index].operation = Operation::Slice { first: usize::MAX });
+        }
         for output in 0..step.outputs.len() {
             harm("a larger output", &|plan| {
                 let operand = &mut plan.steps[index].outputs[output].operand;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::frozen::Frozen;
 use super::options::plan_training;
-use super::{Backend, ConstantReader, Content, EngineError, Executor, Number, Plan, Trainer, TrainerOptions};
+use super::{
+    Backend, ConstantReader, Content, EngineError, Executor, Number, Plan, Preloaded, Trainer, TrainerOptions,
+};
 use crate::weights::StateDict;
 use cnn_lang::graph::Graph;
 
@@ -53,6 +55,8 @@ impl<E: Number> Trainer<E> {
         let state = |(index, state): (usize, &super::State)| (state.content, executor.state(index));
         let known: HashMap<Content, Vec<E>> = known.states.iter().enumerate().map(state).collect();
         self.stage = Stage::new(&*self.backend, &self.graph, &self.options, self.steps, plan, &weights)?;
+        // They were on the device for the last plan.
+        self.preloaded = self.preloaded.take().filter(|images| matches!(images, Preloaded::Here(_)));
         (self.template, self.uncounted) = (weights.counters(), 0);
         self.set_states(&weights);
         for (index, state) in self.stage.plan.states.iter().enumerate() {

@@ -24,12 +24,19 @@ pub struct StepReport {
     pub samples: usize,
     /// Norm of all gradients before they were clipped, where they are clipped by it or looked at for what is not finite.
     pub gradient_norm: Option<f64>,
-    /// Whether nothing was moved, because a gradient was not finite: where [`TrainerOptions::skip_non_finite`](super::TrainerOptions::skip_non_finite)
-    /// asks for it, and in f16, where the loss was multiplied by too much.
+    /// Whether no parameter and no average moved, because a gradient was not finite: where [`TrainerOptions::skip_non_finite`](super::TrainerOptions::skip_non_finite)
+    /// asks for it, which keeps running statistics too, and in f16, where the loss was multiplied by too much.
     pub skipped: bool,
+    /// What the loss was multiplied by so that small gradients were not lost: 1 but in f16.
+    pub loss_scale: f64,
 }
 
 impl StepReport {
+    /// Whether it only found out that the loss was multiplied by too much; what it measured holds.
+    pub fn is_search_for_scale(&self) -> bool {
+        self.skipped && self.loss_scale > 1.0 && self.loss.is_finite()
+    }
+
     /// What was not finite, and what it was, unless the step was skipped for that: the training has diverged.
     pub fn not_finite(&self) -> Option<(&'static str, f64)> {
         let all = [("loss", Some(self.loss)), ("norm of the gradients", self.gradient_norm)];
@@ -55,7 +62,7 @@ impl<E: Number> Trainer<E> {
         let samples = images.samples(self.graph.input_shape(), self.options.batch)?;
         match images {
             // In parts an image and its partner may be in different ones.
-            Given::Pixels(pixels) if self.stage.executor.preloads() && samples <= self.stage.plan.batch => {
+            Given::Pixels(pixels) if self.stage.executor.takes_pixels() && samples <= self.stage.plan.batch => {
                 self.go(Images::Pixels(pixels), samples, None, targets, rate)
             }
             images => self.go(Images::Here(&images.numbers()), samples, None, targets, rate),
@@ -87,11 +94,9 @@ impl<E: Number> Trainer<E> {
     ) -> Result<StepReport, EngineError> {
         let of = |images: Given<'_, E>| images.samples(self.graph.input_shape(), self.options.batch);
         let following = next.map(of).transpose()?;
-        // Another plan than that of the step which they were given for has other memory.
-        let kept = |preloaded: &Preloaded<E>| {
-            matches!(preloaded, Preloaded::Here(_)) || self.options.stage(self.steps) == self.stage.number
-        };
-        let Some(preloaded) = self.preloaded.take().filter(kept) else { return Err(EngineError::NotPreloaded) };
+        // Another plan has other memory, and forgets what was brought to the last one's.
+        self.enter_stage()?;
+        let Some(preloaded) = self.preloaded.take() else { return Err(EngineError::NotPreloaded) };
         let there = following.filter(|&samples| self.preloads(samples, self.steps + 1));
         let (images, count) = preloaded.images(self.graph.input_shape().elements());
         let report = self.go(images, count, next.filter(|_| there.is_some()), targets, rate)?;
@@ -146,8 +151,8 @@ impl<E: Number> Trainer<E> {
                 update: part.last.then(|| self.rule(rate)),
                 paces: &self.paces,
                 part,
-                // Every part has masks of its own.
                 loss_scale,
+                // Every part has masks of its own.
                 seed: if index == 0 { seed } else { mix(seed.wrapping_add(index as u64)) },
                 dropout: self.dropout,
             };
@@ -160,7 +165,9 @@ impl<E: Number> Trainer<E> {
         }
         self.steps += 1;
         let finite = gradient_norm.is_none_or(f64::is_finite);
-        let scaled_too_much = self.loss_scale.as_mut().is_some_and(|scale| scale.learn(finite));
+        // A loss that is not finite was so before it was multiplied.
+        let scale = self.loss_scale.as_mut().filter(|_| self.sums.iter().all(|measure| measure.loss.is_finite()));
+        let scaled_too_much = scale.is_some_and(|scale| scale.learn(finite));
         let skipped = scaled_too_much || self.options.skip_non_finite && !finite;
         if skipped && self.options.skip_non_finite {
             self.uncounted = counted;
@@ -174,6 +181,7 @@ impl<E: Number> Trainer<E> {
             samples,
             gradient_norm,
             skipped,
+            loss_scale,
         })
     }
 

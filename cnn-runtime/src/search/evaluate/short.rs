@@ -76,7 +76,7 @@ pub enum Ended {
 /// same bits as often as it is called, on any number of threads.
 ///
 /// # Errors
-/// If the engine cannot train the network, the loss is no longer finite, or a report cannot be made.
+/// If the engine cannot train the network, the loss or a gradient is no longer finite, or a report cannot be made.
 pub fn train_short(
     backend: &Arc<dyn Backend<f32>>,
     graph: &Graph,

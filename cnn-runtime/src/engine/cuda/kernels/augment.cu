@@ -1,5 +1,7 @@
 // Images of stored bytes become numbers.
 
+#if WIDE == 1
+
 // A batch in one piece: this, and behind it what its pointers would point to, in the order of `Batch`.
 struct BatchHead {
     i64 samples;
@@ -96,3 +98,5 @@ KERNEL(augment, {
         }
     }
 }
+
+#endif

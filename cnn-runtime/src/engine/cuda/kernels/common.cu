@@ -175,6 +175,14 @@ __device__ inline Reals pack_at(const Map &map, Place at) { return load(&number_
 
 __device__ inline void set_pack(const Map &map, Place at, const Reals &x) { store(&number_at(map, at), x); }
 
+// Adds what a result is computed onto, if it is.
+template <class P> __device__ inline void add_onto(const P &p, Place at, Reals &x) {
+    if (p.has_onto) {
+        Reals onto = pack_at(p.onto, at);
+        EACH_OF(k) x.at[k] += onto.at[k];
+    }
+}
+
 enum { NONE, RELU, RELU6, LEAKY, SIGMOID, TANH, SILU, HSWISH, HSIGMOID, GELU };
 
 // Where numbers have eleven digits at most, the processor's own exponential is exact enough.
@@ -272,6 +280,3 @@ __device__ inline double together(double mine, double *shared, bool largest) {
     __syncthreads();
     return all;
 }
-
-// The most threads of a block that sums or compares; always a power of two.
-#define THREADS 128

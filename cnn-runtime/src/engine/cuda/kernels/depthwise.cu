@@ -1,9 +1,7 @@
 // Depthwise convolutions: one filter for each channel. What is computed for a channel needs no other, so packs of channels do.
 
-// Taps of a column and of a row that there may be, channels of a block, and pixels of a row that a thread computes together.
-#define TAPS 7
-#define FILTERS (16 * WIDE)
-#define STRIP 4
+// Channels of a block.
+#define FILTERS (FILTER_LANES * WIDE)
 
 // The filters of a block's channels, tap by tap.
 __device__ inline void read_filters(const float *weight, i64 lanes, i64 channels, i64 window, float *to) {

@@ -4,9 +4,6 @@
 // share the pixels. A sum is taken in parts: a block notes what its rows found, a second kernel adds the parts up. Their order
 // depends on the sizes alone, so the same numbers give the same bits.
 
-// The most threads of a block.
-#define BLOCK 256
-
 // The pixels and channels of a thread.
 struct Lane {
     i64 channel;

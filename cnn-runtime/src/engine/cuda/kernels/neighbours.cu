@@ -73,10 +73,7 @@ PACK_KERNEL(lrn_gradient, {
             dx.at[k] *= powf(divisor_of(p.of, pixel, p.x.channels, c), (float)-p.of.beta);
             dx.at[k] -= factor * x.at[k] * sum;
         }
-        if (p.has_onto) {
-            Reals onto = pack_at(p.onto, at);
-            EACH_OF(k) dx.at[k] += onto.at[k];
-        }
+        add_onto(p, at, dx);
         set_pack(p.dx, at, dx);
     }
 }
@@ -154,10 +151,7 @@ PACK_KERNEL(upsample_gradient, {
                 EACH_OF(k) sum.at[k] += part * dy.at[k];
             }
         }
-        if (p.has_onto) {
-            Reals onto = pack_at(p.onto, at);
-            EACH_OF(k) sum.at[k] += onto.at[k];
-        }
+        add_onto(p, at, sum);
         set_pack(p.dx, at, sum);
     }
 }

@@ -2,7 +2,7 @@
 
 // `y = f(onto + sum of terms)`.
 PACK_KERNEL(add, {
-    Map terms[4];
+    Map terms[TERMS];
     i64 count;
     Map onto;
     i64 has_onto;
@@ -38,10 +38,7 @@ PACK_KERNEL(activation_gradient, {
     EACH(i, numbers_of(p.dx) / WIDE) {
         Place at = place_of(p.dx, i * WIDE);
         Reals known = pack_at(p.known, at), dx = pack_at(p.dy, at);
-        if (p.has_onto) {
-            Reals onto = pack_at(p.onto, at);
-            EACH_OF(k) dx.at[k] += onto.at[k];
-        }
+        add_onto(p, at, dx);
         if (p.by_output)
             EACH_OF(k) dx.at[k] *= slope_at_value(p.f, known.at[k]);
         else
@@ -84,10 +81,7 @@ PACK_KERNEL(prelu_gradient, {
         Place at = place_of(p.dx, i * WIDE);
         Reals x = pack_at(p.x, at), dx = pack_at(p.dy, at), slope = slopes(p.weight, p.each, at.channel);
         EACH_OF(k) dx.at[k] = x.at[k] > 0.0f ? dx.at[k] : slope.at[k] * dx.at[k];
-        if (p.has_onto) {
-            Reals onto = pack_at(p.onto, at);
-            EACH_OF(k) dx.at[k] += onto.at[k];
-        }
+        add_onto(p, at, dx);
         set_pack(p.dx, at, dx);
     }
 }

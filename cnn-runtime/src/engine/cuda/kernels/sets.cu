@@ -200,10 +200,7 @@ PACK_KERNEL(set_gradient, {
             Sum rest = gradient - sums.of[k].a - normal_of(moments, k, x.at[k]) * sums.of[k].b;
             dx.at[k] = (float)(rest * moments.of[k].b);
         }
-        if (p.has_onto) {
-            Reals onto = pack_at(p.onto, at);
-            EACH_OF(k) dx.at[k] += onto.at[k];
-        }
+        add_onto(p, at, dx);
         set_pack(p.dx, at, dx);
     }
 }

@@ -268,10 +268,7 @@ PACK_KERNEL(global_avg_pool_gradient, {
         Place at = place_of(p.dx, n * WIDE);
         Reals dx = load(pixel_at(p.dy, at.sample, 0) + at.channel);
         EACH_OF(k) dx.at[k] *= share;
-        if (p.has_onto) {
-            Reals onto = pack_at(p.onto, at);
-            EACH_OF(k) dx.at[k] += onto.at[k];
-        }
+        add_onto(p, at, dx);
         set_pack(p.dx, at, dx);
     }
 }

@@ -5,7 +5,7 @@ use cnn_runtime::engine::{Precision, Targets, TrainerOptions};
 use cnn_tests::device::Device;
 use cnn_tests::zoo;
 
-use crate::{PLAIN, doubles, off, shape_of};
+use crate::{PLAIN, doubles, logits, off, shape_of};
 
 const SOURCES: [&str; 4] = [
     "Windows(c = 16): 3x14x14 -> 5;
@@ -78,4 +78,18 @@ fn every_kind_of_layer_has_its_gradients() {
         println!("{device:?}: {of:9} as {name:9}: gradients of {tensors} tensors within {most:.1e}, {allowed} allowed");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A grid has fewer blocks along its second axis than there may be samples.
+#[test]
+fn more_samples_than_blocks() {
+    let graph = cnn_lang::load("Many: 2x1x3 -> 2; head gap -> linear(2);", None).unwrap();
+    let shape = [65_600, 2, 1, 3];
+    for device in Device::graphics(Precision::Full) {
+        let [found, expected] = [device, PLAIN].map(|device| logits(device, &graph, &shape, 1.0));
+        let off = off(&found, &expected);
+        println!("{device:?}: {} samples at a time, off by {off:.1e}", shape[0]);
+        assert!(off < 1e-5, "{off:e}");
+        assert!(found.iter().all(|logit| *logit != 0.0), "every sample has logits");
+    }
 }

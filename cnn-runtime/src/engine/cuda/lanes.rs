@@ -17,6 +17,8 @@ const PIXELS: usize = 8;
 const MOST_PARTS: usize = 1024;
 const PIXELS_EACH: usize = 4;
 const MOST_BLOCKS: usize = 4096;
+/// The most blocks of a grid along its second axis; where there are more samples each takes some.
+const MOST_SAMPLES: usize = 65_535;
 /// Blocks for the same channels that are always allowed.
 const LEAST_PARTS: usize = 8;
 
@@ -85,7 +87,7 @@ impl Lowering<'_> {
     pub(super) fn sample_sums(&self, x: &Map, other: Option<&Map>, factor: f64, onto: Option<Map>, y: &Map) -> Launch {
         let words = Words::new().map_by_lanes(x).optional(other).double(factor).optional(onto.as_ref()).map(y);
         let launch = self.by_lanes("sample_sums", x, words);
-        Launch { blocks: [launch.blocks[0], x.samples as u32], ..launch }
+        Launch { blocks: [launch.blocks[0], x.samples.min(MOST_SAMPLES) as u32], ..launch }
     }
 
     pub(super) fn affine(

@@ -166,7 +166,8 @@ BLOCK_KERNEL(channel_sums_finish, {
         p.to[c] = (float)(sum + (p.onto ? p.onto[c] : 0.0));
 }
 
-// `y = onto + factor (sum of x other)` over the pixels of each channel of each sample: a block for some channels of a sample.
+// `y = onto + factor (sum of x other)` over the pixels of each channel of each sample: a block for some channels of a sample, or of
+// several where there are more than blocks.
 PACK_BLOCK_KERNEL(sample_sums, {
     Map x;
     i64 lanes;
@@ -178,26 +179,29 @@ PACK_BLOCK_KERNEL(sample_sums, {
     Map y;
 }) {
     __shared__ Sum noted[BLOCK * WIDE];
-    i64 rows = blockDim.x / p.lanes, columns = p.lanes * WIDE, sample = blockIdx.y;
+    i64 rows = blockDim.x / p.lanes, columns = p.lanes * WIDE;
     i64 channel = (blockIdx.x * p.lanes + threadIdx.x % p.lanes) * WIDE;
-    Sum sum[WIDE] = {};
     i64 end = channel < p.x.channels ? plane_of(p.x) : 0;
-    for (i64 n = threadIdx.x / p.lanes; n < end; n += rows) {
-        Reals x = load(pixel_at(p.x, sample, n) + channel);
-        if (p.has_other) {
-            Reals other = load(pixel_at(p.other, sample, n) + channel);
-            EACH_OF(k) x.at[k] *= other.at[k];
+    for (i64 sample = blockIdx.y; sample < p.x.samples; sample += gridDim.y) {
+        Sum sum[WIDE] = {};
+        for (i64 n = threadIdx.x / p.lanes; n < end; n += rows) {
+            Reals x = load(pixel_at(p.x, sample, n) + channel);
+            if (p.has_other) {
+                Reals other = load(pixel_at(p.other, sample, n) + channel);
+                EACH_OF(k) x.at[k] *= other.at[k];
+            }
+            EACH_OF(k) sum[k] += x.at[k];
         }
-        EACH_OF(k) sum[k] += x.at[k];
-    }
-    EACH_OF(k) noted[threadIdx.x * WIDE + k] = sum[k];
-    __syncthreads();
-    for (i64 column = threadIdx.x; column < columns && blockIdx.x * columns + column < p.x.channels; column += blockDim.x) {
-        double all = 0.0;
-        for (i64 at = column; at < blockDim.x * WIDE; at += columns)
-            all += noted[at];
-        i64 c = blockIdx.x * columns + column;
-        double onto = p.has_onto ? (float)pixel_at(p.onto, sample, 0)[c] : 0.0;
-        pixel_at(p.y, sample, 0)[c] = (float)(onto + p.factor * all);
+        EACH_OF(k) noted[threadIdx.x * WIDE + k] = sum[k];
+        __syncthreads();
+        for (i64 column = threadIdx.x; column < columns && blockIdx.x * columns + column < p.x.channels; column += blockDim.x) {
+            double all = 0.0;
+            for (i64 at = column; at < blockDim.x * WIDE; at += columns)
+                all += noted[at];
+            i64 c = blockIdx.x * columns + column;
+            double onto = p.has_onto ? (float)pixel_at(p.onto, sample, 0)[c] : 0.0;
+            pixel_at(p.y, sample, 0)[c] = (float)(onto + p.factor * all);
+        }
+        __syncthreads();
     }
 }

@@ -64,14 +64,20 @@ fn ahead(device: Device, options: &TrainerOptions) -> (Vec<StepReport>, StateDic
     ((0..STEPS).map(step).collect(), trainer.weights())
 }
 
+/// What a step may be.
+fn trainings() -> [(&'static str, TrainerOptions); 3] {
+    let whole = TrainerOptions { batch: 4, ..Default::default() };
+    let parts = TrainerOptions { parts: 2, ..whole.clone() };
+    let pattern = zoo::graph("lenet5").tensors()[0].0.clone();
+    let thawing = TrainerOptions { thaw: vec![Thaw { pattern, step: 3 }], ..whole.clone() };
+    [("whole", whole), ("in parts", parts), ("thawing", thawing)]
+}
+
 #[test]
 fn the_same_bits() {
-    let plain = TrainerOptions { batch: 4, ..Default::default() };
-    let parts = TrainerOptions { parts: 2, ..plain.clone() };
-    let first = zoo::graph("lenet5").tensors()[0].0.clone();
-    let thawing = TrainerOptions { thaw: vec![Thaw { pattern: first, step: 3 }], ..plain.clone() };
+    let trainings = trainings();
     for device in f32::devices() {
-        for (what, options) in [("whole", &plain), ("in parts", &parts), ("thawing", &thawing)] {
+        for (what, options) in &trainings {
             let (expected, found) = (plainly(device, options), ahead(device, options));
             assert_eq!(found.0, expected.0, "{device:?}, {what}");
             for (found, expected) in found.1.tensors().iter().zip(expected.1.tensors()) {
@@ -121,12 +127,9 @@ enum Form {
 
 #[test]
 fn pixels_are_their_numbers() {
-    let plain = TrainerOptions { batch: 4, ..Default::default() };
-    let parts = TrainerOptions { parts: 2, ..plain.clone() };
-    let first = zoo::graph("lenet5").tensors()[0].0.clone();
-    let thawing = TrainerOptions { thaw: vec![Thaw { pattern: first, step: 3 }], ..plain.clone() };
+    let trainings = trainings();
     for device in f32::devices() {
-        for (what, options) in [("whole", &plain), ("in parts", &parts), ("thawing", &thawing)] {
+        for (what, options) in &trainings {
             let expected = on_pixels(device, options, Form::Numbers);
             for form in [Form::Pixels, Form::Ahead, Form::Mixed] {
                 assert!(on_pixels(device, options, form) == expected, "{device:?}, {what}, {form:?}");

@@ -1,6 +1,8 @@
 //! The kernels on an ordinary processor, for tests where there is no graphics processor: slow, and bit by bit what is written
 //! in them.
 
+mod plain;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,10 +10,10 @@ use std::sync::{Arc, OnceLock};
 use std::{alloc, env, fs};
 
 use libloading::Library;
+use plain::Plain;
 
 use super::cudnn::Problem;
 use super::device::{Device, Failure, Launch, Planned, Recording};
-use super::plain::Plain;
 use super::source;
 use super::words::Variant;
 

@@ -1,5 +1,10 @@
 //! An NVIDIA graphics processor, by the driver's interface.
 
+mod aside;
+pub(super) mod compile;
+pub(super) mod libraries;
+mod nvrtc;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,12 +12,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cudarc::driver::{CudaContext, CudaFunction, CudaGraph, CudaStream, DriverError, result, sys};
 use cudarc::nvrtc::Ptx;
 
-use super::aside::Aside;
+use aside::Aside;
+
 use super::cudnn::{Addresses, ConvPlan, Cudnn, Problem};
 use super::device::{Device, Failure, Launch, Planned, Recording};
+use super::source;
 use super::source::BLOCK;
 use super::words::Variant;
-use super::{compile, source};
 
 /// A graphics processor and one stream of work.
 pub(super) struct Gpu {

@@ -1,15 +1,24 @@
 //! A step of a plan as work for a device.
 
+mod conv;
+mod fused;
+mod lanes;
+mod layers;
+mod library;
+mod neighbours;
+mod products;
+mod sets;
+mod training;
+mod weight_forms;
+
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use super::conv;
+pub(super) use conv::{Convolution, depthwise_scratch};
+
 use super::device::{Device, Launch, Region, Work, failed};
-use super::lanes;
-use super::layers;
 use super::memory::{Memory, bytes};
 use super::source::{self, TERMS, THREADS};
-use super::training;
 use super::words::{Map, Number, Words};
 use crate::engine::backend::Use;
 use crate::engine::error::EngineError;
@@ -145,7 +154,7 @@ impl<'a> Lowering<'a> {
     /// The work of a step.
     pub fn work(&self, index: usize) -> Result<Vec<Work>, EngineError> {
         let step = &self.plan.steps[index];
-        if let Some(convolution) = conv::Convolution::of(&step.operation) {
+        if let Some(convolution) = Convolution::of(&step.operation) {
             let work = self.convolution(index, step, &convolution);
             return work.map_err(|failure| failed(&**self.device, failure));
         }

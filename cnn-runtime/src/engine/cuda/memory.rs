@@ -1,11 +1,18 @@
 //! A plan's memory on a device.
 
+mod filters;
+mod images;
+mod reading;
+mod room;
+
 use std::sync::Arc;
 
+use filters::Filters;
+pub(super) use filters::bytes as filter_bytes;
+use images::Images;
+pub(super) use reading::Reading;
+
 use super::device::{Device, Region, bytes_of, bytes_of_mut};
-use super::filters::Filters;
-use super::images::Images;
-use super::room;
 use super::words::{Map, Number};
 use crate::engine::backend::{Feed, Measure, Targets};
 use crate::engine::constant_reader::ConstantReader;

@@ -3,57 +3,37 @@
 //! | file | what it does |
 //! |---|---|
 //! | `device` | what is asked of a device: memory, copies, launches |
-//! | `gpu`, `libraries` | an NVIDIA graphics processor; nothing is needed to build |
-//! | `compile`, `nvrtc` | kernels are compiled at run time |
-//! | `aside` | copies while it works |
-//! | `cudnn` | NVIDIA's library for convolutions |
-//! | `emulator`, `plain` | the same kernels on an ordinary processor, and what stands for the library there: for tests |
+//! | `gpu` | an NVIDIA graphics processor; nothing is needed to build |
+//! | `gpu/libraries`, `gpu/compile`, `gpu/nvrtc` | libraries are found, and kernels compiled, at run time |
+//! | `gpu/aside` | copies while it works |
+//! | `cudnn/` | NVIDIA's library for convolutions |
+//! | `emulator`, `emulator/plain` | the same kernels on an ordinary processor, and what stands for the library there: for tests |
 //! | `kernels/`, `source` | the kernels, in CUDA's C++ |
 //! | `words` | a kernel's arguments |
 //! | `lower` | a step of a plan as work: launches, and convolutions of the library |
-//! | `conv`, `lanes`, `layers`, `neighbours`, `products`, `sets`, `weight_forms`, `training` | the steps of a kind |
-//! | `library`, `fused` | convolutions that the library computes, and what it computes with them |
-//! | `filters` | weights in the library's form |
-//! | `images` | the images of a run and of the next: numbers, or pixels that become numbers there |
-//! | `room` | whether a plan's memory is to be had |
-//! | `memory`, `executor`, `reading` | a plan's memory on the device, its runs, what they left |
+//! | `lower/conv`, `lanes`, `layers`, `neighbours`, `products`, `sets`, `weight_forms`, `training` | the steps of a kind |
+//! | `lower/library`, `fused` | convolutions that the library computes, and what it computes with them |
+//! | `memory` | a plan's memory on the device |
+//! | `memory/room`, `filters`, `images`, `reading` | whether it is to be had; weights in the library's form; images of this run and the next; what a run left |
+//! | `executor` | runs |
 
-mod aside;
-mod compile;
-mod conv;
 mod cudnn;
 mod device;
 mod emulator;
 mod executor;
-mod filters;
-mod fused;
 mod gpu;
-mod images;
-mod lanes;
-mod layers;
-mod libraries;
-mod library;
 mod lower;
 mod memory;
-mod neighbours;
-mod nvrtc;
-mod plain;
-mod products;
-mod reading;
-mod room;
-mod sets;
 mod source;
-mod training;
-mod weight_forms;
 mod words;
 
 use std::sync::Arc;
 
-use conv::Convolution;
 use device::{Device, Failure};
 use emulator::Emulator;
 use executor::Machine;
 use gpu::Gpu;
+use lower::Convolution;
 use words::Number;
 
 use super::backend::{Backend, Executor, Use};
@@ -154,7 +134,7 @@ impl Backend<f32> for Cuda {
         let (number, block) = (self.number(), self.device.block());
         let Some(convolution) = Convolution::of(of.operation) else { return lower::workspace(number, block, of) };
         if convolution.is_depthwise() {
-            return conv::depthwise_scratch(number, block, &convolution, of) * size_of::<f64>();
+            return lower::depthwise_scratch(number, block, &convolution, of) * size_of::<f64>();
         }
         if !self.device.has_library() || !convolution.is_for_library(number) {
             return 0;
@@ -173,7 +153,7 @@ impl Backend<f32> for Cuda {
     }
 
     fn beside(&self, steps: &[Step]) -> usize {
-        if self.device.has_library() { filters::bytes(steps, self.number()) } else { 0 }
+        if self.device.has_library() { memory::filter_bytes(steps, self.number()) } else { 0 }
     }
 
     fn prepare(

@@ -32,8 +32,8 @@ use cudarc::cudnn::sys;
 use cudarc::driver::{CudaContext, CudaStream, DriverError};
 
 use super::device::Failure;
+use super::gpu::{compile, libraries};
 use super::words::Number;
-use super::{compile, libraries};
 use descriptor::check;
 use graph::{Graph, Target};
 use kept::{Choice, Kept};

@@ -1,12 +1,12 @@
 //! Convolutions and fully connected layers as work: the library's, kernels for depthwise ones, plain loops where there is neither.
 
-use super::cudnn::Pass;
-use super::device::{Failure, Launch, Work};
+use super::Lowering;
 use super::lanes::Lanes;
-use super::lower::Lowering;
-use super::source::{self, FILTER_LANES, STRIP, TAPS};
-use super::words::{Map, Number, Words};
 use crate::engine::backend::Use;
+use crate::engine::cuda::cudnn::Pass;
+use crate::engine::cuda::device::{Failure, Launch, Work};
+use crate::engine::cuda::source::{self, FILTER_LANES, STRIP, TAPS};
+use crate::engine::cuda::words::{Map, Number, Words};
 use crate::engine::operation::{Activation, ConvShape, LinearShape, Operation};
 use crate::engine::plan::Step;
 use crate::kernels::window::Axis;
@@ -25,7 +25,7 @@ pub(super) const POINT: Axis = Axis { input: 1, output: 1, kernel: 1, stride: 1,
 
 /// One of the three computations of a convolution.
 #[derive(Clone, Copy)]
-pub(super) struct Convolution {
+pub(in crate::engine::cuda) struct Convolution {
     pub pass: Pass,
     pub shape: ConvShape,
     pub activation: Option<Activation>,
@@ -83,7 +83,12 @@ impl Convolution {
 }
 
 /// Numbers of 64 bits of scratch for the gradient of a depthwise convolution's weights, whatever the width.
-pub(super) fn depthwise_scratch(number: Number, block: usize, convolution: &Convolution, of: &Use<'_>) -> usize {
+pub(in crate::engine::cuda) fn depthwise_scratch(
+    number: Number,
+    block: usize,
+    convolution: &Convolution,
+    of: &Use<'_>,
+) -> usize {
     if convolution.pass != Pass::WeightGradient {
         return 0;
     }

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::{env, fs, thread};
 
-use super::device::Failure;
 use super::nvrtc::Nvrtc;
-use super::source;
-use super::words::Variant;
+use crate::engine::cuda::device::Failure;
+use crate::engine::cuda::source;
+use crate::engine::cuda::words::Variant;
 
 /// The code of a variant's kernels, such as for `sm_90`. What is not in the cache is compiled, and with it all other variants that
 /// are not, at the same time: who wants one wants others soon.
@@ -46,7 +46,7 @@ fn path(architecture: &str, variant: Variant) -> Option<PathBuf> {
 }
 
 /// The folder of what is kept from one process to the next.
-pub(super) fn cache() -> Option<PathBuf> {
+pub(in crate::engine::cuda) fn cache() -> Option<PathBuf> {
     let base = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     Some(base.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")))?.join("cnn-runtime"))
 }

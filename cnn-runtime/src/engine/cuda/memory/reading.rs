@@ -1,11 +1,11 @@
 //! What a run left in the memory of a device.
 
-use super::memory::Memory;
+use super::Memory;
 use crate::engine::error::EngineError;
 use crate::engine::plan::{Operand, Step};
 
 /// Reads what a run of so many samples left.
-pub(super) struct Reading<'a> {
+pub(in crate::engine::cuda) struct Reading<'a> {
     pub memory: &'a Memory,
     pub samples: usize,
 }

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 
 use libloading::Library;
 
-use super::device::Failure;
 use super::libraries;
+use crate::engine::cuda::device::Failure;
 
 /// As systems call it, whatever their version of CUDA.
 const NAMES: [&str; 5] = ["libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12", "nvrtc64_130_0.dll", "nvrtc64_120_0.dll"];

@@ -1,6 +1,6 @@
 //! Whether a plan's memory is to be had, said before any of it is taken.
 
-use super::device::{Device, failed};
+use crate::engine::cuda::device::{Device, failed};
 use crate::engine::error::EngineError;
 use crate::engine::plan::Plan;
 

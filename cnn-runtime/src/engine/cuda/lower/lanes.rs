@@ -1,9 +1,9 @@
 //! What treats the channels of all pixels alike, as launches: batch normalisation, factors, sums over pixels.
 
-use super::device::Launch;
-use super::lower::Lowering;
-use super::source;
-use super::words::{Map, Number, Words};
+use super::Lowering;
+use crate::engine::cuda::device::Launch;
+use crate::engine::cuda::source;
+use crate::engine::cuda::words::{Map, Number, Words};
 use crate::engine::operation::{Activation, BatchNorm};
 use crate::engine::plan::{Step, Target};
 use crate::engine::program::Extent;

@@ -2,9 +2,9 @@
 
 use cnn_lang::graph::Op;
 
-use super::device::Launch;
-use super::lower::Lowering;
-use super::words::{Map, Words};
+use super::Lowering;
+use crate::engine::cuda::device::Launch;
+use crate::engine::cuda::words::{Map, Words};
 use crate::engine::plan::Step;
 
 /// Local response normalisation: `Response` in `kernels/neighbours.cu`.

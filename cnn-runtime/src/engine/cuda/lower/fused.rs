@@ -3,11 +3,11 @@
 use std::env;
 use std::sync::Arc;
 
+use super::Lowering;
 use super::conv::Convolution;
-use super::cudnn::{self, Addresses, Curve, Epilogue, Pass, Problem};
-use super::device::Planned;
-use super::lower::Lowering;
-use super::words::Map;
+use crate::engine::cuda::cudnn::{self, Addresses, Curve, Epilogue, Pass, Problem};
+use crate::engine::cuda::device::Planned;
+use crate::engine::cuda::words::Map;
 use crate::engine::operation::Activation;
 use crate::engine::plan::Step;
 

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::device::{Device, Launch, Region, bytes_of, failed};
-use super::words::{Number, Variant, Words};
 use crate::engine::backend::Images as Fed;
+use crate::engine::cuda::device::{Device, Launch, Region, bytes_of, failed};
+use crate::engine::cuda::words::{Number, Variant, Words};
 use crate::engine::error::EngineError;
 use crate::engine::pixels::{Given, Mix, Move, Pixels, Rectangle};
 
 /// Where images are before a run and during it.
 #[derive(Debug)]
-pub(super) struct Images {
+pub(in crate::engine::cuda) struct Images {
     device: Arc<dyn Device>,
     /// What maps are of, so that kernels are of the variant that is there.
     number: Number,

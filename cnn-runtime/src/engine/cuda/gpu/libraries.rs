@@ -7,7 +7,7 @@ use libloading::Library;
 
 /// Loads a library such as `libcudnn.so.9`, if a package of Python's holds it; it stays loaded, and is found by its name from
 /// then on. What the system's own search or `LD_LIBRARY_PATH` finds comes first: call this only where that found nothing.
-pub(super) fn load_from_packages(stem: &str) -> bool {
+pub(in crate::engine::cuda) fn load_from_packages(stem: &str) -> bool {
     let library = from_packages(stem);
     let found = library.is_some();
     std::mem::forget(library);

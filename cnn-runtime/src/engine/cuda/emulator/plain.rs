@@ -5,9 +5,9 @@
 
 use std::slice;
 
-use super::cudnn::{ALIGNMENT, Addresses, Pass, Problem};
-use super::device::{Failure, Planned};
-use super::words::Number;
+use crate::engine::cuda::cudnn::{ALIGNMENT, Addresses, Pass, Problem};
+use crate::engine::cuda::device::{Failure, Planned};
+use crate::engine::cuda::words::Number;
 use crate::engine::operation::ConvShape;
 use crate::kernels::window::Axis;
 

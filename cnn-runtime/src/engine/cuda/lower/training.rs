@@ -1,8 +1,8 @@
 //! Loss and optimizer, as launches.
 
-use super::device::Launch;
-use super::lower::Lowering;
-use super::words::{Map, Words};
+use super::Lowering;
+use crate::engine::cuda::device::Launch;
+use crate::engine::cuda::words::{Map, Words};
 use crate::engine::error::EngineError;
 use crate::engine::operation::Operation;
 use crate::engine::plan::Step;
@@ -50,7 +50,7 @@ impl Lowering<'_> {
     }
 
     /// All updates of a plan; those that follow one another are done in one go, by the first one's step.
-    pub(super) fn updates(&self) -> Result<Vec<(usize, Launch)>, EngineError> {
+    pub(in crate::engine::cuda) fn updates(&self) -> Result<Vec<(usize, Launch)>, EngineError> {
         let is_update = |index: &usize| matches!(self.plan.steps[*index].operation, Operation::Update { .. });
         let all: Vec<usize> = (0..self.plan.steps.len()).filter(is_update).collect();
         all.chunk_by(|a, b| a + 1 == *b).map(|run| self.update(run)).collect()

@@ -1,9 +1,9 @@
 //! Products of maps, as launches.
 
-use super::device::Launch;
-use super::lower::Lowering;
-use super::source::THREADS;
-use super::words::{Map, Words};
+use super::Lowering;
+use crate::engine::cuda::device::Launch;
+use crate::engine::cuda::source::THREADS;
+use crate::engine::cuda::words::{Map, Words};
 use crate::engine::error::EngineError;
 use crate::engine::operation::LayerGradient;
 use crate::engine::plan::{Step, Target};

@@ -1,8 +1,8 @@
 //! What weights go through before a convolution uses them, as launches.
 
-use super::device::Launch;
-use super::lower::Lowering;
-use super::words::Words;
+use super::Lowering;
+use crate::engine::cuda::device::Launch;
+use crate::engine::cuda::words::Words;
 use crate::engine::error::EngineError;
 use crate::engine::operation::WeightForm;
 use crate::engine::plan::Step;

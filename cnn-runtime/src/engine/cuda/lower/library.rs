@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use super::Lowering;
 use super::conv::{Convolution, POINT};
-use super::cudnn::{Addresses, Pass, Problem};
-use super::device::{Convolution as LibraryWork, Device, Failure, Launch, Planned, Work};
-use super::lower::Lowering;
-use super::words::{Map, Number, Variant, Words};
+use crate::engine::cuda::cudnn::{Addresses, Pass, Problem};
+use crate::engine::cuda::device::{Convolution as LibraryWork, Device, Failure, Launch, Planned, Work};
+use crate::engine::cuda::words::{Map, Number, Variant, Words};
 use crate::engine::memory::ALIGNMENT;
 use crate::engine::operation::ConvShape;
 use crate::engine::plan::{Operand, Source, Start, Step};
@@ -216,7 +216,7 @@ impl Lowering<'_> {
     }
 
     /// Brings all that is learned into the library's order, at the beginning of a run.
-    pub(super) fn pack_learned(&self) -> Option<Launch> {
+    pub(in crate::engine::cuda) fn pack_learned(&self) -> Option<Launch> {
         let filters = &self.memory.filters;
         let launch = |entries| self.pack(filters.table(), entries, self.memory.number, filters.largest);
         (filters.learned > 0).then(|| launch(filters.learned))

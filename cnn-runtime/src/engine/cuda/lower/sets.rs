@@ -2,10 +2,10 @@
 
 use cnn_lang::graph::Op;
 
-use super::device::Launch;
-use super::lower::Lowering;
-use super::source::{self, THREADS};
-use super::words::{Map, Words};
+use super::Lowering;
+use crate::engine::cuda::device::Launch;
+use crate::engine::cuda::source::{self, THREADS};
+use crate::engine::cuda::words::{Map, Words};
 use crate::engine::operation::Layer;
 use crate::engine::plan::{Step, Target};
 use crate::engine::program::Extent;

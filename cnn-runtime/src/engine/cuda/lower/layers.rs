@@ -2,12 +2,12 @@
 
 use cnn_lang::graph::{Op, Pool, Shape};
 
-use super::device::Launch;
+use super::Lowering;
 use super::lanes;
-use super::lower::Lowering;
 use super::neighbours::Response;
 use super::sets::Sets;
-use super::words::{Map, Number, Words};
+use crate::engine::cuda::device::Launch;
+use crate::engine::cuda::words::{Map, Number, Words};
 use crate::engine::error::EngineError;
 use crate::engine::operation::{Layer, LayerGradient};
 use crate::engine::plan::{Step, Target};

@@ -6,17 +6,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::conv::Convolution;
-use super::device::{Device, Region};
-use super::memory::bytes as bytes_of_words;
-use super::words::Number;
+use super::bytes as bytes_of_words;
+use crate::engine::cuda::device::{Device, Region};
+use crate::engine::cuda::lower::Convolution;
+use crate::engine::cuda::words::Number;
 use crate::engine::error::EngineError;
 use crate::engine::memory::ALIGNMENT;
 use crate::engine::plan::{Operand, Plan, Source, Step};
 
 /// The weights that a plan's convolutions read through the library.
 #[derive(Debug, Default)]
-pub(super) struct Filters {
+pub(in crate::engine::cuda) struct Filters {
     /// Constants that are stored in the library's form.
     stored: BTreeMap<usize, [usize; 4]>,
     /// Of the others, where each goes.
@@ -31,7 +31,7 @@ pub(super) struct Filters {
 
 /// Where a weight goes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(in crate::engine::cuda) struct Place {
     /// Address of the numbers in the library's form.
     pub packed: u64,
     /// Address of its entry in the table that kernels read.
@@ -95,7 +95,7 @@ fn padded(convolution: &Convolution, number: Number) -> usize {
 }
 
 /// Bytes that the filters of some steps take beside the weights.
-pub(super) fn bytes(steps: &[Step], number: Number) -> usize {
+pub(in crate::engine::cuda) fn bytes(steps: &[Step], number: Number) -> usize {
     Wanted::of(steps, number).bytes(number).iter().sum()
 }
 

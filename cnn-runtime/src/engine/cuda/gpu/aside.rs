@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cudarc::driver::{CudaContext, CudaEvent, CudaStream, DriverError, result};
 use rayon::prelude::*;
 
-use super::device::Failure;
+use crate::engine::cuda::device::Failure;
 
 /// Bytes that are on their way to the device while the next ones are brought together.
 const SLICE: usize = 8 << 20;

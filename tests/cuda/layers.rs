@@ -1,11 +1,11 @@
 //! Every kind of layer, at channels that are packs and at others. Networks that are drawn at random are smooth where digits are few,
 //! and seldom have packs of eight.
 
-use cnn_runtime::engine::{Precision, Targets, TrainerOptions};
+use cnn_runtime::engine::Precision;
 use cnn_tests::device::Device;
 use cnn_tests::zoo;
 
-use crate::{PLAIN, doubles, logits, off, shape_of};
+use crate::{PLAIN, logits, off, shape_of, step};
 
 const SOURCES: [&str; 4] = [
     "Windows(c = 16): 3x14x14 -> 5;
@@ -36,21 +36,6 @@ const SOURCES: [&str; 4] = [
 /// A share of a gradient's length. Where digits are few, a maximum may be another pixel's.
 const ALLOWED: [(Precision, f64); 3] = [(Precision::Full, 1e-4), (Precision::Bf16, 0.25), (Precision::F16, 0.03)];
 
-/// Gradients of the first step that moves something, and its number, `first` at least.
-fn gradients(device: Device, source: &str, name: &str, first: u64) -> (Vec<(String, Vec<f64>)>, u64) {
-    let graph = cnn_lang::load(source, Some(name)).unwrap_or_else(|errors| panic!("{}", errors[0]));
-    let shape = shape_of(&graph, 4);
-    let options = TrainerOptions { batch: 4, keep_gradients: true, ..Default::default() };
-    let mut trainer = device.trainer(&graph, &zoo::weights::<f32>(&graph, 1.0), options).unwrap();
-    let mut moves = || {
-        let report = trainer.step(&zoo::images::<f32>(&shape), Targets::Labels(&[0, 1, 2, 3]), 0.0).unwrap();
-        trainer.steps() >= first && !report.skipped
-    };
-    assert!((0..30).any(|_| moves()), "{device:?}: no gradient is finite");
-    let all = trainer.gradients().into_iter().map(|(name, values)| (name, doubles(&values)));
-    (all.collect(), trainer.steps())
-}
-
 /// The network that a source begins with.
 fn whole(source: &str) -> &str {
     source.split('(').next().unwrap_or(source)
@@ -64,8 +49,10 @@ fn every_kind_of_layer_has_its_gradients() {
     let cases = || SOURCES.into_iter().flat_map(|source| [(source, whole(source)), (source, "Odd")]);
     let mut wrong = Vec::new();
     for ((device, allowed), (source, name)) in devices.flat_map(|on| cases().map(move |case| (on, case))) {
-        let (found, number) = gradients(device, source, name, 1);
-        let (expected, _) = gradients(PLAIN, source, name, number);
+        let graph = cnn_lang::load(source, Some(name)).unwrap_or_else(|errors| panic!("{}", errors[0]));
+        let (shape, weights) = (shape_of(&graph, 4), zoo::weights::<f32>(&graph, 1.0));
+        let (_, found, number) = step(device, &graph, &weights, &shape, 1);
+        let (_, expected, _) = step(PLAIN, &graph, &weights, &shape, number);
         let mut most = 0.0f64;
         for ((tensor, found), (_, expected)) in found.iter().zip(&expected) {
             let off = off(found, expected);

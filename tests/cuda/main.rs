@@ -29,7 +29,13 @@ fn logits(device: Device, graph: &Graph, shape: &[usize], gain: f64) -> Vec<f64>
 
 /// Loss and gradients of the first step that moves something, and its number, `first` at least: in f16 some only find out by what
 /// the loss may be multiplied. Nothing has moved before it.
-fn step(device: Device, graph: &Graph, weights: &StateDict<f32>, shape: &[usize], first: u64) -> (f64, Vec<f64>, u64) {
+fn step(
+    device: Device,
+    graph: &Graph,
+    weights: &StateDict<f32>,
+    shape: &[usize],
+    first: u64,
+) -> (f64, Vec<(String, Vec<f64>)>, u64) {
     let options = TrainerOptions { batch: shape[0], keep_gradients: true, ..Default::default() };
     let mut trainer = device.trainer(graph, weights, options).unwrap();
     let classes = graph.output_shape().elements();
@@ -40,8 +46,8 @@ fn step(device: Device, graph: &Graph, weights: &StateDict<f32>, shape: &[usize]
     };
     let Some(report) = (0..30).find_map(|_| step()) else { panic!("{device:?}: no gradient is finite") };
     assert_eq!(trainer.allocated(), trainer.plan().report.total(), "bytes allocated and predicted");
-    let gradients = trainer.gradients().iter().flat_map(|(_, values)| doubles(values)).collect();
-    (report.loss, gradients, trainer.steps())
+    let gradients = trainer.gradients().into_iter().map(|(name, values)| (name, doubles(&values)));
+    (report.loss, gradients.collect(), trainer.steps())
 }
 
 fn shape_of(graph: &Graph, batch: usize) -> Vec<usize> {
@@ -154,7 +160,9 @@ fn on(device: Device, seeds: u64, [middle, most]: [f64; 2]) {
             let half = step(device, &graph, &weights, &shape, 1);
             let full = step(PLAIN, &graph, &weights, &shape, half.2);
             losses.push((half.0 - full.0).abs() / full.0.abs().max(1e-3));
-            gradients.push(off(&half.1, &full.1));
+            let [half, full] =
+                [half.1, full.1].map(|all| all.into_iter().flat_map(|(_, values)| values).collect::<Vec<_>>());
+            gradients.push(off(&half, &full));
         }
     }
     for (what, all) in [("outputs", outputs), ("losses", losses), ("gradients", gradients)] {

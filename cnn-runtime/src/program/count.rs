@@ -1,45 +1,18 @@
 //! Counts on the command line.
 
-use std::ops::{RangeBounds, RangeFrom, RangeInclusive};
+use std::ops::{Bound, RangeBounds};
 
-/// Counts that make sense: `1..`, `1..=256`.
-pub(super) trait Counts: RangeBounds<u64> + Clone + Send + Sync + 'static {
-    /// The first of them.
-    fn least(&self) -> u64;
-
-    /// The last of them, if there is one.
-    fn most(&self) -> Option<u64>;
-}
-
-impl Counts for RangeFrom<u64> {
-    fn least(&self) -> u64 {
-        self.start
-    }
-
-    fn most(&self) -> Option<u64> {
-        None
-    }
-}
-
-impl Counts for RangeInclusive<u64> {
-    fn least(&self) -> u64 {
-        *self.start()
-    }
-
-    fn most(&self) -> Option<u64> {
-        Some(*self.end())
-    }
-}
-
-/// What reads a count: of another text it says what was expected, and what came.
+/// What reads a count within a range that has a first number, such as `1..` and `1..=256`: of another text it says what was expected,
+/// and what came.
 pub(super) fn count<T: TryFrom<u64>>(
-    range: impl Counts,
+    range: impl RangeBounds<u64> + Clone + Send + Sync + 'static,
 ) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
     move |text| {
         let number = text.parse().ok().filter(|number| range.contains(number));
         number.and_then(|number: u64| T::try_from(number).ok()).ok_or_else(|| {
-            let to = range.most().map_or(String::new(), |most| format!(" to {most}"));
-            format!("expected a number from {}{to}, got {text}", range.least())
+            let least = if let Bound::Included(least) = range.start_bound() { *least } else { 0 };
+            let to = if let Bound::Included(most) = range.end_bound() { format!(" to {most}") } else { String::new() };
+            format!("expected a number from {least}{to}, got {text}")
         })
     }
 }

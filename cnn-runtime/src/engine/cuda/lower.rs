@@ -223,8 +223,8 @@ impl<'a> Lowering<'a> {
             }
             Operation::Layer(layer) => self.layer(step, layer)?,
             Operation::LayerGradient(gradient) => self.layer_gradient(step, gradient)?,
-            Operation::Weight(form) => self.weight_form(step, form, false)?,
-            Operation::WeightGradient(form) => self.weight_form(step, form, true)?,
+            Operation::Weight(form) => self.weight_form(step, form)?,
+            Operation::WeightGradient(form) => self.weight_form_gradient(step, form)?,
             Operation::CrossEntropy { output, weight, smoothing } => {
                 self.cross_entropy(step, *output, *weight, *smoothing)
             }

@@ -70,8 +70,8 @@ pub fn differentiate(program: &mut Program, graph: &Graph, objective: &Objective
         };
         reverse.contribute(named.value, gradient, &named.name);
     }
-    for instruction in forward.iter().rev() {
-        reverse.instruction(instruction);
+    for (index, instruction) in forward.iter().enumerate().rev() {
+        reverse.instruction(index, instruction);
         reverse.updates(instruction);
     }
     reverse.finish();

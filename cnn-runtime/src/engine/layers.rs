@@ -3,12 +3,27 @@
 use cnn_lang::graph::{Op, Pool, Shape};
 
 use super::operation::Layer;
+use crate::kernels::maxpool::MaxPool;
 use crate::kernels::window::Axis;
 use crate::kernels::{self, DynKernel};
 
 /// The reference kernel of a layer for dense samples. Its inputs are the layer's, then its parameters.
 pub fn kernel(layer: &Layer, batch: usize) -> Box<dyn DynKernel> {
     find(layer, batch).unwrap_or_else(|| unreachable!("`{}` has an operation of its own", layer.op.keyword()))
+}
+
+/// The window of a pooling layer: down a column, along a row.
+pub fn window(layer: &Layer, pool: &Pool) -> [Axis; 2] {
+    let size = |shape: Shape| shape.spatial().unwrap_or([1, 1]);
+    let [input, output] = [layer.inputs[0], layer.output].map(size);
+    Axis::pair(input, output, pool.kernel, pool.stride, pool.pad, pool.dilation)
+}
+
+/// The reference kernel of a maximum over windows, for so many samples.
+pub fn max_pool(layer: &Layer, batch: usize) -> Option<MaxPool> {
+    let Op::MaxPool(pool) = &layer.op else { return None };
+    let [rows, cols] = window(layer, pool);
+    Some(MaxPool { planes: batch * layer.inputs[0].channels(), rows, cols })
 }
 
 /// The same, of any layer that has one input or more; nothing if it has an operation of its own.
@@ -20,8 +35,6 @@ pub fn find(layer: &Layer, batch: usize) -> Option<Box<dyn DynKernel>> {
     let [height, width] = size(input);
     let plane = height * width;
     let planes = batch * channels;
-    let window =
-        |pool: &Pool| Axis::pair(size(input), size(*output), pool.kernel, pool.stride, pool.pad, pool.dilation);
     Some(match op {
         Op::Gn { groups, eps } => Box::new(kernels::gn::Gn { channels, plane, groups: *groups, eps: *eps }),
         Op::Ln { eps } => Box::new(kernels::ln::Ln { channels, plane, eps: *eps }),
@@ -32,12 +45,9 @@ pub fn find(layer: &Layer, batch: usize) -> Option<Box<dyn DynKernel>> {
             Box::new(kernels::prelu::Prelu { channels, plane, weights: if *per_channel { channels } else { 1 } })
         }
         Op::Softmax => Box::new(kernels::softmax::Softmax { channels, plane }),
-        Op::MaxPool(pool) => {
-            let [rows, cols] = window(pool);
-            Box::new(kernels::maxpool::MaxPool { planes, rows, cols })
-        }
+        Op::MaxPool(_) => Box::new(max_pool(layer, batch)?),
         Op::AvgPool { pool, count_pad } => {
-            let [rows, cols] = window(pool);
+            let [rows, cols] = window(layer, pool);
             Box::new(kernels::avgpool::AvgPool { planes, rows, cols, count_pad: *count_pad })
         }
         Op::AdaptiveAvgPool { out } => {

@@ -138,9 +138,14 @@ pub enum Operation {
     /// `[x, weight?, bias?] -> [y, mean, inverse deviation]`: `y = activation(onto + norm(x))`; running mean and running
     /// variance are changed.
     BatchNorm(BatchNorm),
-    /// `[x, mean, inverse deviation, weight?, bias?, dy] -> [dx, dweight?, dbias?]` of a batch normalisation that was
-    /// computed onto nothing.
-    BatchNormGradient(BatchNorm),
+    /// `[x, mean, inverse deviation, weight?, bias?, y?, dy] -> [dsum?, dx, dweight?, dbias?]`, dx onto.
+    BatchNormGradient {
+        /// The normalisation.
+        norm: BatchNorm,
+        /// Whether it was computed onto something and the sum went through the activation: then there are y, which tells the
+        /// slope, and dsum, the gradient before the activation, which is that of both.
+        of_sum: bool,
+    },
     /// `[x] -> [y]`
     Activate(Activation),
     /// `[y or x, dy] -> [dx]`: the output where [`Activation::known_by_output`], else the input.
@@ -185,6 +190,11 @@ pub enum Operation {
     Layer(Layer),
     /// `[x…?, y?, dy] -> [gradient of the inputs that are wanted…]`, onto. Which x and y there are, [`LayerGradient`] says.
     LayerGradient(LayerGradient),
+    /// `[x] -> [y, winners]`: the largest number under each window, and which of the window's taps it lies under, in a form of the back
+    /// end's own.
+    MaxPool(Layer),
+    /// `[winners, dy] -> [dx]`, onto.
+    MaxPoolGradient(Layer),
     /// `[weight] -> [weight]`
     Weight(WeightForm),
     /// `[weight, gradient] -> [gradient]`: inputs are the weight before its change.
@@ -227,16 +237,24 @@ pub struct LayerGradient {
 }
 
 impl Operation {
-    /// The input that the first output may be written over, if nobody reads it afterwards.
-    pub fn overwrites(&self) -> Option<usize> {
+    /// The input that an output may be written over, if nobody reads it afterwards.
+    pub fn overwrites(&self, output: usize) -> Option<usize> {
         match self {
             Operation::Activate(_)
             | Operation::Affine { .. }
             | Operation::Gate
             | Operation::Dropout { .. }
-            | Operation::Accumulate => Some(0),
-            Operation::ActivateGradient(_) => Some(1),
-            Operation::BatchNormGradient(norm) => Some(if norm.affine { 5 } else { 3 }),
+            | Operation::Accumulate => (output == 0).then_some(0),
+            Operation::ActivateGradient(_) => (output == 0).then_some(1),
+            // The gradient of the sum goes over dy and that of x over y, which has been read by then.
+            Operation::BatchNormGradient { norm, of_sum } => {
+                let behind = if norm.affine { 5 } else { 3 };
+                match (of_sum, output) {
+                    (true, 0) => Some(behind + 1),
+                    (true, 1) | (false, 0) => Some(behind),
+                    _ => None,
+                }
+            }
             Operation::Conv { .. }
             | Operation::ConvInputGradient(_)
             | Operation::ConvWeightGradient(_)
@@ -255,6 +273,8 @@ impl Operation {
             | Operation::Reshape
             | Operation::Layer(_)
             | Operation::LayerGradient(_)
+            | Operation::MaxPool(_)
+            | Operation::MaxPoolGradient(_)
             | Operation::Weight(_)
             | Operation::WeightGradient(_)
             | Operation::CrossEntropy { .. }
@@ -262,6 +282,11 @@ impl Operation {
             | Operation::Update { .. }
             | Operation::Average => None,
         }
+    }
+
+    /// Whether it takes a gradient, its last input, back through an activation, so that it can add another one to it at once.
+    pub fn takes_sum_back(&self) -> bool {
+        matches!(self, Operation::ActivateGradient(_) | Operation::BatchNormGradient { of_sum: true, .. })
     }
 
     /// Multiply-adds of convolutions and fully connected layers for one sample; 0 of everything else.
@@ -289,7 +314,7 @@ impl Operation {
             Operation::BiasGradient => "bias gradient",
             Operation::Affine { .. } => "affine",
             Operation::BatchNorm(_) => "bn",
-            Operation::BatchNormGradient(_) => "bn gradient",
+            Operation::BatchNormGradient { .. } => "bn gradient",
             Operation::Activate(_) => "activation",
             Operation::ActivateGradient(_) => "activation gradient",
             Operation::Add { .. } => "add",
@@ -305,6 +330,8 @@ impl Operation {
             Operation::Dropout { samples: true, .. } => "drop_path",
             Operation::Layer(layer) => layer.op.keyword(),
             Operation::LayerGradient(_) => "layer gradient",
+            Operation::MaxPool(_) => "maxpool",
+            Operation::MaxPoolGradient(_) => "maxpool gradient",
             Operation::Weight(_) => "weight form",
             Operation::WeightGradient(_) => "weight form gradient",
             Operation::CrossEntropy { .. } => "cross-entropy",

@@ -234,9 +234,9 @@ impl Planner<'_> {
         let inputs: Vec<Operand> = inputs.iter().enumerate().map(read).collect();
         let address = |operand: &Operand| (operand.source, operand.offset, operand.stride);
         let mut targets = Vec::new();
-        for output in outputs {
+        for (k, output) in outputs.iter().enumerate() {
             let operand = self.operand(output.value, None);
-            let over = operation.overwrites().filter(|&i| address(&inputs[i]) == address(&operand));
+            let over = operation.overwrites(k).filter(|&i| address(&inputs[i]) == address(&operand));
             let start = match output.onto.map(|onto| self.operand(onto, None)) {
                 Some(onto) if address(&onto) == address(&operand) => Start::Sum,
                 Some(onto) => Start::Copy(onto),

@@ -103,12 +103,11 @@ impl Sizes {
                 let reads: &[Size] = if *affine { &[x, each, each] } else { &[x] };
                 self.are(reads, &[x, each, each])
             }
-            Operation::BatchNormGradient(BatchNorm { affine, .. }) => {
+            Operation::BatchNormGradient { norm, of_sum } => {
                 let (x, each) = (first()?, each()?);
-                match affine {
-                    true => self.are(&[x, each, each, each, each, x], &[x, each, each]),
-                    false => self.are(&[x, each, each, x], &[x]),
-                }
+                let (parameters, sum) = (vec![each; if norm.affine { 2 } else { 0 }], vec![x; usize::from(*of_sum)]);
+                let reads = [&[x, each, each], &parameters[..], &sum, &[x]].concat();
+                self.are(&reads, &[&sum[..], &[x], &parameters].concat())
             }
             Operation::Activate(_) | Operation::Dropout { .. } | Operation::Copy | Operation::Arrange => {
                 self.are(&[first()?], &[first()?])
@@ -132,6 +131,8 @@ impl Sizes {
             },
             Operation::Layer(layer) => self.layer(layer),
             Operation::LayerGradient(gradient) => self.layer_gradient(gradient),
+            Operation::MaxPool(layer) => self.max_pool(layer),
+            Operation::MaxPoolGradient(layer) => self.max_pool_gradient(layer),
             Operation::Weight(form) => self.are(&[fixed()?], &[fixed()?]).and_then(|()| formed(form, self.numbers()?)),
             Operation::WeightGradient(form) => {
                 self.are(&[fixed()?; 2], &[fixed()?]).and_then(|()| formed(form, self.numbers()?))
@@ -233,7 +234,7 @@ fn starts(step: &Step) -> Checked {
             Start::Copy(other) if size(other) != size(&target.operand) => {
                 return Err("an output starts as something of another size".into());
             }
-            Start::Input(index) if k > 0 || step.operation.overwrites() != Some(*index) => {
+            Start::Input(index) if step.operation.overwrites(k) != Some(*index) => {
                 return Err(format!("output {k} replaces input {index}"));
             }
             Start::Copy(_) | Start::Input(_) | Start::Unset | Start::Sum => {}

@@ -93,7 +93,7 @@ impl Layout {
     /// output may lie between the samples of another operand.
     pub(super) fn takes_spans(&self, operation: &Operation) -> bool {
         self.order == Order::ChannelsFirst
-            && matches!(operation, Operation::BatchNorm(_) | Operation::BatchNormGradient(_))
+            && matches!(operation, Operation::BatchNorm(_) | Operation::BatchNormGradient { .. })
     }
 
     /// Bytes of a value for so many samples.
@@ -158,6 +158,9 @@ impl Storage {
                 storage.written[output.value.0] = index;
                 storage.read[output.value.0] = index;
             }
+            if let Some(onto) = left_to_next(&program.instructions[index..], layout) {
+                storage.read[onto.0] = index + 1;
+            }
         }
         program.outputs.iter().for_each(|output| storage.read[output.value.0] = program.instructions.len());
         let homes = homes(program, layout);
@@ -202,7 +205,7 @@ impl Storage {
         if let Some(place) = self.places[output.value.0] {
             return place;
         }
-        let overwritten = instruction.operation.overwrites().filter(|_| k == 0).map(|i| instruction.inputs[i]);
+        let overwritten = instruction.operation.overwrites(k).map(|i| instruction.inputs[i]);
         let over = output
             .onto
             .filter(|_| layout.adds_in_place(&instruction.operation))
@@ -271,6 +274,15 @@ impl Storage {
             apart || self.read[other.0] < index
         })
     }
+}
+
+/// What the first instruction's output is to be added to, where it cannot be there and the next one can do so: a device may
+/// leave it to that one.
+fn left_to_next(instructions: &[Instruction], layout: Layout) -> Option<ValueId> {
+    let [instruction, next, ..] = instructions else { return None };
+    let output = instruction.outputs.first()?;
+    let adds = next.operation.takes_sum_back() && next.inputs.last() == Some(&output.value);
+    output.onto.filter(|_| adds && !layout.adds_in_place(&instruction.operation))
 }
 
 /// Where a concatenation wants a value: so many numbers into each sample of another one.

@@ -81,6 +81,14 @@ fn check(plan: &Plan, input: usize, step: &Step) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether a step writes none of an operand's numbers.
+#[cfg(feature = "cuda")]
+pub(super) fn leaves_alone(plan: &Plan, step: &Step, operand: &Operand) -> bool {
+    let scratch = step.workspace.zip(span(plan, operand));
+    let is_scratch = scratch.is_some_and(|((byte, len), (from, to))| from < byte + len && byte < to);
+    !is_scratch && !step.outputs.iter().any(|target| meet(plan, operand, &target.operand, false))
+}
+
 /// Whether two operands are the same numbers, whatever their sizes are called.
 fn same(a: &Operand, b: &Operand) -> bool {
     let address = |operand: &Operand| (operand.source, operand.offset, operand.stride, elements(operand.extent));

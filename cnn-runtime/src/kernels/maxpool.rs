@@ -49,31 +49,68 @@ impl MaxPool {
         }
     }
 
-    fn backward_plane<E: Float>(&self, x: &[E], dy: &[E], dx: &mut [E]) {
-        for (i, dy) in dy.chunks_exact(self.cols.output).enumerate() {
+    /// Of each output of a plane the number of the tap that it lies under.
+    fn winners_plane<E: Float>(&self, x: &[E], winners: &mut [E]) {
+        for (i, winners) in winners.chunks_exact_mut(self.cols.output).enumerate() {
             for run in runs(self.cols.output) {
-                let mut largest = [E::NEG_INFINITY; RUN];
-                let mut places = [NOWHERE; RUN];
+                let winners = &mut winners[run.clone()];
+                winners.fill(E::of(NONE));
+                let (mut largest, mut tap) = ([E::NEG_INFINITY; RUN], 0.0);
                 row_taps([&self.rows, &self.cols], i, &run, |outputs, from| {
-                    let so_far = largest[outputs.clone()].iter_mut().zip(&mut places[outputs]);
-                    for ((value, place), at) in so_far.zip((from..).step_by(self.cols.stride)) {
-                        let take = (*place == NOWHERE) | wins(x[at], *value);
-                        *value = if take { x[at] } else { *value };
-                        *place = if take { at } else { *place };
+                    let so_far = largest[outputs.clone()].iter_mut().zip(&mut winners[outputs]);
+                    for ((value, winner), &x) in so_far.zip(x[from..].iter().step_by(self.cols.stride)) {
+                        let take = (*winner == E::of(NONE)) | wins(x, *value);
+                        *value = if take { x } else { *value };
+                        *winner = if take { E::of(tap) } else { *winner };
                     }
+                    tap += 1.0;
                 });
-                for (&at, &dy) in places.iter().zip(&dy[run]) {
-                    if at != NOWHERE {
-                        dx[at] += dy;
-                    }
-                }
             }
         }
     }
+
+    /// Adds each output's gradient to that of the input under the tap that won.
+    fn scatter_plane<E: Float>(&self, winners: &[E], dy: &[E], dx: &mut [E]) {
+        let rows = winners.chunks_exact(self.cols.output).zip(dy.chunks_exact(self.cols.output));
+        for (i, (winners, dy)) in rows.enumerate() {
+            for run in runs(self.cols.output) {
+                let (winners, dy, mut tap) = (&winners[run.clone()], &dy[run.clone()], 0.0);
+                row_taps([&self.rows, &self.cols], i, &run, |outputs, from| {
+                    let won = winners[outputs.clone()].iter().zip(&dy[outputs]);
+                    for ((&winner, &dy), at) in won.zip((from..).step_by(self.cols.stride)) {
+                        if winner == E::of(tap) {
+                            dx[at] += dy;
+                        }
+                    }
+                    tap += 1.0;
+                });
+            }
+        }
+    }
+
+    /// For each output the number of the tap that it lies under, of those on the map; `winners` is as long as the output.
+    pub fn winners<E: Float>(&self, x: &[E], winners: &mut [E]) {
+        self.check(x.len(), winners.len());
+        let in_plane = self.rows.input * self.cols.input;
+        parallel::rows(winners, self.rows.output * self.cols.output, |plane, winners| {
+            self.winners_plane(&x[plane * in_plane..][..in_plane], winners);
+        });
+    }
+
+    /// Adds to `dx` the gradient of the input, given [`MaxPool::winners`].
+    pub fn scatter<E: Float>(&self, winners: &[E], dy: &[E], dx: &mut [E]) {
+        self.check(dx.len(), dy.len());
+        expect_len("maxpool: winners", winners.len(), dy.len());
+        let out_plane = self.rows.output * self.cols.output;
+        parallel::rows(dx, self.rows.input * self.cols.input, |plane, dx| {
+            let [winners, dy] = [winners, dy].map(|of| &of[plane * out_plane..][..out_plane]);
+            self.scatter_plane(winners, dy, dx);
+        });
+    }
 }
 
-/// No place in a map.
-const NOWHERE: usize = usize::MAX;
+/// The winner where all of the window lies in the padding.
+const NONE: f64 = -1.0;
 
 impl Kernel for MaxPool {
     const NEEDS: Needs = Needs::Inputs;
@@ -89,13 +126,9 @@ impl Kernel for MaxPool {
 
     /// Each output's gradient goes to the one input that it came from.
     fn backward<E: Float>(&self, inputs: &[&[E]], _: &[E], dy: &[E], grads: &mut [&mut [E]]) {
-        let x = inputs[0];
-        self.check(x.len(), dy.len());
-        let in_plane = self.rows.input * self.cols.input;
-        let out_plane = self.rows.output * self.cols.output;
-        parallel::rows(grads[0], in_plane, |plane, dx| {
-            self.backward_plane(&x[plane * in_plane..][..in_plane], &dy[plane * out_plane..][..out_plane], dx);
-        });
+        let mut winners = vec![E::ZERO; dy.len()];
+        self.winners(inputs[0], &mut winners);
+        self.scatter(&winners, dy, grads[0]);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which kernel computes an operation, and what it wants.
 
-use cnn_lang::graph::{Op, Pool, Shape};
+use cnn_lang::graph::{Op, Pool};
 
 use super::conv::bf16::Form;
 use super::conv::depthwise::{Depthwise, is_depthwise};
@@ -23,7 +23,6 @@ use crate::engine::precision::Precision;
 use crate::engine::program::Extent;
 use crate::engine::session::{plane, shape};
 use crate::kernels::DynKernel;
-use crate::kernels::window::Axis;
 
 /// Numbers of filters that are packed at a time, where they change from run to run: packing must not cost another copy of a
 /// large matrix.
@@ -84,11 +83,14 @@ impl Kernel {
             Operation::LinearWeightGradient(shape) => {
                 Kernel::ConvWeight(ConvWeight::linear(isa, shape.inputs, shape.outputs, batch))
             }
-            Operation::Layer(layer) | Operation::LayerGradient(LayerGradient { layer, .. }) => Kernel::layer(layer),
+            Operation::Layer(layer)
+            | Operation::LayerGradient(LayerGradient { layer, .. })
+            | Operation::MaxPool(layer)
+            | Operation::MaxPoolGradient(layer) => Kernel::layer(layer),
             Operation::BiasGradient
             | Operation::Affine { .. }
             | Operation::BatchNorm(_)
-            | Operation::BatchNormGradient(_)
+            | Operation::BatchNormGradient { .. }
             | Operation::Activate(_)
             | Operation::ActivateGradient(_)
             | Operation::Add { .. }
@@ -112,16 +114,8 @@ impl Kernel {
     }
 
     fn layer(layer: &Layer) -> Kernel {
-        let size = |shape: Shape| shape.spatial().unwrap_or([1, 1]);
         let window = |pool: &Pool| {
-            let [rows, cols] = Axis::pair(
-                size(layer.inputs[0]),
-                size(layer.output),
-                pool.kernel,
-                pool.stride,
-                pool.pad,
-                pool.dilation,
-            );
+            let [rows, cols] = layers::window(layer, pool);
             Window { rows, cols }
         };
         match &layer.op {
@@ -179,7 +173,7 @@ impl Kernel {
                 _ => 0,
             },
             Kernel::Plain => match of.operation {
-                Operation::BatchNorm(_) | Operation::BatchNormGradient(_) => {
+                Operation::BatchNorm(_) | Operation::BatchNormGradient { .. } => {
                     bn::scratch(of.batch, channels, plane(first))
                 }
                 Operation::BiasGradient => bias::scratch(of.batch, channels, plane(first)),

@@ -145,7 +145,7 @@ impl<'a> Run<'a> {
                 affine::forward(team, x, scale, Some(shift), self.onto(target), y, *activation);
             }
             Operation::BatchNorm(norm) => self.batch_norm(step, norm),
-            Operation::BatchNormGradient(norm) => self.batch_norm_gradient(step, norm),
+            Operation::BatchNormGradient { norm, of_sum } => self.batch_norm_gradient(step, norm, *of_sum),
             Operation::Activate(activation) => {
                 let target = &step.outputs[0];
                 let y = self.grid(&target.operand);
@@ -205,6 +205,8 @@ impl<'a> Run<'a> {
             }
             Operation::Layer(layer) => self.layer(step, layer, kernel),
             Operation::LayerGradient(gradient) => self.layer_gradient(step, gradient, kernel),
+            Operation::MaxPool(_) => self.max_pool(step, kernel),
+            Operation::MaxPoolGradient(_) => self.max_pool_gradient(step, kernel),
             Operation::Weight(WeightForm::Standardized { filters }) => {
                 let weight = self.numbers(&step.inputs[0]);
                 let mut formed = self.access.view_mut(step.outputs[0].operand);
@@ -313,15 +315,18 @@ impl<'a> Run<'a> {
         bn::forward(self.team, norm, x, self.parameters(step, norm, 1), statistics, self.onto(target), y, scratch);
     }
 
-    fn batch_norm_gradient(&self, step: &Step, norm: &BatchNorm) {
+    fn batch_norm_gradient(&self, step: &Step, norm: &BatchNorm, of_sum: bool) {
         let [mean, inverse] = [1, 2].map(|i| self.numbers(&step.inputs[i]));
-        let dy = self.input(step, step.inputs.len() - 1);
-        let (dx, onto) = self.sum(&step.outputs[0]);
+        let last = step.inputs.len() - 1;
+        let (dy, first) = (self.input(step, last), usize::from(of_sum));
+        let sum = of_sum.then(|| bn::Sum { y: self.input(step, last - 1), to: self.grid(&step.outputs[0].operand) });
+        let (dx, onto) = self.sum(&step.outputs[first]);
         // Frozen parameters have no gradients.
-        let [weight, bias] = [1, 2].map(|i| step.outputs.get(i).map(|target| self.parameter_gradient(target)));
+        let parameter = |i: usize| step.outputs.get(first + i).map(|target| self.parameter_gradient(target));
+        let gradients = ParameterGradients { weight: parameter(1), bias: parameter(2) };
         let (x, parameters) = (self.input(step, 0), self.parameters(step, norm, 3));
-        let (gradients, scratch) = (ParameterGradients { weight, bias }, self.access.workspace(step.workspace));
-        bn::backward(self.team, norm, x, mean, inverse, parameters, dy, onto, dx, gradients, scratch);
+        let scratch = self.access.workspace(step.workspace);
+        bn::backward(self.team, norm, x, mean, inverse, parameters, dy, sum, onto, dx, gradients, scratch);
     }
 
     fn parameter_gradient(&self, target: &Target) -> Gradient {

@@ -46,6 +46,23 @@ impl Emulator {
     }
 }
 
+#[cfg(test)]
+impl Emulator {
+    /// Nothing on a machine without a compiler. One that is there takes the kernels.
+    pub fn for_tests(has_library: bool) -> Option<Emulator> {
+        let failure = match Emulator::new(has_library) {
+            Ok(emulator) => return Some(emulator),
+            Err(failure) => failure,
+        };
+        assert!(!failure.contains(REFUSES), "{failure}");
+        println!("left out: {failure}");
+        None
+    }
+}
+
+/// What is said of kernels that a compiler does not take.
+const REFUSES: &str = "refuses the kernels";
+
 impl Kernels {
     fn new() -> Result<Kernels, Failure> {
         let (mut kernels, mut libraries) = (HashMap::new(), Vec::new());
@@ -85,7 +102,7 @@ fn compiled(variant: Variant) -> Result<PathBuf, Failure> {
         .output()
         .map_err(|error| format!("the emulator needs a C++ compiler; `{compiler}` (or CXX): {error}"))?;
     if !output.status.success() {
-        return Err(format!("`{compiler}` refuses the kernels:\n{}", String::from_utf8_lossy(&output.stderr)));
+        return Err(format!("`{compiler}` {REFUSES}:\n{}", String::from_utf8_lossy(&output.stderr)));
     }
     let _ = fs::remove_file(&code);
     fs::rename(&library, &done).map_err(|error| io(&done, error))?;

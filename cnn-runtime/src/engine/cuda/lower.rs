@@ -25,13 +25,14 @@ use crate::engine::error::EngineError;
 use crate::engine::operation::{Activation, Operation};
 use crate::engine::plan::{Operand, Plan, Start, Step, Target};
 use crate::engine::session::shape;
+use crate::engine::verify::leaves_alone;
 
 /// Bytes of scratch for an operation on maps of such numbers.
 pub(super) fn workspace(number: Number, block: usize, of: &Use<'_>) -> usize {
     let sums = |index: usize| lanes::scratch(number, block, of.inputs[index], of.batch);
     let numbers = match of.operation {
         Operation::BatchNorm(_) | Operation::BiasGradient => sums(0),
-        Operation::BatchNormGradient(_) => sums(0) + 2 * shape(of.inputs[0]).channels(),
+        Operation::BatchNormGradient { .. } => sums(0) + 2 * shape(of.inputs[0]).channels(),
         Operation::Layer(layer) => layers::forward_scratch(layer, of.batch),
         Operation::LayerGradient(gradient) => layers::backward_scratch(number, block, &gradient.layer, of.batch),
         Operation::CrossEntropy { .. } => 2 * of.batch,
@@ -88,8 +89,8 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Lets the next step add what a step's output is to be added to, where that step takes the output through an activation at
-    /// once: one pass over memory less.
+    /// Lets the next step add what a step's output is to be added to, where that step takes the output back through an activation
+    /// at once: one pass over memory less.
     pub(super) fn leaves_sum(&self, index: usize) -> bool {
         let (step, Some(next)) = (&self.plan.steps[index], self.plan.steps.get(index + 1)) else { return false };
         let sum = &step.outputs[0];
@@ -99,9 +100,10 @@ impl<'a> Lowering<'a> {
                 sum.operand;
             (source, offset, stride, pitch) == (other, other_offset, other_stride, other_pitch)
         };
-        let leaves = matches!(next.operation, Operation::ActivateGradient(_))
-            && matches!(sum.start, Start::Copy(_))
-            && in_place(&next.inputs[1])
+        let is_kept = matches!(&sum.start, Start::Copy(other) if leaves_alone(self.plan, next, other));
+        let leaves = next.operation.takes_sum_back()
+            && is_kept
+            && next.inputs.last().is_some_and(in_place)
             && in_place(&next.outputs[0].operand);
         if leaves {
             self.left.set(Some(index));
@@ -110,7 +112,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// What a step left to be added, if it did.
-    fn left_by(&self, index: usize) -> Option<Map> {
+    pub(super) fn left_by(&self, index: usize) -> Option<Map> {
         let left = self.left.get().filter(|left| *left == index)?;
         self.onto(&self.plan.steps[left].outputs[0])
     }
@@ -167,7 +169,7 @@ impl<'a> Lowering<'a> {
                 vec![self.affine(&x, scale, shift, onto, &y, *activation)]
             }
             Operation::BatchNorm(norm) => self.batch_norm(step, norm),
-            Operation::BatchNormGradient(norm) => self.batch_norm_gradient(step, norm),
+            Operation::BatchNormGradient { norm, of_sum } => self.batch_norm_gradient(index, norm, *of_sum),
             Operation::Activate(activation) => {
                 self.add(&[self.input(step, 0)], None, self.output(step, 0), Some(*activation))
             }
@@ -223,6 +225,8 @@ impl<'a> Lowering<'a> {
             }
             Operation::Layer(layer) => self.layer(step, layer)?,
             Operation::LayerGradient(gradient) => self.layer_gradient(step, gradient)?,
+            Operation::MaxPool(layer) => vec![self.max_pool(step, layer)?],
+            Operation::MaxPoolGradient(layer) => vec![self.max_pool_gradient(step, layer)],
             Operation::Weight(form) => self.weight_form(step, form)?,
             Operation::WeightGradient(form) => self.weight_form_gradient(step, form)?,
             Operation::CrossEntropy { output, weight, smoothing } => {

@@ -1,15 +1,17 @@
 //! What the gradient of each operation is.
 
+use cnn_lang::graph::Op;
+
 use super::Reverse;
 use crate::engine::constants::Recipe;
 use crate::engine::layers;
-use crate::engine::operation::{BatchNorm, LayerGradient, Operation};
-use crate::engine::program::{Instruction, Output, ValueId};
+use crate::engine::operation::{BatchNorm, Layer, LayerGradient, Operation};
+use crate::engine::program::{Class, Instruction, Output, ValueId};
 use crate::kernels::Needs;
 
 impl Reverse<'_> {
     /// Appends the backward pass of an instruction of the forward pass.
-    pub(super) fn instruction(&mut self, instruction: &Instruction) {
+    pub(super) fn instruction(&mut self, index: usize, instruction: &Instruction) {
         let Instruction { operation, inputs, outputs, place, .. } = instruction;
         let Output { value: y, onto } = outputs[0];
         let Some(dy) = self.gradients[y.0] else { return };
@@ -78,6 +80,7 @@ impl Reverse<'_> {
                 let dx = self.fresh(operation.clone(), vec![dy], inputs[0], place);
                 self.contribute(inputs[0], dx, place);
             }
+            Operation::Layer(Layer { op: Op::MaxPool(_), .. }) => self.max_pool(index, instruction, dy),
             Operation::Layer(_) => self.layer(instruction, dy),
             Operation::Weight(form) => {
                 self.onto(Operation::WeightGradient(form.clone()), vec![inputs[0], dy], inputs[0], place);
@@ -88,11 +91,13 @@ impl Reverse<'_> {
             | Operation::LinearInputGradient(_)
             | Operation::LinearWeightGradient(_)
             | Operation::BiasGradient
-            | Operation::BatchNormGradient(_)
+            | Operation::BatchNormGradient { .. }
             | Operation::ActivateGradient(_)
             | Operation::GateGradient
             | Operation::Embed { .. }
             | Operation::LayerGradient(_)
+            | Operation::MaxPool(_)
+            | Operation::MaxPoolGradient(_)
             | Operation::WeightGradient(_)
             | Operation::CrossEntropy { .. }
             | Operation::Accumulate
@@ -104,18 +109,34 @@ impl Reverse<'_> {
 
     fn batch_norm(&mut self, norm: BatchNorm, instruction: &Instruction, dy: ValueId) {
         let Instruction { inputs, outputs, place, .. } = instruction;
-        let (mut norm, mut dz) = (norm, dy);
-        if let Some(onto) = outputs[0].onto {
-            dz = self.through(norm.activation.take(), outputs[0].value, dy, place);
-            self.contribute(onto, dz, place);
-        }
+        let [y, mean, inverse] = [0, 1, 2].map(|i: usize| outputs[i].value);
         let parameters = &inputs[1..];
-        let mut reads = vec![inputs[0], outputs[1].value, outputs[2].value];
+        let mut reads = vec![inputs[0], mean, inverse];
         reads.extend_from_slice(parameters);
-        reads.push(dz);
-        let targets = [&inputs[..1], parameters].concat();
-        let outputs = targets.into_iter().map(|id| self.output(id)).collect();
-        self.emit(Operation::BatchNormGradient(norm), reads, outputs, place);
+        let onto = outputs[0].onto;
+        let of_sum = onto.is_some() && norm.activation.is_some();
+        let dsum = of_sum.then(|| self.gradient(y));
+        reads.extend(of_sum.then_some(y));
+        reads.push(dy);
+        let mut writes: Vec<Output> = dsum.map(|value| Output { value, onto: None }).into_iter().collect();
+        writes.extend(inputs.iter().map(|&id| self.output(id)));
+        self.emit(Operation::BatchNormGradient { norm, of_sum }, reads, writes, place);
+        onto.into_iter().for_each(|onto| self.contribute(onto, dsum.unwrap_or(dy), place));
+    }
+
+    /// Lets the forward pass keep who wins: its input need not be kept then, which is larger and would be searched again.
+    fn max_pool(&mut self, index: usize, instruction: &Instruction, dy: ValueId) {
+        let Instruction { operation: Operation::Layer(layer), inputs, outputs, place, .. } = instruction else {
+            return;
+        };
+        if !self.wanted[inputs[0].0] {
+            return;
+        }
+        let value = self.program.computed(self.program.extent(outputs[0].value), Class::Activation);
+        let forward = &mut self.program.instructions[index];
+        forward.operation = Operation::MaxPool(layer.clone());
+        forward.outputs.push(Output { value, onto: None });
+        self.onto(Operation::MaxPoolGradient(layer.clone()), vec![value, dy], inputs[0], place);
     }
 
     fn layer(&mut self, instruction: &Instruction, dy: ValueId) {

@@ -5,7 +5,8 @@ use super::forward::{MOST_INPUTS, connect, of_sample, plane, sum};
 use super::{Number, conv as conv_kernel, linear as linear_kernel};
 use crate::engine::host::memory::Access;
 use crate::engine::host::view::{View, ViewMut};
-use crate::engine::operation::{Activation, ConvShape, LayerGradient, LinearShape, WeightForm};
+use crate::engine::layers;
+use crate::engine::operation::{Activation, ConvShape, Layer, LayerGradient, LinearShape, WeightForm};
 use crate::engine::plan::{Start, Step};
 use crate::kernels::activation::Kept;
 use crate::kernels::conv::weight::{STANDARDIZATION_EPS, Standardize};
@@ -75,10 +76,15 @@ pub(super) fn bias<E: Number>(access: &Access<E>, step: &Step) {
 
 pub(super) fn activate<E: Number>(access: &Access<E>, step: &Step, activation: Activation) {
     let known = access.view(step.inputs[0]);
+    chain(access, step, activation, known, 1);
+}
+
+/// Brings input `dy` through an activation into the first output.
+pub(super) fn chain<E: Number>(access: &Access<E>, step: &Step, activation: Activation, known: View<E>, dy: usize) {
     let target = &step.outputs[0];
     let mut dx = access.view_mut(target.operand);
-    if target.start != Start::Input(1) {
-        dx.copy(access.view(step.inputs[1]));
+    if target.start != Start::Input(dy) {
+        dx.copy(access.view(step.inputs[dy]));
     }
     let kept = if activation.known_by_output() { Kept::Output } else { Kept::Input };
     dx.each_run(|sample, range, dx| activation.chain(kept, &known.sample(sample)[range], dx));
@@ -154,6 +160,15 @@ pub(super) fn layer<E: Number>(
         }
         let y = y.map_or(&[][..], |y| part(y, sample, whole));
         E::backward(kernel, &inputs[..count], y, part(dy, sample, whole), &mut slices[..count]);
+    }
+}
+
+pub(super) fn max_pool<E: Number>(access: &Access<E>, step: &Step, layer: &Layer) {
+    let Some(pool) = layers::max_pool(layer, 1) else { unreachable!("a maximum over windows") };
+    let [winners, dy] = [0, 1].map(|i| access.view(step.inputs[i]));
+    let mut dx = sum(access, &step.outputs[0]);
+    for sample in 0..dy.samples {
+        pool.scatter(winners.sample(sample), dy.sample(sample), dx.sample(sample));
     }
 }
 

@@ -98,7 +98,7 @@ impl<E: Number> Run<'_, E> {
             Operation::BiasGradient => backward::bias(access, step),
             Operation::Affine { activation } => forward::affine(access, step, *activation),
             Operation::BatchNorm(norm) => norm::forward(access, step, norm),
-            Operation::BatchNormGradient(norm) => norm::backward(access, step, norm),
+            Operation::BatchNormGradient { norm, of_sum } => norm::backward(access, step, norm, *of_sum),
             Operation::Activate(activation) => forward::activate(access, step, *activation),
             Operation::ActivateGradient(activation) => backward::activate(access, step, *activation),
             Operation::Add { activation } => forward::add(access, step, *activation),
@@ -113,6 +113,8 @@ impl<E: Number> Run<'_, E> {
             }
             Operation::Layer(_) => forward::layer(access, step, kernel),
             Operation::LayerGradient(gradient) => backward::layer(access, step, gradient, kernel),
+            Operation::MaxPool(layer) => forward::max_pool(access, step, layer),
+            Operation::MaxPoolGradient(layer) => backward::max_pool(access, step, layer),
             Operation::Weight(form) => forward::weight(access, step, form),
             Operation::WeightGradient(form) => backward::weight(access, step, form),
             Operation::CrossEntropy { output, weight, smoothing } => {

@@ -6,7 +6,8 @@ use super::executor::LayerKernel;
 use super::{Number, conv as conv_kernel, linear as linear_kernel};
 use crate::engine::host::memory::Access;
 use crate::engine::host::view::{View, ViewMut};
-use crate::engine::operation::{Activation, ConvShape, LinearShape, WeightForm};
+use crate::engine::layers;
+use crate::engine::operation::{Activation, ConvShape, Layer, LinearShape, WeightForm};
 use crate::engine::plan::{Start, Step, Target};
 use crate::engine::session::shape;
 use crate::kernels::Kernel;
@@ -211,6 +212,16 @@ pub(super) fn layer<E: Number>(access: &Access<E>, step: &Step, kernel: Option<&
     for sample in 0..y.samples() {
         let inputs = views.map(|view| view.map_or(&[][..], |view| of_sample(view, sample)));
         E::forward(&*kernel.single, &inputs[..count], y.sample(sample));
+    }
+}
+
+pub(super) fn max_pool<E: Number>(access: &Access<E>, step: &Step, layer: &Layer) {
+    let Some(pool) = layers::max_pool(layer, 1) else { unreachable!("a maximum over windows") };
+    let x = access.view(step.inputs[0]);
+    let [mut y, mut winners] = [0, 1].map(|i| access.view_mut(step.outputs[i].operand));
+    for sample in 0..x.samples {
+        pool.forward(&[x.sample(sample)], y.sample(sample));
+        pool.winners(x.sample(sample), winners.sample(sample));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Batch normalisation in training.
 
 use super::Number;
+use super::backward::chain;
 use super::forward::plane;
 use crate::engine::host::memory::Access;
 use crate::engine::operation::BatchNorm;
@@ -30,18 +31,23 @@ pub(super) fn forward<E: Number>(access: &Access<E>, step: &Step, norm: &BatchNo
     kernel.forward(x, residual, affine, Some(running), saved, access.view_mut(target.operand).span());
 }
 
-pub(super) fn backward<E: Number>(access: &Access<E>, step: &Step, norm: &BatchNorm) {
-    let target = &step.outputs[0];
-    let kernel = kernel(access, target, norm);
-    let [x, mean, inverse] = [0, 1, 2].map(|i| access.view(step.inputs[i]));
+pub(super) fn backward<E: Number>(access: &Access<E>, step: &Step, norm: &BatchNorm, of_sum: bool) {
     let last = step.inputs.len() - 1;
+    let (mut norm, mut arriving) = (*norm, step.inputs[last]);
+    if of_sum && let Some(activation) = norm.activation.take() {
+        chain(access, step, activation, access.view(step.inputs[last - 1]), last);
+        arriving = step.outputs[0].operand;
+    }
+    let [target, parameters @ ..] = &step.outputs[usize::from(of_sum)..] else { unreachable!("dx") };
+    let kernel = kernel(access, target, &norm);
+    let [x, mean, inverse] = [0, 1, 2].map(|i| access.view(step.inputs[i]));
     let in_place = target.start == Start::Input(last);
-    let dy = (!in_place).then(|| access.view(step.inputs[last]).span());
+    let dy = (!in_place).then(|| access.view(arriving).span());
     let mut dx = access.view_mut(target.operand);
     if let Start::Copy(onto) = target.start {
         dx.copy(access.view(onto));
     }
-    let mut parameters = step.outputs[1..].iter().map(|target| access.view_mut(target.operand));
+    let mut parameters = parameters.iter().map(|target| access.view_mut(target.operand));
     let (mut dweight, mut dbias) = (parameters.next(), parameters.next());
     let to = Gradients {
         dx: dx.span(),

@@ -1,5 +1,7 @@
 //! Layers of the language: what they read, write and learn, the language says.
 
+use cnn_lang::graph::Op;
+
 use super::{Checked, Size, Sizes};
 use crate::engine::layers;
 use crate::engine::operation::{Layer, LayerGradient};
@@ -33,7 +35,24 @@ impl Whole {
     }
 }
 
+/// What a maximum over windows reads and writes.
+fn pooled(layer: &Layer) -> Result<[Size; 2], String> {
+    let Whole { reads, writes, .. } = Whole::of(layer)?;
+    match (&layer.op, &reads[..]) {
+        (Op::MaxPool(_), [x]) => Ok([*x, writes]),
+        (other, _) => Err(format!("{} has no winners", other.keyword())),
+    }
+}
+
 impl Sizes {
+    pub(super) fn max_pool(&self, layer: &Layer) -> Checked {
+        pooled(layer).and_then(|[x, y]| self.are(&[x], &[y, y]))
+    }
+
+    pub(super) fn max_pool_gradient(&self, layer: &Layer) -> Checked {
+        pooled(layer).and_then(|[x, y]| self.are(&[y, y], &[x]))
+    }
+
     pub(super) fn layer(&self, layer: &Layer) -> Checked {
         let whole = Whole::of(layer)?;
         self.are(&whole.reads, &[whole.writes])
@@ -41,6 +60,9 @@ impl Sizes {
 
     pub(super) fn layer_gradient(&self, gradient: &LayerGradient) -> Checked {
         let Whole { reads: all, writes, needs } = Whole::of(&gradient.layer)?;
+        if matches!(gradient.layer.op, Op::MaxPool(_)) {
+            return Err("the gradient of a maximum needs winners".into());
+        }
         let parameters = gradient.parameters.iter().map(|&count| Size::Numbers(count));
         if !all.iter().skip(gradient.layer.inputs.len()).copied().eq(parameters) || gradient.wanted.len() != all.len() {
             return Err("a gradient of other parameters".into());

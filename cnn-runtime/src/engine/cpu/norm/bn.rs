@@ -88,7 +88,15 @@ pub(in crate::engine::cpu) fn forward(
     }));
 }
 
-/// The gradients of x, weight and bias. `dx` may be `dy`.
+/// A sum of the normalisation and something else, which went through the activation.
+pub(in crate::engine::cpu) struct Sum {
+    /// What the activation gave.
+    pub y: Grid,
+    /// Where the gradient of the sum goes; it may be `dy`.
+    pub to: Grid,
+}
+
+/// The gradients of x, weight and bias, and of the sum if there is one. `dx` may be `dy`.
 #[allow(clippy::too_many_arguments, reason = "operands of one computation")]
 pub(in crate::engine::cpu) fn backward(
     team: &Team,
@@ -98,6 +106,7 @@ pub(in crate::engine::cpu) fn backward(
     inverse: &[f32],
     parameters: Parameters<'_>,
     dy: Grid,
+    of: Option<Sum>,
     onto: bool,
     dx: Grid,
     gradients: ParameterGradients,
@@ -117,9 +126,24 @@ pub(in crate::engine::cpu) fn backward(
     with_function!(norm.activation, |f| sums(team, chunks, channels, partial, |chunk, sum, product| {
         let ((x, count), (dy, _)) = (chunks.rows(x, chunk), chunks.rows(dy, chunk));
         let (sum, product) = (sum.as_mut_ptr(), product.as_mut_ptr());
-        // SAFETY: pixels of the maps, and as many sums.
-        unsafe { sweep(team.isa(), count, channels, Products { x, dy, sum, product, constants, f }) };
+        // SAFETY: pixels of the maps, which chunks have of their own, and as many sums.
+        unsafe {
+            match &of {
+                None => sweep(team.isa(), count, channels, Products { x, dy, sum, product, constants, f }),
+                Some(Sum { y, to }) => {
+                    let [y, to] = [*y, *to].map(|map| chunks.rows(map, chunk).0);
+                    sweep(
+                        team.isa(),
+                        count,
+                        channels,
+                        SumProducts { x, y, dy, to, sum, product, mean: constants.mean, f },
+                    );
+                }
+            }
+        }
     }));
+    // Behind the sum there is no activation any more.
+    let (dy, activation) = of.map_or((dy, norm.activation), |sum| (sum.to, None));
     let count = (x.samples * x.plane()) as f64;
     totals(team, partial, chunks.count(), channels, |first, sums, distances| {
         let width = sums.len();
@@ -141,11 +165,39 @@ pub(in crate::engine::cpu) fn backward(
         }
     });
     let means = Means { sums: means.start(), products: products.start() };
-    with_function!(norm.activation, |f| pixels(team, [x, dy, dx], |part| {
+    with_function!(activation, |f| pixels(team, [x, dy, dx], |part| {
         let [x, dy, dx] = part.rows;
         // SAFETY: pixels of the maps, which tasks write each its own; dx may be dy.
         unsafe { sweep(team.isa(), part.count, channels, Back { x, dy, dx, onto, means, constants, f }) };
     }));
+}
+
+/// As [`Products`], of a sum that went through the activation; the gradient of the sum is written.
+struct SumProducts<F> {
+    x: Rows,
+    y: Rows,
+    dy: Rows,
+    to: Rows,
+    sum: *mut f32,
+    product: *mut f32,
+    mean: *const f32,
+    f: F,
+}
+
+impl<F: Curve> Body for SumProducts<F> {
+    #[inline(always)]
+    unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
+        // SAFETY: pixels of the maps, and as many sums; what is written may be dy.
+        unsafe {
+            let [x, y, dy] = [self.x, self.y, self.dy].map(|rows| get::<S, FULL>(rows.at(row).add(c), width));
+            let g = S::mul(dy, self.f.slope_at_value::<S>(y));
+            put::<S, FULL>(self.to.at(row).add(c), g, width);
+            let d = S::sub(x, get::<S, FULL>(self.mean.add(c), width));
+            let (sum, product) = (self.sum.add(c), self.product.add(c));
+            put::<S, FULL>(sum, S::add(get::<S, FULL>(sum, width), g), width);
+            put::<S, FULL>(product, S::fma(g, d, get::<S, FULL>(product, width)), width);
+        }
+    }
 }
 
 /// For each channel the mean of g, and that of g times what was normalised, over the deviation.

@@ -24,7 +24,7 @@ impl<'a> Run<'a> {
         let parameter = |i: usize| self.numbers(&step.inputs[i]);
         let scratch = self.access.workspace(step.workspace);
         match kernel {
-            Kernel::MaxPool(window) => pool::max(team, *window, x, y),
+            Kernel::MaxPool(window) => pool::max(team, *window, x, y, None),
             Kernel::AvgPool(window, count_pad) => pool::mean(team, *window, *count_pad, x, y),
             Kernel::Gap => pool::global_mean(team, x, y),
             Kernel::Ln(eps) => ln::forward(team, *eps, x, parameter(1), parameter(2), y),
@@ -41,6 +41,18 @@ impl<'a> Run<'a> {
             }
             _ => unreachable!("the kernel of a layer"),
         }
+    }
+
+    pub(super) fn max_pool(&self, step: &Step, kernel: &Kernel) {
+        let Kernel::MaxPool(window) = kernel else { unreachable!("the kernel of a maximum") };
+        let [y, winners] = [0, 1].map(|i| self.grid(&step.outputs[i].operand));
+        pool::max(self.team, *window, self.input(step, 0), y, Some(winners));
+    }
+
+    pub(super) fn max_pool_gradient(&self, step: &Step, kernel: &Kernel) {
+        let Kernel::MaxPool(window) = kernel else { unreachable!("the kernel of a maximum") };
+        let [winners, dy] = [0, 1].map(|i| self.input(step, i));
+        pool::max_gradient(self.team, *window, winners, dy, self.filled(&step.outputs[0]));
     }
 
     pub(super) fn layer_gradient(&self, step: &Step, gradient: &LayerGradient, kernel: &Kernel) {
@@ -61,7 +73,6 @@ impl<'a> Run<'a> {
         let weight = || self.numbers(&step.inputs[1]);
         let scratch = self.access.workspace(step.workspace);
         match kernel {
-            Kernel::MaxPool(window) => pool::max_gradient(team, *window, self.input(step, 0), dy, dx()),
             Kernel::AvgPool(window, count_pad) => pool::mean_gradient(team, *window, *count_pad, dy, dx()),
             Kernel::Gap => pool::global_mean_gradient(team, dy, dx()),
             Kernel::Lrn(lrn) => lrn.backward(team, self.input(step, 0), dy, dx(), scratch),

@@ -8,6 +8,8 @@ typedef unsigned long long u64;
 // or of as many as are read at once (WIDE). Weights, and whatever there is once for all samples, are `float` always.
 #ifdef F32
 typedef float Number;
+// The number of a tap of a window, in as much memory as a number of a map takes.
+typedef unsigned TapNumber;
 // What some pixels are summed up in.
 typedef double Sum;
 #else
@@ -42,6 +44,7 @@ struct Number {
     }
 };
 
+typedef unsigned short TapNumber;
 typedef float Sum;
 #endif
 
@@ -68,11 +71,13 @@ __device__ inline Reals reals(const Pack &pack) {
 
 __device__ inline Reals load(const Number *from) { return reals(pack_of(from)); }
 
-__device__ inline void store(Number *to, const Reals &x) {
+__device__ inline Pack rounded(const Reals &x) {
     Pack pack;
     EACH_OF(k) pack.numbers[k] = x.at[k];
-    *(Pack *)to = pack;
+    return pack;
 }
+
+__device__ inline void store(Number *to, const Reals &x) { *(Pack *)to = rounded(x); }
 
 // Factors of channels one behind the other; where there are none, what stands for them.
 __device__ inline Reals factors(const float *from, i64 channel, float none) {
@@ -233,6 +238,14 @@ __device__ inline float slope_at_value(Curve f, float y) {
     case TANH: return 1.0f - y * y;
     default: return 1.0f;
     }
+}
+
+// dy before the activation that gave y.
+__device__ inline void bend_back(Curve f, const Reals &y, Reals &dy) {
+    if (f.kind == RELU)
+        EACH_OF(k) dy.at[k] = y.at[k] <= 0.0f ? 0.0f : dy.at[k];
+    else
+        EACH_OF(k) dy.at[k] *= slope_at_value(f, y.at[k]);
 }
 
 __device__ inline float slope_of(Curve f, float x) {

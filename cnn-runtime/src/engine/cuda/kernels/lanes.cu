@@ -20,7 +20,7 @@ __device__ inline Lane lane_of(i64 lanes, const Map &x) {
 }
 
 // Pixels of which a thread has read all that it wants before it computes: the next ones' numbers are on their way then.
-#define AHEAD 4
+constexpr int AHEAD = 4;
 
 #define EACH_PIXEL(n, lane) _Pragma("unroll 4") for (i64 n = lane.first; n < lane.end; n += lane.step)
 

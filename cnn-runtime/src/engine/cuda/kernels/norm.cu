@@ -97,6 +97,14 @@ __device__ inline void go_before(Curve f, const Norm &norm, const Reals &x, Real
         EACH_OF(k) dy.at[k] *= slope_of(f, normed(norm, x.at[k], k));
 }
 
+// Adds a pixel's dy and `dy (x - mean)` to the sums.
+__device__ inline void count_in(const Reals &x, const Reals &mean, const Reals &dy, Sum *first, Sum *second) {
+    EACH_OF(k) {
+        first[k] += dy.at[k];
+        second[k] += (Sum)dy.at[k] * (x.at[k] - mean.at[k]);
+    }
+}
+
 // Sums of dy and of `dy (x - mean) inverse`.
 PACK_BLOCK_KERNEL(norm_gradient_sums, {
     Map x;
@@ -123,13 +131,60 @@ PACK_BLOCK_KERNEL(norm_gradient_sums, {
         EACH_AHEAD(i, n, lane) {
             Reals x = reals(xs[i]), dy = reals(dys[i]);
             go_before(p.f, norm, x, dy);
-            EACH_OF(k) {
-                first[k] += dy.at[k];
-                second[k] += (Sum)dy.at[k] * (x.at[k] - norm.mean.at[k]);
-            }
+            count_in(x, norm.mean, dy, first, second);
         }
     }
     EACH_OF(k) second[k] *= norm.inverse.at[k];
+    NOTE_SUMS(first, second)
+}
+
+// The same where the activation followed a sum of the normalisation and something else: `dsum = (onto + dy) f'`, by y. The sums are
+// of what is stored, for that is what the second pass finds.
+PACK_BLOCK_KERNEL(norm_sum_gradient_sums, {
+    Map x;
+    i64 lanes;
+    Map y;
+    Map dy;
+    Map onto;
+    i64 has_onto;
+    const float *mean;
+    const float *inverse;
+    Curve f;
+    Map dsum;
+    double *parts;
+}) {
+    Lane lane = lane_of(p.lanes, p.x);
+    Sum first[WIDE] = {}, second[WIDE] = {};
+    Reals mean = {}, inverse = {};
+    if (lane.end) {
+        mean = factors(p.mean, lane.channel, 0.0f);
+        inverse = factors(p.inverse, lane.channel, 1.0f);
+    }
+    // Of four maps instead of two: as much is on its way, and two blocks fit on a multiprocessor.
+    constexpr int AHEAD = 2;
+    EACH_STRETCH(n, lane) {
+        Pack xs[AHEAD], ys[AHEAD], dys[AHEAD], ontos[AHEAD];
+        EACH_AHEAD(i, n, lane) {
+            i64 pixel = n + i * lane.step;
+            xs[i] = pack_of(lane_at(p.x, lane, pixel));
+            ys[i] = pack_of(lane_at(p.y, lane, pixel));
+            dys[i] = pack_of(lane_at(p.dy, lane, pixel));
+            if (p.has_onto)
+                ontos[i] = pack_of(lane_at(p.onto, lane, pixel));
+        }
+        EACH_AHEAD(i, n, lane) {
+            Reals y = reals(ys[i]), dy = reals(dys[i]);
+            if (p.has_onto) {
+                Reals onto = reals(ontos[i]);
+                EACH_OF(k) dy.at[k] += onto.at[k];
+            }
+            bend_back(p.f, y, dy);
+            Pack dsum = rounded(dy);
+            *(Pack *)lane_at(p.dsum, lane, n + i * lane.step) = dsum;
+            count_in(reals(xs[i]), mean, reals(dsum), first, second);
+        }
+    }
+    EACH_OF(k) second[k] *= inverse.at[k];
     NOTE_SUMS(first, second)
 }
 

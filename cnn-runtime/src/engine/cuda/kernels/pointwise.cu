@@ -40,7 +40,7 @@ PACK_KERNEL(activation_gradient, {
         Reals known = pack_at(p.known, at), dx = pack_at(p.dy, at);
         add_onto(p, at, dx);
         if (p.by_output)
-            EACH_OF(k) dx.at[k] *= slope_at_value(p.f, known.at[k]);
+            bend_back(p.f, known, dx);
         else
             EACH_OF(k) dx.at[k] *= slope_of(p.f, known.at[k]);
         set_pack(p.dx, at, dx);

@@ -29,75 +29,56 @@ __device__ inline i64 output_of(Axis axis, i64 input, i64 tap) {
     return output < axis.output ? (i64)output : -1;
 }
 
-// The pixels that win a window, each channel's: of equals the first, of NaNs the last; -1 if no tap lies on the map.
-struct Winners {
-    int place[WIDE];
-    Reals largest;
+// Which tap of its window each number of a pack lies under. They lie in memory like numbers of a map.
+struct alignas(WIDE * sizeof(Number)) Winners {
+    TapNumber at[WIDE];
 };
 
-__device__ inline Winners winners(const Map &x, Axis rows, Axis cols, i64 sample, i64 i, i64 j, i64 channel) {
-    Winners won;
-    EACH_OF(k) {
-        won.place[k] = -1;
-        won.largest.at[k] = -INFINITY;
-    }
-    for (i64 u = 0; u < rows.kernel; u++) {
-        i64 row = input_of(rows, i, u);
-        if (!inside(rows, row))
-            continue;
-        for (i64 v = 0; v < cols.kernel; v++) {
-            i64 col = input_of(cols, j, v);
-            if (!inside(cols, col))
-                continue;
-            int place = (int)(row * x.width + col);
-            Reals value = load(pixel_at(x, sample, place) + channel);
-            EACH_OF(k) {
-                bool wins = won.place[k] < 0 || value.at[k] > won.largest.at[k] || value.at[k] != value.at[k];
-                won.largest.at[k] = wins ? value.at[k] : won.largest.at[k];
-                won.place[k] = wins ? place : won.place[k];
-            }
-        }
-    }
-    return won;
-}
+__device__ inline Winners &winners_at(const Map &map, Place at) { return *(Winners *)&number_at(map, at); }
 
+// The largest numbers under a window: of equals the first, of NaNs the last.
 PACK_KERNEL(max_pool, {
     Map x;
     Map y;
+    Map winners;
+    i64 has_winners;
     Axis rows;
     Axis cols;
 }) {
     EACH(n, numbers_of(p.y) / WIDE) {
         Place at = place_of(p.y, n * WIDE);
         i64 i = row_of(p.y, at.pixel), j = col_of(p.y, at.pixel);
-        set_pack(p.y, at, winners(p.x, p.rows, p.cols, at.sample, i, j, at.channel).largest);
-    }
-}
-
-// Which pixel won each window: what the gradient goes to.
-struct alignas(WIDE * sizeof(int)) Places {
-    int at[WIDE];
-};
-
-PACK_KERNEL(max_pool_winners, {
-    Map x;
-    Map y; // no numbers of it are read
-    Axis rows;
-    Axis cols;
-    int *winners;
-}) {
-    EACH(n, numbers_of(p.y) / WIDE) {
-        Place at = place_of(p.y, n * WIDE);
-        Winners won = winners(p.x, p.rows, p.cols, at.sample, row_of(p.y, at.pixel), col_of(p.y, at.pixel), at.channel);
-        Places places;
-        EACH_OF(k) places.at[k] = won.place[k];
-        *(Places *)(p.winners + n * WIDE) = places;
+        Reals largest;
+        Winners winners = {};
+        EACH_OF(k) largest.at[k] = -INFINITY;
+        bool first = true;
+        for (i64 u = 0; u < p.rows.kernel; u++) {
+            i64 row = input_of(p.rows, i, u);
+            if (!inside(p.rows, row))
+                continue;
+            for (i64 v = 0; v < p.cols.kernel; v++) {
+                i64 col = input_of(p.cols, j, v);
+                if (!inside(p.cols, col))
+                    continue;
+                Reals x = load(pixel_at(p.x, at.sample, row * p.x.width + col) + at.channel);
+                TapNumber tap = (TapNumber)(u * p.cols.kernel + v);
+                EACH_OF(k) {
+                    bool wins = first || x.at[k] > largest.at[k] || x.at[k] != x.at[k];
+                    largest.at[k] = wins ? x.at[k] : largest.at[k];
+                    winners.at[k] = wins ? tap : winners.at[k];
+                }
+                first = false;
+            }
+        }
+        set_pack(p.y, at, largest);
+        if (p.has_winners)
+            winners_at(p.winners, at) = winners;
     }
 }
 
 // Every input asks the windows above it whether it won: no two threads write the same number.
 PACK_KERNEL(max_pool_gradient, {
-    const int *winners;
+    Map winners;
     Map dy;
     Map onto;
     i64 has_onto;
@@ -119,10 +100,11 @@ PACK_KERNEL(max_pool_gradient, {
                 i64 j = output_of(p.cols, col, v);
                 if (j < 0)
                     continue;
-                i64 pixel = i * p.dy.width + j, window = at.sample * plane_of(p.dy) + pixel;
-                Places places = *(const Places *)(p.winners + window * p.dy.channels + at.channel);
-                Reals dy = load(pixel_at(p.dy, at.sample, pixel) + at.channel);
-                EACH_OF(k) sum.at[k] += places.at[k] == at.pixel ? dy.at[k] : 0.0f;
+                Place window = {at.sample, i * p.dy.width + j, at.channel};
+                Winners winners = winners_at(p.winners, window);
+                Reals dy = pack_at(p.dy, window);
+                TapNumber tap = (TapNumber)(u * p.cols.kernel + v);
+                EACH_OF(k) sum.at[k] += winners.at[k] == tap ? dy.at[k] : 0.0f;
             }
         }
         set_pack(p.dx, at, sum);

@@ -151,24 +151,35 @@ impl Lowering<'_> {
         ]
     }
 
-    pub(super) fn batch_norm_gradient(&self, step: &Step, norm: &BatchNorm) -> Vec<Launch> {
-        let last = step.inputs.len() - 1;
-        let (x, dy, dx) = (self.input(step, 0), self.input(step, last), self.output(step, 0));
+    pub(super) fn batch_norm_gradient(&self, index: usize, norm: &BatchNorm, of_sum: bool) -> Vec<Launch> {
+        let step = &self.plan.steps[index];
+        let (last, first) = (step.inputs.len() - 1, usize::from(of_sum));
+        let (x, dy, dx) = (self.input(step, 0), self.input(step, last), self.output(step, first));
         let [mean, inverse] = [1, 2].map(|index| self.address(step, index));
         let [weight, bias] = [3, 4].map(|index| if norm.affine { self.address(step, index) } else { 0 });
-        let [dweight, dbias] = [1, 2].map(|index| match step.outputs.get(index) {
+        let [dweight, dbias] = [1, 2].map(|index| match step.outputs.get(first + index) {
             Some(target) => self.memory.map(&target.operand, self.samples).start,
             None => 0,
         });
         let (extent, scratch) = (step.inputs[0].extent, self.scratch(step));
-        let base = || {
-            let words = Words::new().map_by_lanes(&x).map(&dy).address(mean).address(inverse);
-            words.address(weight).address(bias).curve(norm.activation)
+        let base = |dy: &Map, activation: Option<Activation>| {
+            let words = Words::new().map_by_lanes(&x).map(dy).address(mean).address(inverse);
+            words.address(weight).address(bias).curve(activation)
         };
-        let (noted, count) = self.by_channel("norm_gradient_sums", &x, extent, base().address(scratch));
+        let ((noted, count), dy, activation) = if of_sum {
+            let (onto, dsum) = (self.left_by(index.wrapping_sub(1)), self.output(step, 0));
+            let words = Words::new().map_by_lanes(&x).map(&self.input(step, last - 1)).map(&dy);
+            let words = words.optional(onto.as_ref()).address(mean).address(inverse).curve(norm.activation);
+            let sums = self.by_channel("norm_sum_gradient_sums", &x, extent, words.map(&dsum).address(scratch));
+            (sums, dsum, None)
+        } else {
+            let words = base(&dy, norm.activation).address(scratch);
+            (self.by_channel("norm_gradient_sums", &x, extent, words), dy, norm.activation)
+        };
         let sums = scratch + (2 * count * x.channels * size_of::<f64>()) as u64;
         let finish = Words::new().size(x.channels).address(scratch).size(count);
-        let words = base().address(sums).optional(self.onto(&step.outputs[0]).as_ref()).map(&dx);
+        let onto = self.onto(&step.outputs[first]);
+        let words = base(&dy, activation).address(sums).optional(onto.as_ref()).map(&dx);
         vec![
             noted,
             self.blocks("norm_gradient_finish", x.channels, finish.address(sums).address(dweight).address(dbias)),

@@ -1,6 +1,6 @@
 //! Layers of the language as launches of kernels.
 
-use cnn_lang::graph::{Op, Pool, Shape};
+use cnn_lang::graph::Op;
 
 use super::Lowering;
 use super::lanes;
@@ -9,10 +9,10 @@ use super::sets::Sets;
 use crate::engine::cuda::device::Launch;
 use crate::engine::cuda::words::{Map, Number, Words};
 use crate::engine::error::EngineError;
+use crate::engine::layers::window;
 use crate::engine::operation::{Layer, LayerGradient};
 use crate::engine::plan::{Step, Target};
 use crate::engine::program::Extent;
-use crate::kernels::window::Axis;
 
 /// Where a layer's numbers come from: `Move` in `kernels/layers.cu`; pairs are of rows and of columns.
 #[derive(Clone, Copy)]
@@ -63,17 +63,10 @@ pub(super) fn backward_scratch(number: Number, block: usize, layer: &Layer, batc
     let sums = lanes::scratch(number, block, Extent::Batch(layer.inputs[0]), batch);
     match &layer.op {
         Op::Affine { .. } | Op::Prelu { .. } => sums,
-        // Of 32 bits for each output: which pixel won, or a term.
-        Op::MaxPool(_) | Op::Lrn { .. } => (batch * layer.output.elements()).div_ceil(2),
+        // A term of 32 bits for each output.
+        Op::Lrn { .. } => (batch * layer.output.elements()).div_ceil(2),
         _ => Sets::of(layer).map_or(0, |sets| 2 * sets.scratch(batch) + sums),
     }
-}
-
-/// The window of a pooling layer.
-fn window(layer: &Layer, pool: &Pool) -> [Axis; 2] {
-    let size = |shape: Shape| shape.spatial().unwrap_or([1, 1]);
-    let [input, output] = [layer.inputs[0], layer.output].map(size);
-    Axis::pair(input, output, pool.kernel, pool.stride, pool.pad, pool.dilation)
 }
 
 impl Lowering<'_> {
@@ -91,10 +84,7 @@ impl Lowering<'_> {
             return Ok(vec![self.response(&response, &x, &y)]);
         }
         Ok(vec![match &layer.op {
-            Op::MaxPool(pool) => {
-                let [rows, cols] = window(layer, pool);
-                self.each("max_pool", y.len(), words.axis(&rows).axis(&cols))
-            }
+            Op::MaxPool(_) => self.max_pool(step, layer)?,
             Op::AvgPool { pool, count_pad } => {
                 let [rows, cols] = window(layer, pool);
                 self.each("avg_pool", y.len(), words.axis(&rows).axis(&cols).flag(*count_pad))
@@ -117,6 +107,30 @@ impl Lowering<'_> {
             Op::Zero { .. } => return Ok(self.add(&[], None, y, None)),
             other => unreachable!("`{}` is an operation of its own", other.keyword()),
         }])
+    }
+
+    /// The largest numbers under windows, and their winners where the step writes them.
+    pub(super) fn max_pool(&self, step: &Step, layer: &Layer) -> Result<Launch, EngineError> {
+        let Op::MaxPool(pool) = &layer.op else { unreachable!("`{}` is no maximum", layer.op.keyword()) };
+        let ([rows, cols], y) = (window(layer, pool), self.output(step, 0));
+        let winners = step.outputs.get(1).map(|target| self.memory.map(&target.operand, self.samples));
+        let (taps, bits) = (rows.kernel * cols.kernel, u8::BITS as usize * y.number.bytes());
+        if winners.is_some() && (taps - 1) >> bits > 0 {
+            let (place, most) = (&step.place, 1usize << bits);
+            let failure = format!(
+                "{place}: windows of {taps} numbers are pooled, expected at most {most} in {bits} bits; train in f32"
+            );
+            return Err(EngineError::Device { device: self.device.name(), failure });
+        }
+        let words = Words::new().map(&self.input(step, 0)).map(&y).optional(winners.as_ref());
+        Ok(self.each("max_pool", y.len(), words.axis(&rows).axis(&cols)))
+    }
+
+    pub(super) fn max_pool_gradient(&self, step: &Step, layer: &Layer) -> Launch {
+        let Op::MaxPool(pool) = &layer.op else { unreachable!("`{}` is no maximum", layer.op.keyword()) };
+        let ([rows, cols], onto, dx) = (window(layer, pool), self.onto(&step.outputs[0]), self.output(step, 0));
+        let words = Words::new().map(&self.input(step, 0)).map(&self.input(step, 1)).optional(onto.as_ref()).map(&dx);
+        self.each("max_pool_gradient", dx.len(), words.axis(&rows).axis(&cols))
     }
 
     /// The gradient of a layer.
@@ -152,15 +166,6 @@ impl Lowering<'_> {
             return Ok(self.response_gradient(&response, step, &dy, onto.as_ref(), &dx));
         }
         Ok(vec![match &layer.op {
-            Op::MaxPool(pool) => {
-                let ([rows, cols], scratch) = (window(layer, pool), self.scratch(step));
-                let winners = Words::new().map(&self.input(step, 0)).map(&dy).axis(&rows).axis(&cols).address(scratch);
-                let words = Words::new().address(scratch).map(&dy).optional(onto.as_ref()).map(&dx);
-                return Ok(vec![
-                    self.each("max_pool_winners", dy.len(), winners),
-                    launch("max_pool_gradient", words.axis(&rows).axis(&cols)),
-                ]);
-            }
             Op::AvgPool { pool, count_pad } => {
                 let [rows, cols] = window(layer, pool);
                 launch("avg_pool_gradient", words().axis(&rows).axis(&cols).flag(*count_pad))

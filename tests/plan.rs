@@ -93,6 +93,11 @@ fn training_fuses_both_ways(device: Device) {
     assert_eq!((counts["maxpool"], counts["maxpool gradient"]), (1, 1));
     assert_eq!(counts["update"], graph(zoo::ResNet18).tensors().iter().filter(|(name, _)| !is_buffer(name)).count());
     println!("resnet18 in training: {counts:?}");
+    let plan = train(device, &graph(zoo::EfficientNetB0), TrainerOptions { batch: 2, ..Default::default() });
+    let counts = self::counts(&plan);
+    // Squeeze-and-excite is taken back by the norm in front of it: what is left is the mean before the head.
+    assert_eq!((counts["gate"], counts["gate gradient"], counts["layer gradient"]), (16, 16, 1));
+    println!("efficientnet_b0 in training: {counts:?}");
 }
 
 /// On every back end.

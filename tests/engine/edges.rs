@@ -83,6 +83,14 @@ pub const EDGES: &[(&str, &str)] = &[
         "N: 6x5x5 -> 3; stem conv(6, 3, pad = 1) -> lrn(5) -> gn(3) -> ln -> softmax -> prelu(per_channel = true) -> adaptive_avgpool([2, 3]) -> pad(1) -> shift; head flatten -> ln -> linear(5) -> softmax -> linear(3);",
     ),
     (
+        "gates right behind norms",
+        "N: 5x6x6 -> 3; stem conv(19, 1) -> bn -> silu -> mul { identity; { gap -> linear(4) -> relu -> linear(19) -> sigmoid }; }; body conv(16, 3, pad = 1) -> bn -> mul { { adaptive_avgpool(1) -> conv(16, 1) -> hsigmoid }; identity; } -> dwconv(3, pad = 1) -> bn(affine = false) -> relu -> mul { identity; { gap -> linear(16) -> sigmoid }; } -> conv(16, 6) -> bn -> silu -> mul { identity; { adaptive_avgpool(1) -> conv(16, 1) -> sigmoid }; }; head gap -> linear(3);",
+    ),
+    (
+        "activations behind sums of norms",
+        "N: 5x6x6 -> 3; stem conv(19, 1) -> bn; body add { identity; { conv(19, 1) -> bn }; } -> tanh -> add { { conv(19, 3, pad = 1) -> bn }; identity; } -> leaky(0.1) -> add { { dwconv(3, pad = 1) -> bn(affine = false) }; identity; } -> relu6 -> add { { conv(19, 1) -> bn }; identity; } -> silu; head gap -> linear(3);",
+    ),
+    (
         "gates",
         "N: 5x6x6 -> 3; stem conv(35, 1); body mul { identity; { gap -> linear(4) -> relu -> linear(35) -> sigmoid }; } -> conv(35, 1, groups = 35) -> mul { { gap -> linear(35) -> hsigmoid }; identity; }; head gap -> linear(3);",
     ),

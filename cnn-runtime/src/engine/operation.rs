@@ -99,6 +99,17 @@ pub struct BatchNorm {
     pub activation: Option<Activation>,
 }
 
+/// What a norm's gradient takes back along with the norm itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behind {
+    /// The norm's activation.
+    Activation,
+    /// The activation, in front of which the norm was added to something.
+    Sum,
+    /// The activation, then a gate that hangs on the map's mean: squeeze-and-excite. Hu et al. 2018.
+    Gate,
+}
+
 /// One computation. Brackets list inputs, then outputs, in their order; `…?` is there or not as the fields say.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
@@ -138,13 +149,13 @@ pub enum Operation {
     /// `[x, weight?, bias?] -> [y, mean, inverse deviation]`: `y = activation(onto + norm(x))`; running mean and running
     /// variance are changed.
     BatchNorm(BatchNorm),
-    /// `[x, mean, inverse deviation, weight?, bias?, y?, dy] -> [dsum?, dx, dweight?, dbias?]`, dx onto.
+    /// `[x, mean, inverse deviation, weight?, bias?, …, dy] -> [dsum?, dx, dweight?, dbias?]`, dx onto. Before dy there are, behind a
+    /// sum, y, which tells the slope; and behind a gate, the gate and the gradient of the mean. `dsum` is the gradient of the sum.
     BatchNormGradient {
         /// The normalisation.
         norm: BatchNorm,
-        /// Whether it was computed onto something and the sum went through the activation: then there are y, which tells the
-        /// slope, and dsum, the gradient before the activation, which is that of both.
-        of_sum: bool,
+        /// What else is taken back. Behind a gate dx is not onto anything.
+        behind: Behind,
     },
     /// `[x] -> [y]`
     Activate(Activation),
@@ -247,11 +258,12 @@ impl Operation {
             | Operation::Accumulate => (output == 0).then_some(0),
             Operation::ActivateGradient(_) => (output == 0).then_some(1),
             // The gradient of the sum goes over dy and that of x over y, which has been read by then.
-            Operation::BatchNormGradient { norm, of_sum } => {
-                let behind = if norm.affine { 5 } else { 3 };
-                match (of_sum, output) {
-                    (true, 0) => Some(behind + 1),
-                    (true, 1) | (false, 0) => Some(behind),
+            Operation::BatchNormGradient { norm, behind } => {
+                let first = if norm.affine { 5 } else { 3 };
+                match (behind, output) {
+                    (Behind::Activation, 0) | (Behind::Sum, 1) => Some(first),
+                    (Behind::Sum, 0) => Some(first + 1),
+                    (Behind::Gate, 0) => Some(first + 2),
                     _ => None,
                 }
             }
@@ -286,7 +298,7 @@ impl Operation {
 
     /// Whether it takes a gradient, its last input, back through an activation, so that it can add another one to it at once.
     pub fn takes_sum_back(&self) -> bool {
-        matches!(self, Operation::ActivateGradient(_) | Operation::BatchNormGradient { of_sum: true, .. })
+        matches!(self, Operation::ActivateGradient(_) | Operation::BatchNormGradient { behind: Behind::Sum, .. })
     }
 
     /// Multiply-adds of convolutions and fully connected layers for one sample; 0 of everything else.

@@ -5,7 +5,7 @@
 
 mod layer;
 
-use super::operation::{BatchNorm, ConvShape, LinearShape, Operation, WeightForm};
+use super::operation::{BatchNorm, Behind, ConvShape, LinearShape, Operation, WeightForm};
 use super::plan::{Operand, Plan, Source, Start, Step};
 use super::program::Extent;
 use super::session::{elements, sizes_of_map};
@@ -103,10 +103,16 @@ impl Sizes {
                 let reads: &[Size] = if *affine { &[x, each, each] } else { &[x] };
                 self.are(reads, &[x, each, each])
             }
-            Operation::BatchNormGradient { norm, of_sum } => {
+            Operation::BatchNormGradient { norm, behind } => {
                 let (x, each) = (first()?, each()?);
-                let (parameters, sum) = (vec![each; if norm.affine { 2 } else { 0 }], vec![x; usize::from(*of_sum)]);
-                let reads = [&[x, each, each], &parameters[..], &sum, &[x]].concat();
+                let parameters = vec![each; if norm.affine { 2 } else { 0 }];
+                let vector = Size::Map([self.map(0)?[0], 1, 1]);
+                let (between, sum) = match behind {
+                    Behind::Activation => (vec![], vec![]),
+                    Behind::Sum => (vec![x], vec![x]),
+                    Behind::Gate => (vec![vector; 2], vec![]),
+                };
+                let reads = [&[x, each, each], &parameters[..], &between, &[x]].concat();
                 self.are(&reads, &[&sum[..], &[x], &parameters].concat())
             }
             Operation::Activate(_) | Operation::Dropout { .. } | Operation::Copy | Operation::Arrange => {
@@ -229,8 +235,10 @@ fn sources(before: &[Step], step: &Step) -> Checked {
 
 /// What outputs start as has their sizes; what is replaced is what the operation may write over.
 fn starts(step: &Step) -> Checked {
+    let gated = matches!(step.operation, Operation::BatchNormGradient { behind: Behind::Gate, .. });
     for (k, target) in step.outputs.iter().enumerate() {
         match &target.start {
+            Start::Sum | Start::Copy(_) if gated && k == 0 => return Err("a gradient behind a gate is added".into()),
             Start::Copy(other) if size(other) != size(&target.operand) => {
                 return Err("an output starts as something of another size".into());
             }

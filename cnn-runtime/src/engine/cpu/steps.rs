@@ -10,7 +10,7 @@ use super::team::Team;
 use super::{affine, bias, pointwise, weight_form};
 use crate::engine::backend::{Feed, Measure};
 use crate::engine::host::memory::Access;
-use crate::engine::operation::{BatchNorm, Operation, WeightForm};
+use crate::engine::operation::{BatchNorm, Behind, Operation, WeightForm};
 use crate::engine::optimizer::Rule;
 use crate::engine::plan::{Operand, Source, Start, Step, Target};
 use crate::engine::reference::update::{self, Update};
@@ -145,7 +145,7 @@ impl<'a> Run<'a> {
                 affine::forward(team, x, scale, Some(shift), self.onto(target), y, *activation);
             }
             Operation::BatchNorm(norm) => self.batch_norm(step, norm),
-            Operation::BatchNormGradient { norm, of_sum } => self.batch_norm_gradient(step, norm, *of_sum),
+            Operation::BatchNormGradient { norm, behind } => self.batch_norm_gradient(step, norm, *behind),
             Operation::Activate(activation) => {
                 let target = &step.outputs[0];
                 let y = self.grid(&target.operand);
@@ -315,18 +315,22 @@ impl<'a> Run<'a> {
         bn::forward(self.team, norm, x, self.parameters(step, norm, 1), statistics, self.onto(target), y, scratch);
     }
 
-    fn batch_norm_gradient(&self, step: &Step, norm: &BatchNorm, of_sum: bool) {
+    fn batch_norm_gradient(&self, step: &Step, norm: &BatchNorm, behind: Behind) {
         let [mean, inverse] = [1, 2].map(|i| self.numbers(&step.inputs[i]));
         let last = step.inputs.len() - 1;
-        let (dy, first) = (self.input(step, last), usize::from(of_sum));
-        let sum = of_sum.then(|| bn::Sum { y: self.input(step, last - 1), to: self.grid(&step.outputs[0].operand) });
+        let (dy, first) = (self.input(step, last), usize::from(behind == Behind::Sum));
+        let arriving = match behind {
+            Behind::Activation => bn::Arriving::Plain,
+            Behind::Sum => bn::Arriving::Sum { y: self.input(step, last - 1), to: self.grid(&step.outputs[0].operand) },
+            Behind::Gate => bn::Arriving::Gated { gate: self.input(step, last - 2), dmean: self.input(step, last - 1) },
+        };
         let (dx, onto) = self.sum(&step.outputs[first]);
         // Frozen parameters have no gradients.
         let parameter = |i: usize| step.outputs.get(first + i).map(|target| self.parameter_gradient(target));
         let gradients = ParameterGradients { weight: parameter(1), bias: parameter(2) };
         let (x, parameters) = (self.input(step, 0), self.parameters(step, norm, 3));
         let scratch = self.access.workspace(step.workspace);
-        bn::backward(self.team, norm, x, mean, inverse, parameters, dy, sum, onto, dx, gradients, scratch);
+        bn::backward(self.team, norm, x, mean, inverse, parameters, dy, arriving, onto, dx, gradients, scratch);
     }
 
     fn parameter_gradient(&self, target: &Target) -> Gradient {

@@ -1,5 +1,6 @@
 //! What the back end asks of a graphics processor: memory, copies, launches.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -101,6 +102,11 @@ pub(super) trait Device: Send + Sync + Debug {
     /// # Safety
     /// The bytes from `from` on are within an allocation.
     unsafe fn download(&self, from: u64, to: &mut [u8]) -> Result<(), Failure>;
+
+    /// Makes the kernels of these variants ready, all at once: whoever needs one of them need not wait for it then.
+    fn ready(&self, _variants: &BTreeSet<Variant>) -> Result<(), Failure> {
+        Ok(())
+    }
 
     /// Lets a kernel run.
     ///

@@ -96,12 +96,22 @@ impl Machine {
         Ok(Run { first, steps, _tables: lowering.tables.into_inner(), done: false, recording: None })
     }
 
-    fn steps(&mut self, samples: usize) -> Result<(), EngineError> {
+    /// Decides what is to be done for so many samples, once.
+    fn prepare(&mut self, samples: usize) -> Result<(), EngineError> {
         if !self.runs.contains_key(&samples) {
             let run = self.lower(samples)?;
+            let variants = run.work().filter_map(|work| match work {
+                Work::Kernel(launch) => Some(launch.variant),
+                Work::Library(_) => None,
+            });
+            self.device.ready(&variants.collect()).map_err(|failure| failed(&*self.device, failure))?;
             self.runs.insert(samples, run);
         }
-        let Some(run) = self.runs.get_mut(&samples) else { unreachable!("just put in") };
+        Ok(())
+    }
+
+    fn steps(&mut self, samples: usize) -> Result<(), EngineError> {
+        let Some(run) = self.runs.get_mut(&samples) else { unreachable!("it was prepared") };
         let (plan, memory, device) = (&*self.plan, &self.memory, &*self.device);
         let error = |failure| failed(device, failure);
         let observed = self.watch.is_on() || self.audit.is_on();
@@ -145,6 +155,7 @@ impl Executor<f32> for Machine {
     fn run(&mut self, feed: Feed<'_, f32>, measures: &mut [Measure]) -> Result<Option<f64>, EngineError> {
         feed.check(&self.plan);
         let samples = feed.samples;
+        self.prepare(samples)?;
         self.memory.feed(&self.plan, &feed)?;
         self.steps(samples)?;
         if let Some(images) = feed.next {

@@ -5,9 +5,9 @@ pub(super) mod compile;
 pub(super) mod libraries;
 mod nvrtc;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cudarc::driver::{CudaContext, CudaFunction, CudaGraph, CudaStream, DriverError, result, sys};
 use cudarc::nvrtc::Ptx;
@@ -33,7 +33,7 @@ struct Processor {
     name: String,
     context: Arc<CudaContext>,
     architecture: String,
-    /// Of each variant, once it is wanted.
+    /// Of each variant that was wanted.
     kernels: Mutex<HashMap<Variant, Kernels>>,
     cudnn: Cudnn,
     /// Blocks that keep all of it busy.
@@ -94,20 +94,35 @@ impl Gpu {
 }
 
 impl Processor {
-    /// The kernels for a variant, compiled or out of the cache when they are first wanted.
-    fn kernels(&self, variant: Variant) -> Result<Kernels, Failure> {
-        let mut known = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kernels) = known.get(&variant) {
-            return Ok(kernels.clone());
+    /// The kernels that are ready.
+    fn kernels(&self) -> MutexGuard<'_, HashMap<Variant, Kernels>> {
+        self.kernels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The kernels for a variant.
+    fn kernels_for(&self, variant: Variant) -> Result<Kernels, Failure> {
+        let known = || self.kernels().get(&variant).cloned();
+        if let Some(kernels) = known() {
+            return Ok(kernels);
         }
-        let failed = |error: DriverError| error.to_string();
-        let code = compile::kernels(&self.architecture, variant)?;
-        let module = self.context.load_module(Ptx::from_binary(code)).map_err(failed)?;
-        let load = |name| Ok((name, module.load_function(name).map_err(failed)?));
-        let names = source::names(variant).into_iter();
-        let kernels: Kernels = Arc::new(names.map(load).collect::<Result<_, Failure>>()?);
-        known.insert(variant, kernels.clone());
-        Ok(kernels)
+        self.ready(&BTreeSet::from([variant]))?;
+        known().ok_or_else(|| format!("there are no kernels for {variant:?}"))
+    }
+
+    /// Compiles the kernels of these variants, or takes them out of the cache, unless they are there.
+    fn ready(&self, variants: &BTreeSet<Variant>) -> Result<(), Failure> {
+        let mut known = self.kernels();
+        let missing: Vec<Variant> = variants.iter().copied().filter(|variant| !known.contains_key(variant)).collect();
+        for (variant, code) in missing.iter().zip(compile::kernels(&self.architecture, &missing)?) {
+            known.insert(*variant, self.load(*variant, code).map_err(|error| error.to_string())?);
+        }
+        Ok(())
+    }
+
+    fn load(&self, variant: Variant, code: Vec<u8>) -> Result<Kernels, DriverError> {
+        let module = self.context.load_module(Ptx::from_binary(code))?;
+        let kernels = source::names(variant).into_iter().map(|name| Ok((name, module.load_function(name)?)));
+        Ok(Arc::new(kernels.collect::<Result<_, _>>()?))
     }
 }
 
@@ -184,10 +199,15 @@ impl Device for Gpu {
         self.wait()
     }
 
+    fn ready(&self, variants: &BTreeSet<Variant>) -> Result<(), Failure> {
+        self.bind()?;
+        self.processor.ready(variants)
+    }
+
     unsafe fn launch(&self, launch: &Launch) -> Result<(), Failure> {
         let Launch { kernel, blocks, threads, words, variant } = launch;
         self.bind()?;
-        let kernels = self.processor.kernels(*variant)?;
+        let kernels = self.processor.kernels_for(*variant)?;
         let Some(code) = kernels.get(kernel) else { return Err(format!("there is no kernel `{kernel}`")) };
         let mut arguments = [words.get().as_ptr().cast_mut().cast()];
         let (grid, block) = ((blocks[0], blocks[1], 1), (*threads, 1, 1));

@@ -169,7 +169,7 @@ impl<'a> Lowering<'a> {
                 vec![self.affine(&x, scale, shift, onto, &y, *activation)]
             }
             Operation::BatchNorm(norm) => self.batch_norm(step, norm),
-            Operation::BatchNormGradient { norm, of_sum } => self.batch_norm_gradient(index, norm, *of_sum),
+            Operation::BatchNormGradient { norm, behind } => self.batch_norm_gradient(index, norm, *behind),
             Operation::Activate(activation) => {
                 self.add(&[self.input(step, 0)], None, self.output(step, 0), Some(*activation))
             }

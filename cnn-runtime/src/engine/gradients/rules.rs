@@ -5,7 +5,7 @@ use cnn_lang::graph::Op;
 use super::Reverse;
 use crate::engine::constants::Recipe;
 use crate::engine::layers;
-use crate::engine::operation::{BatchNorm, Layer, LayerGradient, Operation};
+use crate::engine::operation::{BatchNorm, Behind, Layer, LayerGradient, Operation};
 use crate::engine::program::{Class, Instruction, Output, ValueId};
 use crate::kernels::Needs;
 
@@ -114,14 +114,39 @@ impl Reverse<'_> {
         let mut reads = vec![inputs[0], mean, inverse];
         reads.extend_from_slice(parameters);
         let onto = outputs[0].onto;
-        let of_sum = onto.is_some() && norm.activation.is_some();
-        let dsum = of_sum.then(|| self.gradient(y));
-        reads.extend(of_sum.then_some(y));
+        let is_first = self.gradients[inputs[0].0].is_none();
+        let gate = if onto.is_none() && is_first { self.gate(dy) } else { None };
+        let (behind, dy) = match gate {
+            Some([gate, dmean, dy]) => {
+                reads.extend([gate, dmean]);
+                (Behind::Gate, dy)
+            }
+            None if onto.is_some() && norm.activation.is_some() => {
+                reads.push(y);
+                (Behind::Sum, dy)
+            }
+            None => (Behind::Activation, dy),
+        };
         reads.push(dy);
+        let dsum = (behind == Behind::Sum).then(|| self.gradient(y));
         let mut writes: Vec<Output> = dsum.map(|value| Output { value, onto: None }).into_iter().collect();
         writes.extend(inputs.iter().map(|&id| self.output(id)));
-        self.emit(Operation::BatchNormGradient { norm, of_sum }, reads, writes, place);
+        self.emit(Operation::BatchNormGradient { norm, behind }, reads, writes, place);
         onto.into_iter().for_each(|onto| self.contribute(onto, dsum.unwrap_or(dy), place));
+    }
+
+    /// The gate, the gradient of the mean and that behind the gate, where a gradient is made of these alone: of a map that is
+    /// averaged, and goes through the gate that hangs on its mean. What made it is dead then.
+    fn gate(&self, gradient: ValueId) -> Option<[ValueId; 3]> {
+        let made =
+            |id: ValueId| self.program.instructions.iter().rfind(|made| made.outputs.iter().any(|o| o.value == id));
+        let mean = made(gradient)?;
+        let Operation::LayerGradient(LayerGradient { layer, .. }) = &mean.operation else { return None };
+        let of_mean = matches!(layer.op, Op::Gap | Op::AdaptiveAvgPool { out: [1, 1] });
+        let gated = made(mean.outputs[0].onto.filter(|_| of_mean)?)?;
+        let is_whole = gated.operation == Operation::Gate && gated.outputs[0].onto.is_none();
+        let is_map = self.program.shape(gradient).spatial().is_some_and(|size| size != [1, 1]);
+        (is_whole && is_map).then(|| [gated.inputs[1], mean.inputs[mean.inputs.len() - 1], gated.inputs[0]])
     }
 
     /// Lets the forward pass keep who wins: its input need not be kept then, which is larger and would be searched again.

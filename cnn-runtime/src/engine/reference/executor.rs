@@ -98,7 +98,7 @@ impl<E: Number> Run<'_, E> {
             Operation::BiasGradient => backward::bias(access, step),
             Operation::Affine { activation } => forward::affine(access, step, *activation),
             Operation::BatchNorm(norm) => norm::forward(access, step, norm),
-            Operation::BatchNormGradient { norm, of_sum } => norm::backward(access, step, norm, *of_sum),
+            Operation::BatchNormGradient { norm, behind } => norm::backward(access, step, norm, *behind),
             Operation::Activate(activation) => forward::activate(access, step, *activation),
             Operation::ActivateGradient(activation) => backward::activate(access, step, *activation),
             Operation::Add { activation } => forward::add(access, step, *activation),

@@ -1,6 +1,6 @@
 //! Batch normalisation in training: two passes over the pixels forward, two back.
 
-use super::{Constants, Normalise, ParameterGradients, Products, behind, moments, together};
+use super::{Arrives, Constants, Normalise, ParameterGradients, Products, behind, moments, together};
 use crate::engine::cpu::conv::way::Onto;
 use crate::engine::cpu::curve::Curve;
 use crate::engine::cpu::grid::Grid;
@@ -88,12 +88,49 @@ pub(in crate::engine::cpu) fn forward(
     }));
 }
 
-/// A sum of the normalisation and something else, which went through the activation.
-pub(in crate::engine::cpu) struct Sum {
-    /// What the activation gave.
-    pub y: Grid,
-    /// Where the gradient of the sum goes; it may be `dy`.
-    pub to: Grid,
+/// What the gradient that arrives has to go through before the norm's own activation.
+#[derive(Clone, Copy)]
+pub(in crate::engine::cpu) enum Arriving {
+    Plain,
+    /// The activation, which stands behind a sum: what it gave, and where the gradient of the sum goes, which may be `dy`.
+    Sum {
+        y: Grid,
+        to: Grid,
+    },
+    /// A gate that hangs on the mean, whose gradient `dmean` is. Maps have more than a pixel.
+    Gated {
+        gate: Grid,
+        dmean: Grid,
+    },
+}
+
+/// `dy gate + dmean share`: a map's gradient before a gate that hangs on its mean, of a sample.
+#[derive(Clone, Copy)]
+struct ThroughGate {
+    dy: Rows,
+    gate: *const f32,
+    dmean: *const f32,
+    /// 1 over the number of pixels.
+    share: f32,
+}
+
+impl ThroughGate {
+    fn new(dy: Rows, gate: Grid, dmean: Grid, sample: usize, pixels: usize) -> ThroughGate {
+        // SAFETY: a pixel of each sample.
+        let [gate, dmean] = [gate, dmean].map(|map| unsafe { map.at(sample, 0) }.cast_const());
+        ThroughGate { dy, gate, dmean, share: 1.0 / pixels as f32 }
+    }
+}
+
+impl Arrives for ThroughGate {
+    #[inline(always)]
+    unsafe fn arrived<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) -> S::V {
+        // SAFETY: the caller's.
+        unsafe {
+            let [gate, dmean] = [self.gate, self.dmean].map(|from| get::<S, FULL>(from.add(c), width));
+            S::fma(self.dy.arrived::<S, FULL>(row, c, width), gate, S::mul(dmean, S::splat(self.share)))
+        }
+    }
 }
 
 /// The gradients of x, weight and bias, and of the sum if there is one. `dx` may be `dy`.
@@ -106,13 +143,13 @@ pub(in crate::engine::cpu) fn backward(
     inverse: &[f32],
     parameters: Parameters<'_>,
     dy: Grid,
-    of: Option<Sum>,
+    arriving: Arriving,
     onto: bool,
     dx: Grid,
     gradients: ParameterGradients,
     scratch: &mut [f32],
 ) {
-    let channels = x.channels;
+    let (channels, pixels_of_sample) = (x.channels, x.plane());
     let chunks = Chunks::of(x);
     let (partial, rest) = scratch.split_at_mut(2 * chunks.count() * channels);
     let [scale, bias, means, products] = [0, 1, 2, 3].map(|i| Scratch::of(&mut rest[i * channels..][..channels]));
@@ -128,22 +165,24 @@ pub(in crate::engine::cpu) fn backward(
         let (sum, product) = (sum.as_mut_ptr(), product.as_mut_ptr());
         // SAFETY: pixels of the maps, which chunks have of their own, and as many sums.
         unsafe {
-            match &of {
-                None => sweep(team.isa(), count, channels, Products { x, dy, sum, product, constants, f }),
-                Some(Sum { y, to }) => {
-                    let [y, to] = [*y, *to].map(|map| chunks.rows(map, chunk).0);
-                    sweep(
-                        team.isa(),
-                        count,
-                        channels,
-                        SumProducts { x, y, dy, to, sum, product, mean: constants.mean, f },
-                    );
+            match arriving {
+                Arriving::Plain => sweep(team.isa(), count, channels, Products { x, dy, sum, product, constants, f }),
+                Arriving::Gated { gate, dmean } => {
+                    let dy = ThroughGate::new(dy, gate, dmean, chunks.range(chunk).0, pixels_of_sample);
+                    sweep(team.isa(), count, channels, Products { x, dy, sum, product, constants, f });
+                }
+                Arriving::Sum { y, to } => {
+                    let ([y, to], mean) = ([y, to].map(|map| chunks.rows(map, chunk).0), constants.mean);
+                    sweep(team.isa(), count, channels, SumProducts { x, y, dy, to, sum, product, mean, f });
                 }
             }
         }
     }));
     // Behind the sum there is no activation any more.
-    let (dy, activation) = of.map_or((dy, norm.activation), |sum| (sum.to, None));
+    let (dy, activation) = match arriving {
+        Arriving::Sum { to, .. } => (to, None),
+        Arriving::Plain | Arriving::Gated { .. } => (dy, norm.activation),
+    };
     let count = (x.samples * x.plane()) as f64;
     totals(team, partial, chunks.count(), channels, |first, sums, distances| {
         let width = sums.len();
@@ -168,7 +207,14 @@ pub(in crate::engine::cpu) fn backward(
     with_function!(activation, |f| pixels(team, [x, dy, dx], |part| {
         let [x, dy, dx] = part.rows;
         // SAFETY: pixels of the maps, which tasks write each its own; dx may be dy.
-        unsafe { sweep(team.isa(), part.count, channels, Back { x, dy, dx, onto, means, constants, f }) };
+        unsafe {
+            if let Arriving::Gated { gate, dmean } = arriving {
+                let dy = ThroughGate::new(dy, gate, dmean, part.sample, pixels_of_sample);
+                sweep(team.isa(), part.count, channels, Back { x, dy, dx, onto, means, constants, f });
+            } else {
+                sweep(team.isa(), part.count, channels, Back { x, dy, dx, onto, means, constants, f });
+            }
+        }
     }));
 }
 
@@ -212,9 +258,9 @@ unsafe impl Sync for Means {}
 // SAFETY: as above.
 unsafe impl Send for Means {}
 
-struct Back<F> {
+struct Back<F, A> {
     x: Rows,
-    dy: Rows,
+    dy: A,
     dx: Rows,
     onto: bool,
     means: Means,
@@ -222,12 +268,12 @@ struct Back<F> {
     f: F,
 }
 
-impl<F: Curve> Body for Back<F> {
+impl<F: Curve, A: Arrives> Body for Back<F, A> {
     #[inline(always)]
     unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
         // SAFETY: pixels of the maps.
         unsafe {
-            let [x, dy] = [self.x, self.dy].map(|rows| get::<S, FULL>(rows.at(row).add(c), width));
+            let (x, dy) = (get::<S, FULL>(self.x.at(row).add(c), width), self.dy.arrived::<S, FULL>(row, c, width));
             let (d, g, scale) = behind::<S, FULL, F>(&self.f, &self.constants, x, dy, c, width);
             let [sum, product] = [self.means.sums, self.means.products].map(|from| get::<S, FULL>(from.add(c), width));
             let mut dx = S::mul(scale, S::sub(S::sub(g, sum), S::mul(d, product)));

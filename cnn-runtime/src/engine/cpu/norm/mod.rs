@@ -183,10 +183,27 @@ impl<F: Curve> Body for Normalise<F> {
     }
 }
 
+/// A gradient that arrives, pixel by pixel.
+trait Arrives: Copy {
+    /// Channels from c on of a pixel's.
+    ///
+    /// # Safety
+    /// There are such numbers, and the processor has the vectors.
+    unsafe fn arrived<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) -> S::V;
+}
+
+impl Arrives for Rows {
+    #[inline(always)]
+    unsafe fn arrived<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) -> S::V {
+        // SAFETY: the caller's.
+        unsafe { get::<S, FULL>(self.at(row).add(c), width) }
+    }
+}
+
 /// Sums of g, the gradient behind the normalisation, and of g times the distance from the mean.
-struct Products<F> {
+struct Products<F, A> {
     x: Rows,
-    dy: Rows,
+    dy: A,
     sum: *mut f32,
     product: *mut f32,
     constants: Constants,
@@ -213,12 +230,12 @@ unsafe fn behind<S: Simd, const FULL: bool, F: Curve>(
     }
 }
 
-impl<F: Curve> Body for Products<F> {
+impl<F: Curve, A: Arrives> Body for Products<F, A> {
     #[inline(always)]
     unsafe fn block<S: Simd, const FULL: bool>(&self, row: usize, c: usize, width: usize) {
         // SAFETY: pixels of the maps, and as many sums.
         unsafe {
-            let [x, dy] = [self.x, self.dy].map(|rows| get::<S, FULL>(rows.at(row).add(c), width));
+            let (x, dy) = (get::<S, FULL>(self.x.at(row).add(c), width), self.dy.arrived::<S, FULL>(row, c, width));
             let (d, g, _) = behind::<S, FULL, F>(&self.f, &self.constants, x, dy, c, width);
             let (sum, product) = (self.sum.add(c), self.product.add(c));
             put::<S, FULL>(sum, S::add(get::<S, FULL>(sum, width), g), width);

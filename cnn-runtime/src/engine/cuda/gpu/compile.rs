@@ -1,5 +1,6 @@
 //! The kernels as code of a kind of graphics processor: compiled by NVRTC, which needs none, and kept in the user's cache.
 
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::{env, fs, thread};
 
@@ -8,25 +9,20 @@ use crate::engine::cuda::device::Failure;
 use crate::engine::cuda::source;
 use crate::engine::cuda::words::Variant;
 
-/// The code of a variant's kernels, such as for `sm_90`. What is not in the cache is compiled, and with it all other variants that
-/// are not, at the same time: who wants one wants others soon.
-pub(super) fn kernels(architecture: &str, variant: Variant) -> Result<Vec<u8>, Failure> {
-    if let Some(code) = kept(architecture, variant) {
-        return Ok(code);
-    }
-    let nvrtc = Nvrtc::shared()?;
+/// The code of each variant's kernels, such as for `sm_90`. What is not in the cache is compiled, all at the same time.
+pub(super) fn kernels(architecture: &str, variants: &[Variant]) -> Result<Vec<Vec<u8>>, Failure> {
     thread::scope(|scope| {
-        let others = Variant::ALL.into_iter().filter(|other| *other != variant && kept(architecture, *other).is_none());
-        for other in others {
-            scope.spawn(move || compiled(nvrtc, architecture, other));
-        }
-        compiled(nvrtc, architecture, variant)
+        let code =
+            |variant: Variant| move || kept(architecture, variant).map_or_else(|| compiled(architecture, variant), Ok);
+        let threads: Vec<_> = variants.iter().map(|&variant| scope.spawn(code(variant))).collect();
+        let code = |thread: thread::ScopedJoinHandle<'_, _>| thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+        threads.into_iter().map(code).collect()
     })
 }
 
 /// Compiles and keeps. A cache that cannot be written costs some seconds at each start, no more.
-fn compiled(nvrtc: &Nvrtc, architecture: &str, variant: Variant) -> Result<Vec<u8>, Failure> {
-    let code = nvrtc.compile(&source::for_gpu(variant), architecture)?;
+fn compiled(architecture: &str, variant: Variant) -> Result<Vec<u8>, Failure> {
+    let code = Nvrtc::shared()?.compile(&source::for_gpu(variant), architecture)?;
     if let Some(path) = path(architecture, variant) {
         // Under a name of its own until it is whole.
         let part = path.with_extension(std::process::id().to_string());

@@ -105,7 +105,48 @@ __device__ inline void count_in(const Reals &x, const Reals &mean, const Reals &
     }
 }
 
-// Sums of dy and of `dy (x - mean) inverse`.
+// dy before a gate that hangs on the map's mean: `dy gate + dmean share`, `share` being 1 over the pixels.
+__device__ inline void go_before_gate(const Pack &gate, const Pack &dmean, float share, Reals &dy) {
+    Reals gates = reals(gate), means = reals(dmean);
+    EACH_OF(k) dy.at[k] = dy.at[k] * gates.at[k] + means.at[k] * share;
+}
+
+// The numbers of a thread's channels that a pixel's sample has.
+__device__ inline const Number *of_sample(const Map &map, const Lane &lane, const Map &x, i64 pixel) {
+    return pixel_at(map, (unsigned)pixel / (unsigned)plane_of(x), 0) + lane.channel;
+}
+
+// Sums of dy and of `dy (x - mean) inverse`. Of four maps less is read ahead than of two. (Shared memory is the kernels' own: the
+// emulator would have that of templates once for all types of numbers.)
+template <bool GATED, class P> __device__ inline void sum_norm_gradient(const P &p, Sum *first, Sum *second) {
+    constexpr int AHEAD = GATED ? 2 : 4;
+    Lane lane = lane_of(p.lanes, p.x);
+    Norm norm = {};
+    if (lane.end)
+        norm = norm_of(p.mean, p.inverse, p.weight, p.bias, lane.channel);
+    float share = 1.0f / (float)plane_of(p.x);
+    EACH_STRETCH(n, lane) {
+        Pack xs[AHEAD], dys[AHEAD], gates[AHEAD], dmeans[AHEAD];
+        EACH_AHEAD(i, n, lane) {
+            i64 pixel = n + i * lane.step;
+            xs[i] = pack_of(lane_at(p.x, lane, pixel));
+            dys[i] = pack_of(lane_at(p.dy, lane, pixel));
+            if constexpr (GATED) {
+                gates[i] = pack_of(of_sample(p.gate, lane, p.x, pixel));
+                dmeans[i] = pack_of(of_sample(p.dmean, lane, p.x, pixel));
+            }
+        }
+        EACH_AHEAD(i, n, lane) {
+            Reals x = reals(xs[i]), dy = reals(dys[i]);
+            if constexpr (GATED)
+                go_before_gate(gates[i], dmeans[i], share, dy);
+            go_before(p.f, norm, x, dy);
+            count_in(x, norm.mean, dy, first, second);
+        }
+    }
+    EACH_OF(k) second[k] *= norm.inverse.at[k];
+}
+
 PACK_BLOCK_KERNEL(norm_gradient_sums, {
     Map x;
     i64 lanes;
@@ -117,24 +158,26 @@ PACK_BLOCK_KERNEL(norm_gradient_sums, {
     Curve f;
     double *parts;
 }) {
-    Lane lane = lane_of(p.lanes, p.x);
     Sum first[WIDE] = {}, second[WIDE] = {};
-    Norm norm = {};
-    if (lane.end)
-        norm = norm_of(p.mean, p.inverse, p.weight, p.bias, lane.channel);
-    EACH_STRETCH(n, lane) {
-        Pack xs[AHEAD], dys[AHEAD];
-        EACH_AHEAD(i, n, lane) {
-            xs[i] = pack_of(lane_at(p.x, lane, n + i * lane.step));
-            dys[i] = pack_of(lane_at(p.dy, lane, n + i * lane.step));
-        }
-        EACH_AHEAD(i, n, lane) {
-            Reals x = reals(xs[i]), dy = reals(dys[i]);
-            go_before(p.f, norm, x, dy);
-            count_in(x, norm.mean, dy, first, second);
-        }
-    }
-    EACH_OF(k) second[k] *= norm.inverse.at[k];
+    sum_norm_gradient<false>(p, first, second);
+    NOTE_SUMS(first, second)
+}
+
+PACK_BLOCK_KERNEL(norm_gate_gradient_sums, {
+    Map x;
+    i64 lanes;
+    Map dy;
+    Map gate;
+    Map dmean;
+    const float *mean;
+    const float *inverse;
+    const float *weight;
+    const float *bias;
+    Curve f;
+    double *parts;
+}) {
+    Sum first[WIDE] = {}, second[WIDE] = {};
+    sum_norm_gradient<true>(p, first, second);
     NOTE_SUMS(first, second)
 }
 
@@ -211,6 +254,45 @@ BLOCK_KERNEL(norm_gradient_finish, {
     }
 }
 
+template <bool GATED, class P> __device__ inline void give_norm_gradient(const P &p) {
+    constexpr int AHEAD = GATED ? 2 : 4;
+    Lane lane = lane_of(p.lanes, p.x);
+    if (lane.first >= lane.end)
+        return;
+    Norm norm = norm_of(p.mean, p.inverse, p.weight, p.bias, lane.channel);
+    double of_all = 1.0 / (double)(p.x.samples * plane_of(p.x));
+    float share = 1.0f / (float)plane_of(p.x);
+    Reals even, tilt;
+    EACH_OF(k) {
+        even.at[k] = (float)(p.sums[2 * (lane.channel + k)] * of_all);
+        tilt.at[k] = (float)(p.sums[2 * (lane.channel + k) + 1] * of_all) * norm.inverse.at[k];
+    }
+    EACH_STRETCH(n, lane) {
+        Pack xs[AHEAD], dys[AHEAD], gates[AHEAD], dmeans[AHEAD];
+        EACH_AHEAD(i, n, lane) {
+            i64 pixel = n + i * lane.step;
+            xs[i] = pack_of(back_at(p.x, lane, pixel));
+            dys[i] = pack_of(back_at(p.dy, lane, pixel));
+            if constexpr (GATED) {
+                gates[i] = pack_of(of_sample(p.gate, lane, p.x, lane.end - 1 - pixel));
+                dmeans[i] = pack_of(of_sample(p.dmean, lane, p.x, lane.end - 1 - pixel));
+            }
+        }
+        EACH_AHEAD(i, n, lane) {
+            Reals x = reals(xs[i]), dx = reals(dys[i]);
+            if constexpr (GATED)
+                go_before_gate(gates[i], dmeans[i], share, dx);
+            go_before(p.f, norm, x, dx);
+            EACH_OF(k) dx.at[k] = norm.scale.at[k] * (dx.at[k] - even.at[k] - (x.at[k] - norm.mean.at[k]) * tilt.at[k]);
+            if (p.has_onto) {
+                Reals onto = load(back_at(p.onto, lane, n + i * lane.step));
+                EACH_OF(k) dx.at[k] += onto.at[k];
+            }
+            store(back_at(p.dx, lane, n + i * lane.step), dx);
+        }
+    }
+}
+
 PACK_KERNEL(norm_gradient, {
     Map x;
     i64 lanes;
@@ -225,31 +307,24 @@ PACK_KERNEL(norm_gradient, {
     i64 has_onto;
     Map dx;
 }) {
-    Lane lane = lane_of(p.lanes, p.x);
-    if (lane.first >= lane.end)
-        return;
-    Norm norm = norm_of(p.mean, p.inverse, p.weight, p.bias, lane.channel);
-    double n = (double)(p.x.samples * plane_of(p.x));
-    Reals even, tilt;
-    EACH_OF(k) {
-        even.at[k] = (float)(p.sums[2 * (lane.channel + k)] / n);
-        tilt.at[k] = (float)(p.sums[2 * (lane.channel + k) + 1] / n) * norm.inverse.at[k];
-    }
-    EACH_STRETCH(n, lane) {
-        Pack xs[AHEAD], dys[AHEAD];
-        EACH_AHEAD(i, n, lane) {
-            xs[i] = pack_of(back_at(p.x, lane, n + i * lane.step));
-            dys[i] = pack_of(back_at(p.dy, lane, n + i * lane.step));
-        }
-        EACH_AHEAD(i, n, lane) {
-            Reals x = reals(xs[i]), dx = reals(dys[i]);
-            go_before(p.f, norm, x, dx);
-            EACH_OF(k) dx.at[k] = norm.scale.at[k] * (dx.at[k] - even.at[k] - (x.at[k] - norm.mean.at[k]) * tilt.at[k]);
-            if (p.has_onto) {
-                Reals onto = load(back_at(p.onto, lane, n + i * lane.step));
-                EACH_OF(k) dx.at[k] += onto.at[k];
-            }
-            store(back_at(p.dx, lane, n + i * lane.step), dx);
-        }
-    }
+    give_norm_gradient<false>(p);
+}
+
+PACK_KERNEL(norm_gate_gradient, {
+    Map x;
+    i64 lanes;
+    Map dy;
+    Map gate;
+    Map dmean;
+    const float *mean;
+    const float *inverse;
+    const float *weight;
+    const float *bias;
+    Curve f;
+    const double *sums;
+    Map onto;
+    i64 has_onto;
+    Map dx;
+}) {
+    give_norm_gradient<true>(p);
 }

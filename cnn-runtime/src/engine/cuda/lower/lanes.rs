@@ -4,7 +4,7 @@ use super::Lowering;
 use crate::engine::cuda::device::Launch;
 use crate::engine::cuda::source;
 use crate::engine::cuda::words::{Map, Number, Words};
-use crate::engine::operation::{Activation, BatchNorm};
+use crate::engine::operation::{Activation, BatchNorm, Behind};
 use crate::engine::plan::{Step, Target};
 use crate::engine::program::Extent;
 use crate::engine::session::{plane, shape};
@@ -151,9 +151,9 @@ impl Lowering<'_> {
         ]
     }
 
-    pub(super) fn batch_norm_gradient(&self, index: usize, norm: &BatchNorm, of_sum: bool) -> Vec<Launch> {
+    pub(super) fn batch_norm_gradient(&self, index: usize, norm: &BatchNorm, behind: Behind) -> Vec<Launch> {
         let step = &self.plan.steps[index];
-        let (last, first) = (step.inputs.len() - 1, usize::from(of_sum));
+        let (last, first) = (step.inputs.len() - 1, usize::from(behind == Behind::Sum));
         let (x, dy, dx) = (self.input(step, 0), self.input(step, last), self.output(step, first));
         let [mean, inverse] = [1, 2].map(|index| self.address(step, index));
         let [weight, bias] = [3, 4].map(|index| if norm.affine { self.address(step, index) } else { 0 });
@@ -162,28 +162,37 @@ impl Lowering<'_> {
             None => 0,
         });
         let (extent, scratch) = (step.inputs[0].extent, self.scratch(step));
-        let base = |dy: &Map, activation: Option<Activation>| {
-            let words = Words::new().map_by_lanes(&x).map(dy).address(mean).address(inverse);
-            words.address(weight).address(bias).curve(activation)
+        let norm_of = |words: Words, activation: Option<Activation>| {
+            words.address(mean).address(inverse).address(weight).address(bias).curve(activation)
         };
-        let ((noted, count), dy, activation) = if of_sum {
-            let (onto, dsum) = (self.left_by(index.wrapping_sub(1)), self.output(step, 0));
-            let words = Words::new().map_by_lanes(&x).map(&self.input(step, last - 1)).map(&dy);
-            let words = words.optional(onto.as_ref()).address(mean).address(inverse).curve(norm.activation);
-            let sums = self.by_channel("norm_sum_gradient_sums", &x, extent, words.map(&dsum).address(scratch));
-            (sums, dsum, None)
-        } else {
-            let words = base(&dy, norm.activation).address(scratch);
-            (self.by_channel("norm_gradient_sums", &x, extent, words), dy, norm.activation)
+        let start = || Words::new().map_by_lanes(&x);
+        let ((noted, count), kernel, words) = match behind {
+            Behind::Activation => {
+                let words = || norm_of(start().map(&dy), norm.activation);
+                let sums = self.by_channel("norm_gradient_sums", &x, extent, words().address(scratch));
+                (sums, "norm_gradient", words())
+            }
+            Behind::Gate => {
+                let [gate, dmean] = [last - 2, last - 1].map(|index| self.input(step, index));
+                let words = || norm_of(start().map(&dy).map(&gate).map(&dmean), norm.activation);
+                let sums = self.by_channel("norm_gate_gradient_sums", &x, extent, words().address(scratch));
+                (sums, "norm_gate_gradient", words())
+            }
+            Behind::Sum => {
+                let (onto, dsum) = (self.left_by(index.wrapping_sub(1)), self.output(step, 0));
+                let words = start().map(&self.input(step, last - 1)).map(&dy).optional(onto.as_ref());
+                let words = words.address(mean).address(inverse).curve(norm.activation).map(&dsum).address(scratch);
+                let sums = self.by_channel("norm_sum_gradient_sums", &x, extent, words);
+                (sums, "norm_gradient", norm_of(start().map(&dsum), None))
+            }
         };
         let sums = scratch + (2 * count * x.channels * size_of::<f64>()) as u64;
         let finish = Words::new().size(x.channels).address(scratch).size(count);
-        let onto = self.onto(&step.outputs[first]);
-        let words = base(&dy, activation).address(sums).optional(onto.as_ref()).map(&dx);
+        let words = words.address(sums).optional(self.onto(&step.outputs[first]).as_ref()).map(&dx);
         vec![
             noted,
             self.blocks("norm_gradient_finish", x.channels, finish.address(sums).address(dweight).address(dbias)),
-            self.by_lanes("norm_gradient", &x, words),
+            self.by_lanes(kernel, &x, words),
         ]
     }
 }

@@ -1,6 +1,7 @@
 // Convolutions that no library computes.
 
-// What lies under each window as the channels of a pixel, in the order of a filter's numbers, and zeros behind.
+// What lies under each window as the channels of a pixel, in the order of a filter's numbers: each row of the window is `line`
+// numbers, zeros behind.
 PACK_KERNEL(unfold, {
     Map y;
     const Number *x;
@@ -8,28 +9,28 @@ PACK_KERNEL(unfold, {
     i64 width;
     i64 pitch;
     i64 channels;
+    i64 line;
     Axis rows;
     Axis cols;
 }) {
-    unsigned channels = (unsigned)p.channels, kernel = (unsigned)p.cols.kernel, taps = kernel * (unsigned)p.rows.kernel;
+    unsigned channels = (unsigned)p.channels, line = (unsigned)p.line;
     EACH(n, numbers_of(p.y) / WIDE) {
         Place at = place_of(p.y, n * WIDE);
         i64 i = row_of(p.y, at.pixel), j = col_of(p.y, at.pixel);
         const Number *image = p.x + at.sample * p.height * p.width * p.pitch;
-        unsigned tap = (unsigned)at.channel / channels, c = (unsigned)at.channel % channels;
-        unsigned u = tap / kernel, v = tap % kernel;
+        // A pack is of one line.
+        unsigned u = (unsigned)at.channel / line, within = (unsigned)at.channel % line;
+        unsigned v = within / channels, c = within % channels;
+        i64 row = input_of(p.rows, i, u);
+        bool in_map = inside(p.rows, row);
         Reals y;
         EACH_OF(k) {
-            i64 row = input_of(p.rows, i, u), col = input_of(p.cols, j, v);
-            bool there = tap < taps && inside(p.rows, row) && inside(p.cols, col);
+            i64 col = input_of(p.cols, j, v);
+            bool there = in_map && v < p.cols.kernel && inside(p.cols, col);
             y.at[k] = there ? (float)image[(row * p.width + col) * p.pitch + c] : 0.0f;
             if (++c == channels) {
                 c = 0;
-                tap++;
-                if (++v == kernel) {
-                    v = 0;
-                    u++;
-                }
+                v++;
             }
         }
         set_pack(p.y, at, y);
@@ -145,23 +146,26 @@ KERNEL(conv_weight_gradient, {
     }
 }
 
-// Filters as a library wants them, `[outputs, height, width, inputs / groups]` in the numbers of maps, a filter's numbers padded
-// by zeros to `row`: an entry of a table each.
+// Filters as a library wants them, `[outputs, height, width, inputs / groups]` in the numbers of maps, each row of a window padded
+// by zeros to `line`: an entry of a table each.
 struct Filter {
     const float *weight;
     Number *packed;
     i64 outputs;
     i64 inputs; // of a group
-    i64 window;
-    i64 row;
+    i64 height; // of the window
+    i64 width;
+    i64 line;
 };
 
 KERNEL(pack_filters, { const Filter *filters; }) {
     Filter filter = p.filters[blockIdx.y];
-    unsigned inputs = (unsigned)filter.inputs, window = (unsigned)filter.window, row = (unsigned)filter.row;
-    EACH(n, filter.outputs * filter.row) {
-        unsigned output = (unsigned)n / row, within = (unsigned)n % row, tap = within / inputs, input = within % inputs;
-        filter.packed[n] = tap < window ? filter.weight[(output * inputs + input) * window + tap] : 0.0f;
+    unsigned inputs = (unsigned)filter.inputs, height = (unsigned)filter.height, width = (unsigned)filter.width;
+    unsigned line = (unsigned)filter.line;
+    EACH(n, filter.outputs * filter.height * filter.line) {
+        unsigned row = (unsigned)n / line, within = (unsigned)n % line, v = within / inputs, input = within % inputs;
+        unsigned output = row / height, u = row % height;
+        filter.packed[n] = v < width ? filter.weight[((output * inputs + input) * height + u) * width + v] : 0.0f;
     }
 }
 
@@ -172,13 +176,15 @@ KERNEL(unpack_filter, {
     float *weight;
     i64 outputs;
     i64 inputs;
-    i64 window;
-    i64 row;
+    i64 height;
+    i64 width;
+    i64 line;
 }) {
-    unsigned inputs = (unsigned)p.inputs, window = (unsigned)p.window;
-    EACH(n, p.outputs * p.inputs * p.window) {
-        unsigned tap = (unsigned)n % window, input = (unsigned)n / window % inputs, output = (unsigned)n / window / inputs;
-        float gradient = p.packed[output * p.row + tap * inputs + input];
+    unsigned inputs = (unsigned)p.inputs, height = (unsigned)p.height, width = (unsigned)p.width;
+    EACH(n, p.outputs * p.inputs * p.height * p.width) {
+        unsigned v = (unsigned)n % width, row = (unsigned)n / width, u = row % height;
+        unsigned input = row / height % inputs, output = row / height / inputs;
+        float gradient = p.packed[(output * p.height + u) * p.line + v * inputs + input];
         p.weight[n] = p.onto ? p.onto[n] + gradient : gradient;
     }
 }

@@ -67,12 +67,6 @@ impl Convolution {
         }
     }
 
-    /// Outputs, inputs of a group, height times width of the window.
-    pub fn filter(&self) -> [usize; 3] {
-        let ConvShape { inputs, outputs, groups, rows, cols } = self.shape;
-        [outputs, inputs / groups, rows.kernel * cols.kernel]
-    }
-
     /// Blocks that share the outputs of the weights of a depthwise convolution.
     fn depthwise_parts(&self, width: usize, block: usize, batch: usize) -> usize {
         let ConvShape { inputs, rows, .. } = self.shape;

@@ -17,44 +17,61 @@ const MOST_PACKING: u32 = 64;
 /// Numbers under a window up to which it may be faster to lay them out as one pixel's channels first.
 const MOST_UNFOLDED: usize = 288;
 
+/// What of x is laid out as one pixel's channels before a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unfolding {
+    Nothing,
+    /// What lies under a row of each window: the window is a column then.
+    Rows,
+    /// What lies under each window.
+    Windows,
+}
+
 /// How the library computes a convolution.
-pub(super) struct Choice {
-    pub plan: Arc<dyn Planned>,
-    pub problem: Problem,
-    /// Whether x is unfolded first.
-    pub unfolds: bool,
+struct Choice {
+    plan: Arc<dyn Planned>,
+    problem: Problem,
+    unfolding: Unfolding,
 }
 
 impl Convolution {
-    /// Numbers of a filter as the library wants them.
-    pub fn filter_row(&self, number: Number) -> usize {
-        let [_, inputs, window] = self.filter();
-        if self.must_unfold(number) { (inputs * window).next_multiple_of(number.pack()) } else { inputs * window }
+    /// Outputs, inputs of a group, height and width of the window, and numbers of a row of a filter as the library wants them.
+    pub fn filter(&self, number: Number) -> [usize; 5] {
+        let ConvShape { inputs, outputs, groups, rows, cols } = self.shape;
+        let row = inputs / groups * cols.kernel;
+        let row = if self.must_unfold(number) { row.next_multiple_of(number.pack()) } else { row };
+        [outputs, inputs / groups, rows.kernel, cols.kernel, row]
     }
 
-    /// Whether what lies under each window must be laid out as one pixel's channels first. Matrix units take packs of channels,
-    /// and images have fewer.
+    /// Numbers of all filters as the library wants them.
+    pub fn filter_numbers(&self, number: Number) -> usize {
+        let [outputs, _, height, _, row] = self.filter(number);
+        outputs * height * row
+    }
+
+    /// Whether something must be laid out as one pixel's channels first. Matrix units take packs of channels, and images have
+    /// fewer.
     fn must_unfold(&self, number: Number) -> bool {
         number != Number::F32 && self.shape.groups == 1 && self.shape.inputs < number.pack()
     }
 
     /// Whether that may be faster.
     fn may_unfold(&self, number: Number) -> bool {
-        let (row, [_, _, window]) = (self.filter_row(number), self.filter());
-        let is_small = row <= MOST_UNFOLDED && row.is_multiple_of(number.pack());
-        number != Number::F32 && self.shape.groups == 1 && window > 1 && is_small && self.pass != Pass::InputGradient
+        let [_, _, height, width, row] = self.filter(number);
+        let is_small = height * row <= MOST_UNFOLDED && row.is_multiple_of(number.pack());
+        let is_one = self.shape.groups == 1 && self.pass != Pass::InputGradient;
+        number != Number::F32 && is_one && height * width > 1 && is_small
     }
 
     /// Bytes of the filters as the library wants them.
     pub fn filter_bytes(&self, number: Number) -> usize {
-        let [outputs, ..] = self.filter();
-        outputs * self.filter_row(number) * number.bytes()
+        self.filter_numbers(number) * number.bytes()
     }
 
     /// Whether the library takes weights as they are.
     pub fn is_filter(&self, number: Number) -> bool {
-        let [_, inputs, window] = self.filter();
-        number == Number::F32 && (window == 1 || inputs == 1)
+        let [_, inputs, height, width, _] = self.filter(number);
+        number == Number::F32 && (height * width == 1 || inputs == 1)
     }
 
     /// Whether the library may compute it: filters for unfolded maps are of no use for the gradient of what was unfolded.
@@ -69,19 +86,27 @@ impl Convolution {
         Problem { pass, number, tf32, samples, shape, x_pitch, y_pitch, epilogue: None }
     }
 
-    /// The same on an unfolded x.
-    fn unfolded(&self, problem: &Problem) -> Problem {
-        let ConvShape { outputs, groups, rows, cols, .. } = self.shape;
-        let inputs = self.filter_row(problem.number);
-        let [rows, cols] = [rows, cols].map(|axis| Axis { input: axis.output, output: axis.output, ..POINT });
-        Problem { shape: ConvShape { inputs, outputs, groups, rows, cols }, x_pitch: inputs, ..*problem }
+    /// The sizes of the same on an unfolded x.
+    fn unfolded(&self, number: Number, unfolding: Unfolding) -> ConvShape {
+        let ([_, _, height, _, row], ConvShape { rows, cols, .. }) = (self.filter(number), self.shape);
+        let point = |axis: Axis| Axis { input: axis.output, output: axis.output, ..POINT };
+        match unfolding {
+            Unfolding::Nothing => self.shape,
+            Unfolding::Rows => ConvShape { inputs: row, cols: point(cols), ..self.shape },
+            Unfolding::Windows => {
+                ConvShape { inputs: height * row, rows: point(rows), cols: point(cols), ..self.shape }
+            }
+        }
     }
 
     /// Bytes of scratch for a gradient in the library's form, and for an unfolded x.
-    fn scratch(&self, number: Number, samples: usize, unfolds: bool) -> [usize; 2] {
+    fn scratch(&self, number: Number, samples: usize, unfolding: Unfolding) -> [usize; 2] {
         let gradient = if self.pass == Pass::WeightGradient { self.filter_bytes(number) } else { 0 };
-        let pixels = samples * self.shape.rows.output * self.shape.cols.output;
-        let x = if unfolds { pixels * self.filter_row(number) * number.bytes() } else { 0 };
+        let ConvShape { inputs, rows, cols, .. } = self.unfolded(number, unfolding);
+        let x = match unfolding {
+            Unfolding::Nothing => 0,
+            Unfolding::Rows | Unfolding::Windows => samples * rows.input * cols.input * inputs * number.bytes(),
+        };
         [gradient, x].map(|bytes| bytes.next_multiple_of(ALIGNMENT))
     }
 
@@ -94,23 +119,32 @@ impl Convolution {
         timed: bool,
     ) -> Result<Option<Choice>, Failure> {
         let number = direct.number;
-        let ask = |problem: Problem, unfolds: bool| -> Result<Option<Choice>, Failure> {
-            let kept: usize = self.scratch(number, problem.samples, unfolds).iter().sum();
-            let Some(left) = most.checked_sub(kept) else { return Ok(None) };
-            let plan = device.convolution(&problem, Some(left), timed)?;
-            Ok(plan.map(|plan| Choice { plan, problem, unfolds }))
+        // The choice, and the milliseconds that it takes with the unfolding.
+        let ask = |unfolding: Unfolding| -> Result<Option<(Choice, Option<f32>)>, Failure> {
+            let [gradient, x] = self.scratch(number, direct.samples, unfolding);
+            let Some(left) = most.checked_sub(gradient + x) else { return Ok(None) };
+            let shape = self.unfolded(number, unfolding);
+            let x_pitch = if unfolding == Unfolding::Nothing { direct.x_pitch } else { shape.inputs };
+            let problem = Problem { shape, x_pitch, ..direct };
+            let Some(plan) = device.convolution(&problem, Some(left), timed)? else { return Ok(None) };
+            let before = if x == 0 { 0.0 } else { super::fused::pass_milliseconds(x) };
+            let time = plan.milliseconds().map(|time| time + before);
+            Ok(Some((Choice { plan, problem, unfolding }, time)))
         };
-        if self.must_unfold(number) {
-            return ask(self.unfolded(&direct), true);
-        }
-        let straight = ask(direct, false)?;
-        let time = straight.as_ref().and_then(|choice| choice.plan.milliseconds());
-        let Some(time) = time.filter(|_| self.may_unfold(number)) else { return Ok(straight) };
-        let [_, bytes] = self.scratch(number, direct.samples, true);
-        let unfolding = super::fused::pass_milliseconds(bytes);
-        let unfolded = ask(self.unfolded(&direct), true)?;
-        let is_faster = |choice: &Choice| choice.plan.milliseconds().is_some_and(|other| other + unfolding < time);
-        Ok(unfolded.filter(is_faster).or(straight))
+        let (first, other) = if self.must_unfold(number) {
+            (Unfolding::Windows, (self.shape.rows.kernel > 1).then_some(Unfolding::Rows))
+        } else {
+            (Unfolding::Nothing, self.may_unfold(number).then_some(Unfolding::Windows))
+        };
+        let first = ask(first)?;
+        let known = first.as_ref().is_none_or(|(_, time)| time.is_some());
+        let other = match other.filter(|_| known) {
+            Some(other) => ask(other)?,
+            None => None,
+        };
+        let time = |choice: &Option<(Choice, Option<f32>)>| choice.as_ref().and_then(|(_, time)| *time);
+        let is_faster = first.is_none() || time(&other).zip(time(&first)).is_some_and(|(other, first)| other < first);
+        Ok(other.filter(|_| is_faster).or(first).map(|(choice, _)| choice))
     }
 
     /// Bytes of scratch for so many samples, those of the library included.
@@ -118,7 +152,7 @@ impl Convolution {
         let direct = self.problem(number, tf32, samples, [self.shape.inputs, self.shape.outputs]);
         // A device that fails will say so again when the plan is prepared.
         let Ok(Some(choice)) = self.choice(device, direct, usize::MAX, true) else { return 0 };
-        let kept: usize = self.scratch(number, samples, choice.unfolds).iter().sum();
+        let kept: usize = self.scratch(number, samples, choice.unfolding).iter().sum();
         let least = if self.pass == Pass::Forward { super::fused::WORKSPACE } else { 0 };
         kept + choice.plan.workspace().max(least)
     }
@@ -148,14 +182,14 @@ impl Lowering<'_> {
         let direct = convolution.problem(number, self.tf32, self.samples, [x.pitch, y.pitch]);
         let timed = self.samples == self.plan.batch;
         let Some(choice) = convolution.choice(&**self.device, direct, len, timed)? else { return Ok(None) };
-        let [for_gradient, for_x] = convolution.scratch(number, self.samples, choice.unfolds);
+        let [for_gradient, for_x] = convolution.scratch(number, self.samples, choice.unfolding);
         let (unfolded, workspace) = (scratch + for_gradient as u64, scratch + (for_gradient + for_x) as u64);
         let left = convolution.pass == Pass::InputGradient && self.leaves_sum(index);
         let after = self.after(step, convolution, left);
         let fused = self.fused(&choice.problem, (&after, &y), &*choice.plan, len.saturating_sub(for_gradient + for_x));
-        let row = convolution.filter_row(number);
+        let unfolds = choice.unfolding != Unfolding::Nothing;
         let run = |filter: u64| {
-            let addresses = [if choice.unfolds { unfolded } else { x.start }, filter, y.start];
+            let addresses = [if unfolds { unfolded } else { x.start }, filter, y.start];
             let (plan, addresses) = match &fused {
                 Some(fused) => (fused, after.addresses(addresses)),
                 None => (&choice.plan, Addresses::of(addresses)),
@@ -163,8 +197,8 @@ impl Lowering<'_> {
             Work::Library(LibraryWork { plan: plan.clone(), addresses, workspace })
         };
         let mut work = Vec::new();
-        if choice.unfolds {
-            work.push(Work::Kernel(self.unfold(convolution, &x, row, unfolded)));
+        if unfolds {
+            work.push(Work::Kernel(self.unfold(convolution, choice.unfolding, &x, unfolded)));
         }
         let Some(index) = convolution.weight() else {
             let onto = self.onto(output).map_or(0, |onto| onto.start);
@@ -186,20 +220,23 @@ impl Lowering<'_> {
         Ok(Some(work))
     }
 
-    /// Lays out what lies under each window as a pixel's channels, so many, at an address.
-    fn unfold(&self, convolution: &Convolution, x: &Map, channels: usize, start: u64) -> Launch {
+    /// Lays out x at an address.
+    fn unfold(&self, convolution: &Convolution, unfolding: Unfolding, x: &Map, start: u64) -> Launch {
         let ConvShape { rows, cols, .. } = convolution.shape;
-        let (height, width) = (rows.output, cols.output);
-        let wide = Map { start, stride: height * width * channels, height, width, pitch: channels, channels, ..*x };
+        let ConvShape { inputs, rows: wide_rows, cols: wide_cols, .. } = convolution.unfolded(x.number, unfolding);
+        let (height, width) = (wide_rows.input, wide_cols.input);
+        let wide = Map { start, stride: height * width * inputs, height, width, pitch: inputs, channels: inputs, ..*x };
+        // Of a column every row is taken as it is.
+        let rows = if unfolding == Unfolding::Rows { Axis { input: height, output: height, ..POINT } } else { rows };
         let words = Words::new().map(&wide).address(x.start).size(x.height).size(x.width).size(x.pitch);
-        self.each("unfold", wide.len(), words.size(x.channels).axis(&rows).axis(&cols))
+        let words = words.size(x.channels).size(inputs / rows.kernel).axis(&rows).axis(&cols);
+        self.each("unfold", wide.len(), words)
     }
 
     /// Brings the gradient of a weight from the library's form into the network's, onto what is there or not.
     fn unpack(&self, convolution: &Convolution, number: Number, from: u64, onto: u64, to: u64) -> Launch {
-        let [outputs, inputs, window] = convolution.filter();
-        let words = Words::new().address(from).address(onto).address(to).size(outputs).size(inputs).size(window);
-        let words = words.size(convolution.filter_row(number));
+        let words = Words::new().address(from).address(onto).address(to);
+        let words = convolution.filter(number).into_iter().fold(words, Words::size);
         self.each_of(number, "unpack_filter", convolution.shape.weights(), words)
     }
 

@@ -1,4 +1,5 @@
-//! Weights of convolutions in the library's form: `[outputs, height, width, inputs / groups]`, in the numbers of maps.
+//! Weights of convolutions in the library's form: `[outputs, height, width, inputs / groups]`, in the numbers of maps, each row
+//! of a window padded by zeros where x is unfolded.
 //!
 //! Constants are brought into it when they are set. What is learned stays as the network has it, and is brought into this form
 //! in every run; what a step computes, when it is wanted.
@@ -18,7 +19,7 @@ use crate::engine::plan::{Operand, Plan, Source, Step};
 #[derive(Debug, Default)]
 pub(in crate::engine::cuda) struct Filters {
     /// Constants that are stored in the library's form.
-    stored: BTreeMap<usize, [usize; 4]>,
+    stored: BTreeMap<usize, [usize; 5]>,
     /// Of the others, where each goes.
     places: Vec<(Operand, Place)>,
     /// The memory of all places and their table.
@@ -39,12 +40,12 @@ pub(in crate::engine::cuda) struct Place {
 }
 
 /// Words of an entry: `Filter` in `kernels/conv.cu`.
-const ENTRY: usize = 6;
+const ENTRY: usize = 7;
 
 /// What the convolutions of some steps read through the library.
 #[derive(Default)]
 struct Wanted {
-    stored: BTreeMap<usize, [usize; 4]>,
+    stored: BTreeMap<usize, [usize; 5]>,
     learned: Vec<(Operand, Convolution)>,
     computed: Vec<(Operand, Convolution)>,
 }
@@ -59,7 +60,7 @@ impl Wanted {
             let Some(weight) = convolution.weight().map(|index| step.inputs[index]) else { continue };
             let to = match weight.source {
                 Source::Constant(index) => {
-                    wanted.stored.insert(index, sizes(&convolution, number));
+                    wanted.stored.insert(index, convolution.filter(number));
                     continue;
                 }
                 Source::Arena(_) => &mut wanted.computed,
@@ -82,12 +83,6 @@ impl Wanted {
         let packed = self.all().map(|(_, of)| padded(of, number)).sum();
         [packed, self.all().count() * ENTRY * size_of::<u64>()]
     }
-}
-
-/// Outputs, inputs of a group, height times width of the window, numbers of a filter in the library's form.
-fn sizes(convolution: &Convolution, number: Number) -> [usize; 4] {
-    let [outputs, inputs, window] = convolution.filter();
-    [outputs, inputs, window, convolution.filter_row(number)]
 }
 
 fn padded(convolution: &Convolution, number: Number) -> usize {
@@ -120,9 +115,9 @@ impl Filters {
             for (index, (weight, convolution)) in wanted.all().enumerate() {
                 let place = Place { packed: packed.at(byte), table: table.at(index * ENTRY * size_of::<u64>()) };
                 words.extend([address(weight), place.packed]);
-                words.extend(sizes(convolution, number).map(|size| size as u64));
+                words.extend(convolution.filter(number).map(|size| size as u64));
                 filters.places.push((*weight, place));
-                filters.largest = filters.largest.max(convolution.filter_bytes(number) / number.bytes());
+                filters.largest = filters.largest.max(convolution.filter_numbers(number));
                 byte += padded(convolution, number);
             }
             table.upload(0, &bytes_of_words(&words))?;
@@ -149,14 +144,15 @@ impl Filters {
 
     /// A constant as it is stored.
     pub fn constant(&self, index: usize, number: Number, values: &[f32]) -> Vec<u8> {
-        let Some(&[outputs, inputs, window, row]) = self.stored.get(&index) else {
+        let Some(&[outputs, inputs, height, width, row]) = self.stored.get(&index) else {
             return Number::F32.write(values);
         };
-        let mut packed = vec![0.0; outputs * row];
-        for output in 0..outputs {
-            for tap in 0..window {
-                for input in 0..inputs {
-                    packed[output * row + tap * inputs + input] = values[(output * inputs + input) * window + tap];
+        let mut packed = vec![0.0; outputs * height * row];
+        for (filter, values) in packed.chunks_exact_mut(height * row).zip(values.chunks_exact(inputs * height * width))
+        {
+            for (u, row) in filter.chunks_exact_mut(row).enumerate() {
+                for (v, input) in (0..width).flat_map(|v| (0..inputs).map(move |input| (v, input))) {
+                    row[v * inputs + input] = values[(input * height + u) * width + v];
                 }
             }
         }

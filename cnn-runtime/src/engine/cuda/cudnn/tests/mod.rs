@@ -42,6 +42,9 @@ fn large() -> Vec<Sizes> {
     let same = shape([64, 64, 1], axis(56, 3, 1, [1, 1], 1));
     vec![
         dense(shape([3, 64, 1], axis(224, 7, 2, [3, 3], 1))),
+        // Its rows unfolded, and its windows.
+        dense(ConvShape { rows: axis(224, 7, 2, [3, 3], 1), ..shape([24, 64, 1], axis(112, 1, 1, [0, 0], 1)) }),
+        dense(shape([168, 64, 1], axis(112, 1, 1, [0, 0], 1))),
         dense(same),
         dense(shape([2048, 1000, 1], axis(1, 1, 1, [0, 0], 1))),
         dense(shape([64, 256, 1], axis(56, 1, 1, [0, 0], 1))),

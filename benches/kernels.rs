@@ -63,7 +63,7 @@ const CASES: &[Case] = &[
     ("bn + relu, gradient", "N: 3x112x112 -> 10; stem conv(64, 1); body bn -> relu; head gap -> linear(10);", "bn gradient", true),
     ("add + relu, 64 at 112x112", "N: 64x112x112 -> 64x112x112; body add { maxpool(3, stride = 1, pad = 1); avgpool(3, stride = 1, pad = 1); } -> relu;", "add", false),
     ("maxpool 3x3, stride 2, 64 at 112x112", "N: 64x112x112 -> 64x56x56; body maxpool(3, stride = 2, pad = 1);", "maxpool", false),
-    ("maxpool 3x3, gradient", "N: 3x112x112 -> 10; stem conv(64, 1); body maxpool(3, stride = 2, pad = 1); head flatten -> linear(10);", "layer gradient", true),
+    ("maxpool 3x3, gradient", "N: 3x112x112 -> 10; stem conv(64, 1); body maxpool(3, stride = 2, pad = 1); head flatten -> linear(10);", "maxpool gradient", true),
     ("global mean, 512 at 28x28", "N: 512x28x28 -> 512; body gap;", "gap", false),
     ("SGD with momentum, 16.8 M weights", "N: 16x1x1 -> 10; stem flatten -> linear(4096); body linear(4096); head linear(10);", "update", true),
 ];

@@ -17,6 +17,13 @@ const LOOSE: [(&str, f64); 4] = [
     ("resnet164_cifar_relu_before_add", 1.13),
 ];
 
+/// Where a graphics processor's sums, which are not made in place, leave a gap: ten maps of the smallest kind where nine are alive.
+const LOOSE_ON_GRAPHICS: [(&str, f64); 3] = [
+    ("resnet164_cifar_relu_only_preact", 1.112),
+    ("resnet164_cifar_full_preact", 1.112),
+    ("resnet1001_cifar_full_preact", 1.112),
+];
+
 /// An inference plan where `training` is not set; no training of what has no logits.
 fn plan(device: Device, graph: &Graph, batch: usize, training: bool) -> Result<Plan, EngineError> {
     if training {
@@ -53,7 +60,9 @@ fn arenas(device: Device) {
             let [weights, optimizer, arena, live] = columns.map(|column| format!("{column:10.1}"));
             println!("{name:30}{weights}{optimizer}{arena}{live}{ratio:8.3}  {peak}");
             assert!(ratio >= 1.0, "{name}, {what}, batch {batch}: less than is alive");
-            let slack = LOOSE.iter().find(|(known, _)| *known == *name).map_or(SLACK, |(_, slack)| *slack);
+            let on_graphics = LOOSE_ON_GRAPHICS.iter().filter(|_| device.is_graphics());
+            let mut known = LOOSE.iter().chain(on_graphics);
+            let slack = known.find(|(known, _)| *known == *name).map_or(SLACK, |(_, slack)| *slack);
             if ratio > slack {
                 loose.push(format!("{name}, {what}, batch {batch}, {device:?}: {ratio:.3}"));
             }

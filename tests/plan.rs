@@ -98,6 +98,11 @@ fn training_fuses_both_ways(device: Device) {
     // Squeeze-and-excite is taken back by the norm in front of it: what is left is the mean before the head.
     assert_eq!((counts["gate"], counts["gate gradient"], counts["layer gradient"]), (16, 16, 1));
     println!("efficientnet_b0 in training: {counts:?}");
+    let plan = train(device, &graph(zoo::VGG11), TrainerOptions { batch: 2, ..Default::default() });
+    let counts = self::counts(&plan);
+    // Where a maximum follows, what comes before its activation is pooled first: five of ten activations behind a layer are apart.
+    assert_eq!((counts["maxpool"], counts["activation"], counts["maxpool gradient"]), (5, 5, 5));
+    println!("vgg11 in training: {counts:?}");
 }
 
 /// On every back end.

@@ -1,7 +1,7 @@
 //! Every kind of layer, at channels that are packs and at others. Networks that are drawn at random are smooth where digits are few,
 //! and seldom have packs of eight.
 
-use cnn_runtime::engine::Precision;
+use cnn_runtime::engine::{Precision, TrainerOptions};
 use cnn_tests::device::Device;
 use cnn_tests::zoo;
 
@@ -78,5 +78,32 @@ fn more_samples_than_blocks() {
         println!("{device:?}: {} samples at a time, off by {off:.1e}", shape[0]);
         assert!(off < 1e-5, "{off:e}");
         assert!(found.iter().all(|logit| *logit != 0.0), "every sample has logits");
+    }
+}
+
+/// The number of a tap takes as much memory as a number of a map: 65,536 of them can be told from each other in 16 bits.
+#[test]
+fn windows_are_as_large_as_taps_can_be_told_apart() {
+    let source = |side: usize| {
+        format!("Wide: 1x{side}x{side} -> 2; stem conv(1, 1) -> maxpool({side}); head flatten -> linear(2);")
+    };
+    let [largest, larger] = [256, 257].map(|side| cnn_lang::load(&source(side), None).unwrap());
+    for precision in [Precision::Full, Precision::Bf16, Precision::F16] {
+        for device in Device::graphics(precision) {
+            let weights = zoo::weights::<f32>(&largest, 1.0);
+            let [found, expected] = [device, PLAIN].map(|on| step(on, &largest, &weights, &[1, 1, 256, 256], 1).1);
+            let pairs = found.iter().zip(&expected);
+            let most = pairs.map(|((_, found), (_, expected))| off(found, expected)).fold(0.0, f64::max);
+            println!("{device:?}: gradients behind a window of 256x256 within {most:.1e}");
+            assert!(most < 0.3, "{device:?}: {most:e}");
+            let weights = zoo::weights::<f32>(&larger, 1.0);
+            let refusal = device.trainer(&larger, &weights, TrainerOptions { batch: 1, ..Default::default() }).err();
+            let refusal = refusal.map(|error| error.to_string());
+            println!("{device:?}: 257x257: {refusal:?}");
+            assert_eq!(
+                refusal.is_some_and(|text| text.contains("66049 numbers under a window")),
+                precision != Precision::Full
+            );
+        }
     }
 }

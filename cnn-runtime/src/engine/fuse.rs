@@ -1,8 +1,12 @@
 //! Fewer, larger instructions: normalisation folded into weights, sums and activations computed where their input is.
 
+use cnn_lang::graph::Op;
+
 use super::constants::Recipe;
+use super::layers;
 use super::operation::Operation;
-use super::program::{Instruction, Origin, Program, ValueId};
+use super::program::{Class, Instruction, Origin, Program, ValueId};
+use crate::kernels::window::Axis;
 
 /// Fuses what can be fused. With `gradients`, only what a backward pass can undo.
 pub fn fuse(program: &mut Program, gradients: bool) {
@@ -10,6 +14,9 @@ pub fn fuse(program: &mut Program, gradients: bool) {
         over(program, Fusion::fold_affine);
     }
     over(program, Fusion::add_onto);
+    if gradients {
+        over(program, Fusion::pool_first);
+    }
     over(program, if gradients { Fusion::activate_reversibly } else { Fusion::activate });
 }
 
@@ -129,6 +136,40 @@ impl Fusion<'_> {
             instruction.outputs[0].onto = Some(onto);
         }
         self.replace(from, index);
+    }
+
+    /// An activation that falls nowhere gives the same behind a maximum over windows as before it. Behind it there are fewer numbers, and
+    /// what came before need not be kept. A norm has its activation for nothing.
+    fn pool_first(&mut self, index: usize) {
+        let Some(Instruction { operation: Operation::Layer(layer), inputs, outputs, .. }) = &self.list[index] else {
+            return;
+        };
+        let Op::MaxPool(pool) = &layer.op else { return };
+        let (activated, y) = (inputs[0], outputs[0].value);
+        // Where a window lies in the padding entirely there is nothing to activate.
+        let is_seen = |axis: &Axis| (0..axis.output).all(|output| !axis.taps(output).is_empty());
+        if !layers::window(layer, pool).iter().all(is_seen) || self.uses[activated.0] != 1 {
+            return;
+        }
+        let Some(before) = self.producer[activated.0] else { return };
+        let Some(Instruction { operation: Operation::Activate(activation), inputs, .. }) = &self.list[before] else {
+            return;
+        };
+        let x = inputs[0];
+        let made = self.producer[x.0].and_then(|made| self.list[made].as_ref());
+        let by_norm = made.is_some_and(|made| matches!(made.operation, Operation::BatchNorm(_)));
+        if by_norm || !activation.known_by_output() {
+            return;
+        }
+        let pooled = self.program.computed(self.program.extent(y), Class::Activation);
+        self.producer.push(Some(before));
+        self.uses.push(1);
+        self.list.swap(before, index);
+        for (at, input, output) in [(before, x, pooled), (index, pooled, y)] {
+            if let Some(instruction) = &mut self.list[at] {
+                (instruction.inputs[0], instruction.outputs[0].value) = (input, output);
+            }
+        }
     }
 
     fn activate(&mut self, index: usize) {

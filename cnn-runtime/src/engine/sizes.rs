@@ -106,7 +106,12 @@ impl Sizes {
             Operation::BatchNormGradient { norm, behind } => {
                 let (x, each) = (first()?, each()?);
                 let parameters = vec![each; if norm.affine { 2 } else { 0 }];
-                let vector = Size::Map([self.map(0)?[0], 1, 1]);
+                let [channels, height, width] = self.map(0)?;
+                let vector = Size::Map([channels, 1, 1]);
+                let is_told = norm.activation.is_some_and(|activation| activation.known_by_output());
+                if *behind == Behind::Sum && !is_told || *behind == Behind::Gate && height * width == 1 {
+                    return Err(format!("nothing of {:?} stands behind {:?}", behind, norm.activation));
+                }
                 let (between, sum) = match behind {
                     Behind::Activation => (vec![], vec![]),
                     Behind::Sum => (vec![x], vec![x]),
@@ -235,10 +240,11 @@ fn sources(before: &[Step], step: &Step) -> Checked {
 
 /// What outputs start as has their sizes; what is replaced is what the operation may write over.
 fn starts(step: &Step) -> Checked {
-    let gated = matches!(step.operation, Operation::BatchNormGradient { behind: Behind::Gate, .. });
     for (k, target) in step.outputs.iter().enumerate() {
         match &target.start {
-            Start::Sum | Start::Copy(_) if gated && k == 0 => return Err("a gradient behind a gate is added".into()),
+            Start::Sum | Start::Copy(_) if !step.operation.adds(k) => {
+                return Err(format!("output {k} is added to something"));
+            }
             Start::Copy(other) if size(other) != size(&target.operand) => {
                 return Err("an output starts as something of another size".into());
             }

@@ -49,7 +49,7 @@ impl MaxPool {
         }
     }
 
-    /// Of each output of a plane the number of the tap that it lies under.
+    /// Of each output of a plane the number of the tap that it lies under, of those that outputs of its run have.
     fn winners_plane<E: Float>(&self, x: &[E], winners: &mut [E]) {
         for (i, winners) in winners.chunks_exact_mut(self.cols.output).enumerate() {
             for run in runs(self.cols.output) {
@@ -88,7 +88,7 @@ impl MaxPool {
         }
     }
 
-    /// For each output the number of the tap that it lies under, of those on the map; `winners` is as long as the output.
+    /// Which of its window's taps each output lies under, as [`MaxPool::scatter`] reads it; `winners` is as long as the output.
     pub fn winners<E: Float>(&self, x: &[E], winners: &mut [E]) {
         self.check(x.len(), winners.len());
         let in_plane = self.rows.input * self.cols.input;

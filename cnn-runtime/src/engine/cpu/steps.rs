@@ -1,16 +1,17 @@
 //! One step of a plan on its operands.
 
+mod conv;
 mod layers;
+mod norm;
 
-use super::conv::way::{Conv, Onto};
+use super::conv::way::Onto;
 use super::grid::Grid;
-use super::kernel::{Kernel, PACKED};
-use super::norm::{Gradient, ParameterGradients, bn};
+use super::kernel::Kernel;
 use super::team::Team;
 use super::{affine, bias, pointwise, weight_form};
 use crate::engine::backend::{Feed, Measure};
 use crate::engine::host::memory::Access;
-use crate::engine::operation::{BatchNorm, Behind, Operation, WeightForm};
+use crate::engine::operation::{Operation, WeightForm};
 use crate::engine::optimizer::Rule;
 use crate::engine::plan::{Operand, Source, Start, Step, Target};
 use crate::engine::reference::update::{self, Update};
@@ -83,51 +84,7 @@ impl<'a> Run<'a> {
         let team = self.team;
         match &step.operation {
             Operation::Conv { activation, .. } | Operation::Linear { activation, .. } => {
-                let target = &step.outputs[0];
-                let linear = matches!(step.operation, Operation::Linear { .. });
-                let row = |grid: Grid| if linear { grid.as_row() } else { grid };
-                let (x, y) = (row(self.input(step, 0)), row(self.grid(&target.operand)));
-                let onto = match self.onto(target) {
-                    Onto::Other(other) => Onto::Other(row(other)),
-                    onto => onto,
-                };
-                let bias = step.inputs.get(2).map_or(std::ptr::null(), |bias| self.access.start(*bias).cast_const());
-                let workspace = self.access.workspace(step.workspace);
-                let filters = self.filters(&step.inputs[1]);
-                match kernel {
-                    Kernel::Linear(_, Some(dot)) if filters.is_none() => {
-                        let weight = self.numbers(&step.inputs[1]);
-                        // SAFETY: `verify` has shown that operands are the step's own and of these sizes.
-                        unsafe { dot.run(team, x, weight, bias, onto, y, *activation) };
-                    }
-                    Kernel::Conv(direct) | Kernel::Linear(direct, _) => {
-                        // SAFETY: `verify` has shown that operands and workspace are the step's own.
-                        unsafe {
-                            let packed = |weight: &[f32], workspace: &mut [f32]| {
-                                passes(direct, team, weight, workspace, |filters, chunks, scratch| {
-                                    direct.run(team, x, filters, chunks, bias, onto, y, *activation, scratch);
-                                });
-                            };
-                            match filters {
-                                Some(filters) => {
-                                    let scratch = workspace.as_mut_ptr();
-                                    direct.run(team, x, filters, direct.chunks(), bias, onto, y, *activation, scratch);
-                                }
-                                None => packed(self.numbers(&step.inputs[1]), workspace),
-                            }
-                        }
-                    }
-                    Kernel::Depthwise(depthwise) => {
-                        let filters = filters.unwrap_or_else(|| {
-                            let packed = &mut workspace[..depthwise.filters()];
-                            depthwise.pack(self.numbers(&step.inputs[1]), packed);
-                            packed.as_ptr()
-                        });
-                        // SAFETY: as above.
-                        unsafe { depthwise.run(team, x, filters, bias, onto, y, *activation) };
-                    }
-                    _ => unreachable!("the kernel of a convolution"),
-                }
+                self.convolution(step, kernel, *activation);
             }
             Operation::ConvInputGradient(_) | Operation::LinearInputGradient(_) => self.input_gradient(step, kernel),
             Operation::ConvWeightGradient(_) | Operation::LinearWeightGradient(_) => self.weight_gradient(step, kernel),
@@ -252,97 +209,6 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn input_gradient(&self, step: &Step, kernel: &Kernel) {
-        let linear = matches!(step.operation, Operation::LinearInputGradient(_));
-        let row = |grid: Grid| if linear { grid.as_row() } else { grid };
-        let (weight, target) = (self.numbers(&step.inputs[0]), &step.outputs[0]);
-        let (dy, dx) = (row(self.input(step, 1)), row(self.grid(&target.operand)));
-        let onto = match self.onto(target) {
-            Onto::Other(other) => Onto::Other(row(other)),
-            onto => onto,
-        };
-        let (team, workspace) = (self.team, self.access.workspace(step.workspace));
-        match kernel {
-            Kernel::ConvInput(phases) => {
-                for direct in phases {
-                    passes(direct, team, weight, workspace, |filters, chunks, scratch| {
-                        // SAFETY: `verify` has shown that operands and workspace are the step's own.
-                        unsafe { direct.run(team, dy, filters, chunks, std::ptr::null(), onto, dx, None, scratch) };
-                    });
-                }
-            }
-            Kernel::LinearInput(few) => {
-                // SAFETY: `verify` has shown that operands are the step's own and of these sizes.
-                unsafe { few.run(team, weight, dy, onto, dx) };
-            }
-            Kernel::DepthwiseInput(phases) => {
-                let Some(first) = phases.first() else { return };
-                let filters = &mut workspace[..first.filters()];
-                first.pack(weight, filters);
-                for depthwise in phases {
-                    // SAFETY: as above.
-                    unsafe { depthwise.run(team, dy, filters.as_ptr(), std::ptr::null(), onto, dx, None) };
-                }
-            }
-            _ => unreachable!("the kernel of an input's gradient"),
-        }
-    }
-
-    fn weight_gradient(&self, step: &Step, kernel: &Kernel) {
-        let linear = matches!(step.operation, Operation::LinearWeightGradient(_));
-        let row = |grid: Grid| if linear { grid.as_row() } else { grid };
-        let (x, dy) = (row(self.input(step, 0)), row(self.input(step, 1)));
-        let (_, onto) = self.sum(&step.outputs[0]);
-        let mut dweight = self.access.view_mut(step.outputs[0].operand);
-        let (team, scratch) = (self.team, self.access.workspace(step.workspace).as_mut_ptr());
-        // SAFETY: `verify` has shown that operands and workspace are the step's own.
-        unsafe {
-            match kernel {
-                Kernel::ConvWeight(gradient) => gradient.run(team, x, dy, dweight.all(), onto, scratch),
-                Kernel::DepthwiseWeight(gradient) => gradient.run(team, x, dy, dweight.all(), onto, scratch),
-                _ => unreachable!("the kernel of a weight's gradient"),
-            }
-        }
-    }
-
-    fn batch_norm(&self, step: &Step, norm: &BatchNorm) {
-        let [target, mean, inverse] = &step.outputs[..] else { unreachable!("y, mean, inverse deviation") };
-        let [running_mean, running_var] = [0, 1].map(|i| self.access.state(step.changes[i]));
-        let [mut mean, mut inverse] = [mean, inverse].map(|target| self.access.view_mut(target.operand));
-        let statistics = bn::Statistics { mean: mean.all(), inverse: inverse.all(), running_mean, running_var };
-        let (x, y) = (self.input(step, 0), self.grid(&target.operand));
-        let scratch = self.access.workspace(step.workspace);
-        bn::forward(self.team, norm, x, self.parameters(step, norm, 1), statistics, self.onto(target), y, scratch);
-    }
-
-    fn batch_norm_gradient(&self, step: &Step, norm: &BatchNorm, behind: Behind) {
-        let [mean, inverse] = [1, 2].map(|i| self.numbers(&step.inputs[i]));
-        let last = step.inputs.len() - 1;
-        let (dy, first) = (self.input(step, last), usize::from(behind == Behind::Sum));
-        let arriving = match behind {
-            Behind::Activation => bn::Arriving::Plain,
-            Behind::Sum => bn::Arriving::Sum { y: self.input(step, last - 1), to: self.grid(&step.outputs[0].operand) },
-            Behind::Gate => bn::Arriving::Gated { gate: self.input(step, last - 2), dmean: self.input(step, last - 1) },
-        };
-        let (dx, onto) = self.sum(&step.outputs[first]);
-        // Frozen parameters have no gradients.
-        let parameter = |i: usize| step.outputs.get(first + i).map(|target| self.parameter_gradient(target));
-        let gradients = ParameterGradients { weight: parameter(1), bias: parameter(2) };
-        let (x, parameters) = (self.input(step, 0), self.parameters(step, norm, 3));
-        let scratch = self.access.workspace(step.workspace);
-        bn::backward(self.team, norm, x, mean, inverse, parameters, dy, arriving, onto, dx, gradients, scratch);
-    }
-
-    fn parameter_gradient(&self, target: &Target) -> Gradient {
-        let (_, onto) = self.sum(target);
-        Gradient::new(self.access.view_mut(target.operand).all(), onto)
-    }
-
-    fn parameters(&self, step: &Step, norm: &BatchNorm, first: usize) -> bn::Parameters<'a> {
-        let numbers = |i: usize| norm.affine.then(|| self.numbers(&step.inputs[i]));
-        bn::Parameters { weight: numbers(first), bias: numbers(first + 1) }
-    }
-
     /// The optimizer on runs of a parameter, each by itself.
     fn update(&self, step: &Step, rule: &Rule, decay: bool) {
         let loss_scale = self.feed.loss_scale;
@@ -355,21 +221,3 @@ impl<'a> Run<'a> {
 
 /// The most terms that are added in one turn.
 const MOST_TERMS: usize = 8;
-
-/// Packs filters, as many tiles at a time as the workspace was made for, and runs with them.
-fn passes(
-    direct: &Conv,
-    team: &Team,
-    weight: &[f32],
-    workspace: &mut [f32],
-    run: impl Fn(*const f32, std::ops::Range<usize>, *mut f32),
-) {
-    let (at_once, len) = direct.filters_at_once(PACKED);
-    let (filters, scratch) = workspace.split_at_mut(len);
-    let all = direct.chunks();
-    for first in all.clone().step_by(at_once.max(1)) {
-        let chunks = first..(first + at_once).min(all.end);
-        direct.pack(team, weight, chunks.clone(), filters);
-        run(filters.as_ptr(), chunks, scratch.as_mut_ptr());
-    }
-}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Cuda;
 use super::device::{Device, Failure, Recording, Region, Work, failed};
-use super::lower::Lowering;
+use super::lower::{Lowering, too_many_taps};
 use super::memory::{Memory, Reading};
 use crate::engine::backend::{Backend, Executor, Feed, Measure};
 use crate::engine::constant_reader::ConstantReader;
@@ -72,6 +72,9 @@ impl Machine {
         verify(&plan).map_err(|flaw| EngineError::Plan(flaw.0))?;
         backend.check(&plan).map_err(EngineError::Plan)?;
         let device = apart(&backend.device)?;
+        if let Some(failure) = plan.steps.iter().find_map(|step| too_many_taps(step, backend.number())) {
+            return Err(failed(&*device, failure));
+        }
         let memory = Memory::new(&device, &plan, backend.number())?;
         let mut machine = Machine::of(plan, device, backend.tf32(), memory);
         machine.set_constants(constants)?;

@@ -15,6 +15,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 pub(super) use conv::{Convolution, depthwise_scratch};
+pub(super) use layers::too_many_taps;
 
 use super::device::{Device, Launch, Region, Work, failed};
 use super::memory::{Memory, bytes};
@@ -225,7 +226,7 @@ impl<'a> Lowering<'a> {
             }
             Operation::Layer(layer) => self.layer(step, layer)?,
             Operation::LayerGradient(gradient) => self.layer_gradient(step, gradient)?,
-            Operation::MaxPool(layer) => vec![self.max_pool(step, layer)?],
+            Operation::MaxPool(layer) => vec![self.max_pool(step, layer)],
             Operation::MaxPoolGradient(layer) => vec![self.max_pool_gradient(step, layer)],
             Operation::Weight(form) => self.weight_form(step, form)?,
             Operation::WeightGradient(form) => self.weight_form_gradient(step, form)?,

@@ -26,13 +26,14 @@ shared! {
 }
 
 /// What all compilers get, in order; the last one for packs alone.
-const PARTS: [&str; 15] = [
+const PARTS: [&str; 16] = [
     include_str!("kernels/common.cu"),
     include_str!("kernels/augment.cu"),
     include_str!("kernels/pointwise.cu"),
     include_str!("kernels/window.cu"),
     include_str!("kernels/lanes.cu"),
     include_str!("kernels/norm.cu"),
+    include_str!("kernels/norm_gradient.cu"),
     include_str!("kernels/training.cu"),
     include_str!("kernels/layers.cu"),
     include_str!("kernels/sets.cu"),

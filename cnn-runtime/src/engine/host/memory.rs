@@ -2,8 +2,8 @@
 //!
 //! A plan's operands are addresses in one arena that overlap in time, not in space. Rust cannot see that, so slices are made
 //! from raw pointers here and in `view`, and nowhere else. [`verify`](crate::engine::verify) has shown for every step that its operands lie
-//! inside of their memory and that its outputs meet neither each other nor its workspace nor an input, except the one that the
-//! plan names: that one kernels take from the output.
+//! inside of their memory and that its outputs meet neither each other nor its workspace nor an input, except those that the
+//! plan says they replace. Kernels take these from the output, or have read them before they write.
 
 use std::sync::Arc;
 

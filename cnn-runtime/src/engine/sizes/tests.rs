@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use cnn_lang::graph::{Graph, Shape};
 
-use crate::engine::operation::Operation;
+use crate::engine::operation::{Behind, Operation};
 use crate::engine::plan::{Plan, Start};
 use crate::engine::program::Extent;
 use crate::engine::{
@@ -19,7 +19,8 @@ const SOURCE: &str = "
         -> dropout(0.1) -> prelu(per_channel = true) -> conv(6, 3, pad = 1, std = true) -> leaky(0.1);
     body concat { conv(3, 3, stride = 2, pad = 1); { maxpool(2) -> conv(4, 1) }; }
         -> mul { identity; { gap -> linear(7) -> sigmoid }; } -> conv(7, 1, groups = 7) -> bn(affine = false) -> relu6
-        -> add { identity; conv(7, 1) -> tanh; } -> concat { select(0, 3) -> conv(3, 1); select(3, 7) -> conv(5, 1); };
+        -> add { identity; conv(7, 1) -> tanh; } -> add { identity; conv(7, 1) -> bn; } -> relu
+        -> conv(7, 1) -> bn -> silu -> mul { identity; { gap -> linear(7) -> sigmoid }; } -> concat { select(0, 3) -> conv(3, 1); select(3, 7) -> conv(5, 1); };
     head avgpool(2, 1) -> prelu -> softmax -> flatten -> linear(8) -> affine -> linear(3);";
 
 fn graph() -> Graph {
@@ -87,7 +88,10 @@ fn harms(plan: &Plan, must_have_workspace: fn(&Operation) -> bool) -> Vec<Harmed
                 let operand = &mut plan.steps[index].outputs[output].operand;
                 operand.extent = larger(operand.extent);
             });
-            harm("a start that is none", &|plan| plan.steps[index].outputs[output].start = Start::Input(7));
+            harm("a start that is none", &|plan| plan.steps[index].outputs[output].start = Start::Input(70));
+            if !step.operation.adds(output) {
+                harm("a sum that is none", &|plan| plan.steps[index].outputs[output].start = Start::Sum);
+            }
         }
         for &change in &step.changes {
             harm("a larger state", &|plan| plan.states[change].elements += 1);
@@ -102,10 +106,14 @@ fn harms(plan: &Plan, must_have_workspace: fn(&Operation) -> bool) -> Vec<Harmed
 /// Whatever is larger than its operation says is found, and a workspace that is not there.
 fn every_harm_is_found(name: &str, backend: &dyn Backend<f32>, must_have_workspace: fn(&Operation) -> bool) {
     let graph = graph();
-    let mut operations = BTreeSet::new();
+    let (mut operations, mut taken_back) = (BTreeSet::new(), Vec::new());
     let mut found = 0;
     for plan in plans(backend, &graph) {
         operations.extend(plan.steps.iter().map(|step| step.operation.name()));
+        taken_back.extend(plan.steps.iter().filter_map(|step| match step.operation {
+            Operation::BatchNormGradient { behind, .. } => Some(behind),
+            _ => None,
+        }));
         for (what, harmed) in harms(&plan, must_have_workspace) {
             let refusal = refusal(backend, &graph, harmed);
             assert!(matches!(refusal, Some(EngineError::Plan(_))), "{name}, {what}: {refusal:?}");
@@ -120,6 +128,9 @@ fn every_harm_is_found(name: &str, backend: &dyn Backend<f32>, must_have_workspa
     assert!(found > 300, "{found}");
     for operation in ["cross-entropy", "accumulate", "gradient norm", "update", "average", "weight form gradient"] {
         assert!(operations.contains(operation), "{operation}");
+    }
+    for behind in [Behind::Activation, Behind::Sum, Behind::Gate] {
+        assert!(taken_back.contains(&behind), "{behind:?}: {taken_back:?}");
     }
 }
 

@@ -133,7 +133,8 @@ impl Arrives for ThroughGate {
     }
 }
 
-/// The gradients of x, weight and bias, and of the sum if there is one. `dx` may be `dy`.
+/// The gradients of x, weight and bias, and of the sum if there is one. `dx` may be `dy`, or behind a sum `y`, for only the first pass reads
+/// that.
 #[allow(clippy::too_many_arguments, reason = "operands of one computation")]
 pub(in crate::engine::cpu) fn backward(
     team: &Team,
@@ -206,7 +207,7 @@ pub(in crate::engine::cpu) fn backward(
     let means = Means { sums: means.start(), products: products.start() };
     with_function!(activation, |f| pixels(team, [x, dy, dx], |part| {
         let [x, dy, dx] = part.rows;
-        // SAFETY: pixels of the maps, which tasks write each its own; dx may be dy.
+        // SAFETY: pixels of the maps, which tasks write each its own; dx may be dy, which is read first.
         unsafe {
             if let Arriving::Gated { gate, dmean } = arriving {
                 let dy = ThroughGate::new(dy, gate, dmean, part.sample, pixels_of_sample);

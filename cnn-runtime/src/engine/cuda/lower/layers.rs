@@ -10,7 +10,7 @@ use crate::engine::cuda::device::Launch;
 use crate::engine::cuda::words::{Map, Number, Words};
 use crate::engine::error::EngineError;
 use crate::engine::layers::window;
-use crate::engine::operation::{Layer, LayerGradient};
+use crate::engine::operation::{Layer, LayerGradient, Operation};
 use crate::engine::plan::{Step, Target};
 use crate::engine::program::Extent;
 
@@ -69,6 +69,16 @@ pub(super) fn backward_scratch(number: Number, block: usize, layer: &Layer, batc
     }
 }
 
+/// Why a step's winners cannot be told from each other, if they cannot: the number of a tap takes as much memory as one of a map.
+pub(in crate::engine::cuda) fn too_many_taps(step: &Step, number: Number) -> Option<String> {
+    let Operation::MaxPool(Layer { op: Op::MaxPool(pool), .. }) = &step.operation else { return None };
+    let (taps, bits) = (pool.kernel[0] * pool.kernel[1], u8::BITS as usize * number.bytes());
+    let (place, most) = (&step.place, 1usize << bits);
+    let windows =
+        || format!("{place}: {taps} numbers under a window, expected at most {most} where maps have {bits} bits");
+    (taps > most).then(|| windows() + "; train in f32")
+}
+
 impl Lowering<'_> {
     /// A layer.
     pub(super) fn layer(&self, step: &Step, layer: &Layer) -> Result<Vec<Launch>, EngineError> {
@@ -84,7 +94,7 @@ impl Lowering<'_> {
             return Ok(vec![self.response(&response, &x, &y)]);
         }
         Ok(vec![match &layer.op {
-            Op::MaxPool(_) => self.max_pool(step, layer)?,
+            Op::MaxPool(_) => self.max_pool(step, layer),
             Op::AvgPool { pool, count_pad } => {
                 let [rows, cols] = window(layer, pool);
                 self.each("avg_pool", y.len(), words.axis(&rows).axis(&cols).flag(*count_pad))
@@ -110,20 +120,12 @@ impl Lowering<'_> {
     }
 
     /// The largest numbers under windows, and their winners where the step writes them.
-    pub(super) fn max_pool(&self, step: &Step, layer: &Layer) -> Result<Launch, EngineError> {
+    pub(super) fn max_pool(&self, step: &Step, layer: &Layer) -> Launch {
         let Op::MaxPool(pool) = &layer.op else { unreachable!("`{}` is no maximum", layer.op.keyword()) };
         let ([rows, cols], y) = (window(layer, pool), self.output(step, 0));
         let winners = step.outputs.get(1).map(|target| self.memory.map(&target.operand, self.samples));
-        let (taps, bits) = (rows.kernel * cols.kernel, u8::BITS as usize * y.number.bytes());
-        if winners.is_some() && (taps - 1) >> bits > 0 {
-            let (place, most) = (&step.place, 1usize << bits);
-            let failure = format!(
-                "{place}: windows of {taps} numbers are pooled, expected at most {most} in {bits} bits; train in f32"
-            );
-            return Err(EngineError::Device { device: self.device.name(), failure });
-        }
         let words = Words::new().map(&self.input(step, 0)).map(&y).optional(winners.as_ref());
-        Ok(self.each("max_pool", y.len(), words.axis(&rows).axis(&cols)))
+        self.each("max_pool", y.len(), words.axis(&rows).axis(&cols))
     }
 
     pub(super) fn max_pool_gradient(&self, step: &Step, layer: &Layer) -> Launch {

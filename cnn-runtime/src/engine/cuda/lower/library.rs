@@ -110,14 +110,16 @@ impl Convolution {
         [gradient, x].map(|bytes| bytes.next_multiple_of(ALIGNMENT))
     }
 
-    /// The fastest way within so many bytes of scratch in all.
+    /// The fastest way within so many bytes of scratch in all; of a batch that was not planned, nothing is timed, and x is unfolded as
+    /// it was found to be best for the planned one.
     fn choice(
         &self,
         device: &dyn Device,
         direct: Problem,
         most: usize,
-        timed: bool,
+        as_planned: Option<Unfolding>,
     ) -> Result<Option<Choice>, Failure> {
+        let timed = as_planned.is_none();
         let number = direct.number;
         // The choice, and the milliseconds that it takes with the unfolding.
         let ask = |unfolding: Unfolding| -> Result<Option<(Choice, Option<f32>)>, Failure> {
@@ -131,6 +133,9 @@ impl Convolution {
             let time = plan.milliseconds().map(|time| time + before);
             Ok(Some((Choice { plan, problem, unfolding }, time)))
         };
+        if let Some(planned) = as_planned.map(&ask).transpose()?.flatten() {
+            return Ok(Some(planned.0));
+        }
         let (first, other) = if self.must_unfold(number) {
             (Unfolding::Windows, (self.shape.rows.kernel > 1).then_some(Unfolding::Rows))
         } else {
@@ -151,7 +156,7 @@ impl Convolution {
     pub fn workspace(&self, device: &dyn Device, number: Number, tf32: bool, samples: usize) -> usize {
         let direct = self.problem(number, tf32, samples, [self.shape.inputs, self.shape.outputs]);
         // A device that fails will say so again when the plan is prepared.
-        let Ok(Some(choice)) = self.choice(device, direct, usize::MAX, true) else { return 0 };
+        let Ok(Some(choice)) = self.choice(device, direct, usize::MAX, None) else { return 0 };
         let kept: usize = self.scratch(number, samples, choice.unfolding).iter().sum();
         let least = if self.pass == Pass::Forward { super::fused::WORKSPACE } else { 0 };
         kept + choice.plan.workspace().max(least)
@@ -179,9 +184,15 @@ impl Lowering<'_> {
             return Ok(None);
         }
         let (scratch, len) = step.workspace.map_or((0, 0), |(byte, len)| (self.memory.arena(byte), len));
-        let direct = convolution.problem(number, self.tf32, self.samples, [x.pitch, y.pitch]);
-        let timed = self.samples == self.plan.batch;
-        let Some(choice) = convolution.choice(&**self.device, direct, len, timed)? else { return Ok(None) };
+        let problem = |samples: usize| convolution.problem(number, self.tf32, samples, [x.pitch, y.pitch]);
+        let choice = |samples: usize, as_planned: Option<Unfolding>| {
+            convolution.choice(&**self.device, problem(samples), len, as_planned)
+        };
+        let choice = match choice(self.plan.batch, None)? {
+            Some(planned) if self.samples != self.plan.batch => choice(self.samples, Some(planned.unfolding))?,
+            planned => planned,
+        };
+        let Some(choice) = choice else { return Ok(None) };
         let [for_gradient, for_x] = convolution.scratch(number, self.samples, choice.unfolding);
         let (unfolded, workspace) = (scratch + for_gradient as u64, scratch + (for_gradient + for_x) as u64);
         let left = convolution.pass == Pass::InputGradient && self.leaves_sum(index);

@@ -1,14 +1,26 @@
 #!/usr/bin/env bash
 # The engine's tests on a graphics processor, from binaries that were built elsewhere: such machines often have no Rust.
 #
-# usage: tests/cuda.sh build [FOLDER]      builds the tests and the program `cnn` and packs them: FOLDER.tar.gz [target/cuda]
+# usage: tests/cuda.sh build [FOLDER]      builds the tests, the program `cnn` and the peer of PyTorch and packs them: FOLDER.tar.gz [target/cuda]
 #        tests/cuda.sh run [FOLDER]        unpacks them and runs the tests on the first graphics processor, from the repository's folder
+#        tests/cuda.sh measure [FOLDER]    unpacks them and measures what docs/performance.md says of graphics processors: MEASURED [FOLDER/measured]
 #        tests/cuda.sh emulate             the same tests with kernels emulated on this machine's processor; wants Rust
+#
+# Measuring wants PyTorch for PYTHON [python3], takes BUDGET seconds at most [3600] for the comparison with it, and trains ResNet-20 if CIFAR10
+# is the folder of CIFAR-10's binary version. What fails leaves the rest to be measured.
 #
 # Running wants an NVIDIA driver, libnvrtc and cuDNN 9, by LD_LIBRARY_PATH or next to Python's `nvidia-*` packages. Random networks
 # are many and small: set CNN_TEST_SEEDS to have fewer, CNN_CUDA_TUNE=0 to spend no time on finding the fastest convolutions.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+unpack() {
+    if [ -f "$folder.tar.gz" ]; then
+        mkdir -p "$folder"
+        tar -C "$folder" -xzf "$folder.tar.gz"
+    fi
+    nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader || true
+}
 
 tests="engine trainer trainer_recipes engine_training engine_inference cuda preload"
 folder=$(realpath -m "${2:-target/cuda}")
@@ -20,17 +32,14 @@ build)
         binary=$(cargo test --release -p cnn-tests --test "$name" --no-run 2>&1 | sed -n 's/.*Executable .*(\(.*\))/\1/p')
         strip -o "$folder/$name" "$binary"
     done
-    cargo build --release -p cnn-runtime --features cuda,program --bin cnn
+    cargo build --release -p cnn-runtime --features cuda,program --bin cnn --example vs_peers
     strip -o "$folder/cnn" target/release/cnn
-    tar -C "$folder" -czf "$folder.tar.gz" $tests cnn
+    strip -o "$folder/vs_peers" target/release/examples/vs_peers
+    tar -C "$folder" -czf "$folder.tar.gz" $tests cnn vs_peers
     du -h "$folder.tar.gz"
     ;;
 run)
-    if [ -f "$folder.tar.gz" ]; then
-        mkdir -p "$folder"
-        tar -C "$folder" -xzf "$folder.tar.gz"
-    fi
-    nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader || true
+    unpack
     cd tests
     export CNN_TESTS=$PWD
     for name in $tests; do
@@ -38,13 +47,35 @@ run)
         CNN_TEST_DEVICE=cuda "$folder/$name" --nocapture --test-threads 1
     done
     ;;
+measure)
+    unpack
+    measured=$(realpath -m "${MEASURED:-$folder/measured}")
+    mkdir -p "$measured"
+    failed=0
+    part() {
+        echo "== $*"
+        "$@" || failed=1
+    }
+    # Logits of what cuDNN compiles together, which nobody has by default.
+    part env CNN_TESTS="$PWD/tests" CNN_TEST_DEVICE=cuda CNN_CUDA_FUSE=1 "$folder/cuda" ten_networks --nocapture
+    # What has not been measured yet comes first.
+    part "${PYTHON:-python3}" benches/vs_peers/cuda.py --ours "$folder/vs_peers" --precision bf16 --budget "${BUDGET:-3600}" \
+        --train efficientnet_b0:256 resnet18:256 resnet50:256 resnet20_cifar:128 lenet5:64 \
+        --infer resnet50:128 resnet50:1 efficientnet_b0:128 efficientnet_b0:1 resnet18:128 resnet18:1 lenet5:128 lenet5:1 \
+        --json "$measured/peers.json" --markdown "$measured/peers.md"
+    if [ -n "${CIFAR10:-}" ]; then
+        part "$folder/cnn" train resnet20_cifar --recipe resnet-cifar --data "cifar10:$CIFAR10" --device cuda:0 --precision bf16 \
+            --out "$measured/resnet20_cifar"
+    fi
+    exit "$failed"
+    ;;
 emulate)
     arguments=()
     for name in $tests; do arguments+=(--test "$name"); done
     CNN_TEST_DEVICE=cuda-emulated cargo test -p cnn-tests "${arguments[@]}"
     ;;
 *)
-    sed -n '4,6s/^# //p' "$0"
+    sed -n '4,7s/^# //p' "$0"
     exit 2
     ;;
 esac

@@ -3,15 +3,17 @@
 #
 # usage: tests/cuda.sh build [FOLDER]      builds the tests, the program `cnn` and the peer of PyTorch and packs them: FOLDER.tar.gz [target/cuda]
 #        tests/cuda.sh run [FOLDER]        unpacks them and runs the tests on the first graphics processor, from the repository's folder
-#        tests/cuda.sh measure [FOLDER]    unpacks them and measures what docs/performance.md says of graphics processors: MEASURED [FOLDER/measured]
+#        tests/cuda.sh measure [FOLDER]    unpacks them, compares fused logits, measures beside PyTorch in bf16 and trains: FOLDER/measured-DATE
 #        tests/cuda.sh emulate             the same tests with kernels emulated on this machine's processor; wants Rust
 #
-# Measuring wants PyTorch for PYTHON [python3], takes BUDGET seconds at most [3600] for the comparison with it, and trains ResNet-20 if CIFAR10
-# is the folder of CIFAR-10's binary version. What fails leaves the rest to be measured.
+# Measuring wants PyTorch for PYTHON [python3]; beside it nothing is begun after BUDGET seconds [3600]. ResNet-20 is trained if CIFAR10 is the
+# folder of CIFAR-10's binary version. What fails leaves the rest to be measured.
 #
 # Running wants an NVIDIA driver, libnvrtc and cuDNN 9, by LD_LIBRARY_PATH or next to Python's `nvidia-*` packages. Random networks
 # are many and small: set CNN_TEST_SEEDS to have fewer, CNN_CUDA_TUNE=0 to spend no time on finding the fastest convolutions.
 set -euo pipefail
+cifar10=${CIFAR10:+$(realpath -m "$CIFAR10")}
+folder=$(realpath -m "${2:-$(dirname "$0")/../target/cuda}")
 cd "$(dirname "$0")/.."
 
 unpack() {
@@ -23,7 +25,6 @@ unpack() {
 }
 
 tests="engine trainer trainer_recipes engine_training engine_inference cuda preload"
-folder=$(realpath -m "${2:-target/cuda}")
 
 case "${1:-}" in
 build)
@@ -49,7 +50,7 @@ run)
     ;;
 measure)
     unpack
-    measured=$(realpath -m "${MEASURED:-$folder/measured}")
+    measured=$folder/measured-$(date +%Y%m%d-%H%M%S)
     mkdir -p "$measured"
     failed=0
     part() {
@@ -63,8 +64,8 @@ measure)
         --train efficientnet_b0:256 resnet18:256 resnet50:256 resnet20_cifar:128 lenet5:64 \
         --infer resnet50:128 resnet50:1 efficientnet_b0:128 efficientnet_b0:1 resnet18:128 resnet18:1 lenet5:128 lenet5:1 \
         --json "$measured/peers.json" --markdown "$measured/peers.md"
-    if [ -n "${CIFAR10:-}" ]; then
-        part "$folder/cnn" train resnet20_cifar --recipe resnet-cifar --data "cifar10:$CIFAR10" --device cuda:0 --precision bf16 \
+    if [ -n "$cifar10" ]; then
+        part "$folder/cnn" train resnet20_cifar --recipe resnet-cifar --data "cifar10:$cifar10" --device cuda:0 --precision bf16 \
             --out "$measured/resnet20_cifar"
     fi
     exit "$failed"

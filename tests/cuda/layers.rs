@@ -1,11 +1,11 @@
 //! Every kind of layer, at channels that are packs and at others. Networks that are drawn at random are smooth where digits are few,
 //! and seldom have packs of eight.
 
-use cnn_runtime::engine::{Precision, TrainerOptions};
+use cnn_runtime::engine::{Precision, Targets, TrainerOptions};
 use cnn_tests::device::Device;
 use cnn_tests::zoo;
 
-use crate::{PLAIN, logits, off, shape_of, step};
+use crate::{PLAIN, doubles, logits, off, shape_of, step};
 
 const SOURCES: [&str; 4] = [
     "Windows(c = 16): 3x14x14 -> 5;
@@ -104,6 +104,32 @@ fn windows_are_as_large_as_taps_can_be_told_apart() {
                 refusal.is_some_and(|text| text.contains("66049 numbers under a window")),
                 precision != Precision::Full
             );
+        }
+    }
+}
+
+/// Weights that steps form live as long as their step where nothing in front of them is learned: several lie in the same memory.
+#[test]
+fn formed_weights_of_other_sizes_follow_one_another() {
+    // The weights are larger than the maps, so each begins where the arena does.
+    let source = "Formed: 3x5x5 -> 3; stem conv(64, 3, std = true) -> relu -> conv(32, 3, std = true) -> relu
+        -> conv(96, 1, std = true) -> relu -> conv(48, 1, std = true) -> relu; head gap -> fc: linear(3);";
+    let graph = cnn_lang::load(source, None).unwrap_or_else(|errors| panic!("{}", errors[0]));
+    let weights = zoo::weights::<f32>(&graph, 1.0);
+    let options = TrainerOptions { batch: 4, freeze: vec!["!fc".into()], keep_gradients: true, ..Default::default() };
+    for precision in [Precision::Full, Precision::Bf16] {
+        let allowed = if precision == Precision::Full { 1e-5 } else { 5e-2 };
+        for device in Device::graphics(precision) {
+            let [found, expected] = [device, PLAIN].map(|on| {
+                let mut trainer = on.trainer(&graph, &weights, options.clone()).unwrap();
+                trainer.step(&zoo::images::<f32>(&[4, 3, 5, 5]), Targets::Labels(&[0, 1, 2, 0]), 0.0).unwrap();
+                trainer.gradients()
+            });
+            for ((name, found), (_, expected)) in found.iter().zip(&expected) {
+                let off = off(&doubles(found), &doubles(expected));
+                println!("{device:?}: {name} off by {off:.1e}, {allowed:.0e} allowed");
+                assert!(off < allowed, "{device:?}, {name}: {off:e}");
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use cnn_lang::graph::Op;
 
 use super::constants::Recipe;
 use super::layers;
-use super::operation::Operation;
+use super::operation::{Activation, Operation};
 use super::program::{Class, Instruction, Origin, Program, ValueId};
 use crate::kernels::window::Axis;
 
@@ -138,8 +138,8 @@ impl Fusion<'_> {
         self.replace(from, index);
     }
 
-    /// An activation that falls nowhere gives the same behind a maximum over windows as before it. Behind it there are fewer numbers, and
-    /// what came before need not be kept. A norm has its activation for nothing.
+    /// An activation of straight lines that falls nowhere gives the same behind a maximum over windows as before it, and its gradient goes
+    /// the same way. Behind it there are fewer numbers, and what came before need not be kept. A norm has its activation for nothing.
     fn pool_first(&mut self, index: usize) {
         let Some(Instruction { operation: Operation::Layer(layer), inputs, outputs, .. }) = &self.list[index] else {
             return;
@@ -148,7 +148,8 @@ impl Fusion<'_> {
         let (activated, y) = (inputs[0], outputs[0].value);
         // Where a window lies in the padding entirely there is nothing to activate.
         let is_seen = |axis: &Axis| (0..axis.output).all(|output| !axis.taps(output).is_empty());
-        if !layers::window(layer, pool).iter().all(is_seen) || self.uses[activated.0] != 1 {
+        let shrinks = self.elements(y) < self.elements(activated);
+        if !shrinks || !layers::window(layer, pool).iter().all(is_seen) || self.uses[activated.0] != 1 {
             return;
         }
         let Some(before) = self.producer[activated.0] else { return };
@@ -158,7 +159,17 @@ impl Fusion<'_> {
         let x = inputs[0];
         let made = self.producer[x.0].and_then(|made| self.list[made].as_ref());
         let by_norm = made.is_some_and(|made| matches!(made.operation, Operation::BatchNorm(_)));
-        if by_norm || !activation.known_by_output() {
+        let rises = match *activation {
+            Activation::Relu | Activation::Relu6 => true,
+            Activation::Leaky(slope) => slope > 0.0,
+            Activation::Sigmoid
+            | Activation::Tanh
+            | Activation::Silu
+            | Activation::Hswish
+            | Activation::Hsigmoid
+            | Activation::Gelu => false,
+        };
+        if by_norm || !rises {
             return;
         }
         let pooled = self.program.computed(self.program.extent(y), Class::Activation);

@@ -92,6 +92,26 @@ fn check(plan: &Plan, input: usize, step: &Step) -> Result<(), String> {
     Ok(())
 }
 
+/// Checks that constants are read in the form in which they are stored: the numbers of input `i` of step `index` in a form of the
+/// back end's own, as `stored` says.
+pub(super) fn constants(plan: &Plan, stored: impl Fn(usize, usize) -> Option<usize>) -> Result<(), String> {
+    let check = |operand: &Operand, own: Option<usize>| match operand.source {
+        Source::Constant(index) => {
+            let (wanted, got) = (own.unwrap_or(plan.constants[index].elements), plan.constants[index].stored);
+            if wanted == got { Ok(()) } else { Err(format!("constant {index} has {got} numbers, {wanted} are read")) }
+        }
+        Source::Arena(_) | Source::Input | Source::State(_) => Ok(()),
+    };
+    for (index, step) in plan.steps.iter().enumerate() {
+        step.inputs.iter().enumerate().try_for_each(|(i, input)| check(input, stored(index, i)))?;
+        step.outputs.iter().try_for_each(|target| match &target.start {
+            Start::Copy(other) => check(other, None),
+            Start::Unset | Start::Sum | Start::Input(_) => Ok(()),
+        })?;
+    }
+    plan.outputs.iter().try_for_each(|(_, operand)| check(operand, None))
+}
+
 /// Whether a step writes none of an operand's numbers.
 #[cfg(feature = "cuda")]
 pub(super) fn leaves_alone(plan: &Plan, step: &Step, operand: &Operand) -> bool {
@@ -125,10 +145,13 @@ fn reach(plan: &Plan, operand: &Operand) -> usize {
     plan.layout.reach(operand.extent, operand.pitch)
 }
 
-/// Numbers of a sample, or in all; none where that is more than can be counted.
+/// Numbers of a sample, or in all; none where there is none, or more than can be counted.
 fn count(extent: Extent) -> Option<usize> {
     match extent {
-        Extent::Batch(_) => sizes_of_map(extent).into_iter().try_fold(1usize, usize::checked_mul),
+        Extent::Batch(_) => {
+            let count = sizes_of_map(extent).into_iter().try_fold(1usize, usize::checked_mul);
+            count.filter(|count| *count > 0)
+        }
         Extent::Fixed(count) => Some(count),
     }
 }
@@ -173,7 +196,12 @@ fn inside(plan: &Plan, input: usize, operand: &Operand) -> Result<(), String> {
     if samples(plan, operand) > 1 && operand.offset + reach(plan, operand) > operand.stride {
         return Err(format!("{operand:?}: a sample reaches into the next"));
     }
-    if plane(operand.extent) > 1 && operand.pitch < plan.layout.pitch_of(operand.extent) {
+    let is_map = plane(operand.extent) > 1;
+    let in_pixel = match plan.layout.order {
+        Order::ChannelsFirst => 0,
+        Order::ChannelsLast => operand.offset,
+    };
+    if is_map && operand.pitch < in_pixel + plan.layout.pitch_of(operand.extent) {
         return Err(format!("{operand:?}: a pixel reaches into the next"));
     }
     Ok(())

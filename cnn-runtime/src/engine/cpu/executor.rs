@@ -19,7 +19,7 @@ use crate::engine::host::watch::Watch;
 use crate::engine::plan::{Plan, Source, Step, Target};
 use crate::engine::session::elements;
 use crate::engine::storage::{Layout, Order};
-use crate::engine::verify::verify;
+use crate::engine::verify::{self, verify};
 
 /// A plan with its kernels and memory.
 pub(super) struct Machine {
@@ -43,6 +43,8 @@ impl Machine {
         let kernel = |step: &Step| cpu.kernel(&step.operation, plan.batch);
         let kernels: Arc<Vec<Kernel>> = Arc::new(plan.steps.iter().map(kernel).collect());
         check(&plan, &kernels, cpu.lanes).map_err(EngineError::Plan)?;
+        let of_kernel = |index: usize, i: usize| if i == 1 { Kernel::filters(&kernels[index]) } else { None };
+        verify::constants(&plan, of_kernel).map_err(EngineError::Plan)?;
         let stored = packers(&plan, &kernels).into_iter().map(|kernel| kernel.and_then(Kernel::filters));
         if stored.zip(&plan.constants).any(|(stored, known)| stored.unwrap_or(known.elements) != known.stored) {
             return Err(EngineError::Plan("its constants have other lengths".into()));

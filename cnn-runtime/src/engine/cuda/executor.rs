@@ -15,7 +15,7 @@ use crate::engine::host::watch::Watch;
 use crate::engine::operation::Operation;
 use crate::engine::pixels::Given;
 use crate::engine::plan::Plan;
-use crate::engine::verify::verify;
+use crate::engine::verify::{self, verify};
 
 /// A plan with its work and memory.
 pub(super) struct Machine {
@@ -71,6 +71,8 @@ impl Machine {
         }
         verify(&plan).map_err(|flaw| EngineError::Plan(flaw.0))?;
         backend.check(&plan).map_err(EngineError::Plan)?;
+        let stored = |index: usize, i: usize| backend.stored(&plan.steps[index].operation, i);
+        verify::constants(&plan, stored).map_err(EngineError::Plan)?;
         let device = apart(&backend.device)?;
         if let Some(failure) = plan.steps.iter().find_map(|step| too_many_taps(step, backend.number())) {
             return Err(failed(&*device, failure));

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use cnn_lang::graph::{Graph, Shape};
 
 use crate::engine::operation::{Behind, Operation};
-use crate::engine::plan::{Plan, Start};
+use crate::engine::plan::{Operand, Plan, Source, Start};
 use crate::engine::program::Extent;
+use crate::engine::session::plane;
+use crate::engine::storage::Order;
 use crate::engine::{
     Backend, Clip, ConstantReader, Cpu, EngineError, Optimizer, Precision, Reference, SessionOptions, TrainerOptions,
     plan_inference, plan_training,
@@ -76,6 +78,16 @@ fn harms(plan: &Plan, must_have_workspace: fn(&Operation) -> bool) -> Vec<Harmed
                 let operand = &mut plan.steps[index].inputs[input];
                 operand.extent = larger(operand.extent);
             });
+        }
+        for input in 0..step.inputs.len() {
+            let Operand { source, extent, pitch, .. } = step.inputs[input];
+            if let Source::Constant(constant) = source {
+                harm("a constant of another form", &|plan| plan.constants[constant].stored += 1);
+            }
+            // Channels that lie behind one another may well begin elsewhere.
+            if plan.layout.order == Order::ChannelsLast && matches!(source, Source::Arena(_)) && plane(extent) > 1 {
+                harm("an input a pixel further", &|plan| plan.steps[index].inputs[input].offset += pitch);
+            }
         }
         if step.operation != Operation::GradientNorm {
             harm("no inputs", &|plan| plan.steps[index].inputs.clear());

@@ -110,16 +110,16 @@ impl Convolution {
         [gradient, x].map(|bytes| bytes.next_multiple_of(ALIGNMENT))
     }
 
-    /// The fastest way within so many bytes of scratch in all; of a batch that was not planned, nothing is timed, and x is unfolded as
-    /// it was found to be best for the planned one.
+    /// The fastest way within so many bytes of scratch in all, or where nothing is to be timed, the one that is thought to be fastest, x
+    /// unfolded as it is best for the planned batch.
     fn choice(
         &self,
         device: &dyn Device,
         direct: Problem,
         most: usize,
+        timed: bool,
         as_planned: Option<Unfolding>,
     ) -> Result<Option<Choice>, Failure> {
-        let timed = as_planned.is_none();
         let number = direct.number;
         // The choice, and the milliseconds that it takes with the unfolding.
         let ask = |unfolding: Unfolding| -> Result<Option<(Choice, Option<f32>)>, Failure> {
@@ -156,7 +156,7 @@ impl Convolution {
     pub fn workspace(&self, device: &dyn Device, number: Number, tf32: bool, samples: usize) -> usize {
         let direct = self.problem(number, tf32, samples, [self.shape.inputs, self.shape.outputs]);
         // A device that fails will say so again when the plan is prepared.
-        let Ok(Some(choice)) = self.choice(device, direct, usize::MAX, None) else { return 0 };
+        let Ok(Some(choice)) = self.choice(device, direct, usize::MAX, true, None) else { return 0 };
         let kept: usize = self.scratch(number, samples, choice.unfolding).iter().sum();
         let least = if self.pass == Pass::Forward { super::fused::WORKSPACE } else { 0 };
         kept + choice.plan.workspace().max(least)
@@ -184,15 +184,15 @@ impl Lowering<'_> {
             return Ok(None);
         }
         let (scratch, len) = step.workspace.map_or((0, 0), |(byte, len)| (self.memory.arena(byte), len));
-        let problem = |samples: usize| convolution.problem(number, self.tf32, samples, [x.pitch, y.pitch]);
-        let choice = |samples: usize, as_planned: Option<Unfolding>| {
-            convolution.choice(&**self.device, problem(samples), len, as_planned)
+        let choice = |samples: usize, timed: bool, as_planned: Option<Unfolding>| {
+            let problem = convolution.problem(number, self.tf32, samples, [x.pitch, y.pitch]);
+            convolution.choice(&**self.device, problem, len, timed, as_planned)
         };
-        let choice = match choice(self.plan.batch, None)? {
-            Some(planned) if self.samples != self.plan.batch => choice(self.samples, Some(planned.unfolding))?,
-            planned => planned,
-        };
-        let Some(choice) = choice else { return Ok(None) };
+        let mut chosen = choice(self.plan.batch, true, None)?;
+        if self.samples != self.plan.batch {
+            chosen = choice(self.samples, false, chosen.map(|planned| planned.unfolding))?;
+        }
+        let Some(choice) = chosen else { return Ok(None) };
         let [for_gradient, for_x] = convolution.scratch(number, self.samples, choice.unfolding);
         let (unfolded, workspace) = (scratch + for_gradient as u64, scratch + (for_gradient + for_x) as u64);
         let left = convolution.pass == Pass::InputGradient && self.leaves_sum(index);
@@ -257,7 +257,9 @@ impl Lowering<'_> {
         if matches!(weight.source, Source::Constant(_)) || convolution.is_filter(number) {
             return (address, None);
         }
-        let Some(at) = self.memory.filters.of(weight) else { unreachable!("all weights of convolutions have a place") };
+        let Some(at) = self.memory.filters.of(weight, convolution, number) else {
+            unreachable!("all weights of convolutions have a place")
+        };
         // What a step has computed is brought there when it is wanted, the others once a run.
         let computed = matches!(weight.source, Source::Arena(_));
         (at.packed, computed.then(|| self.pack(at.table, 1, number, convolution.shape.weights())))

@@ -21,7 +21,7 @@ pub(in crate::engine::cuda) struct Filters {
     /// Constants that are stored in the library's form.
     stored: BTreeMap<usize, [usize; 5]>,
     /// Of the others, where each goes.
-    places: Vec<(Operand, Place)>,
+    places: Vec<(Weight, Place)>,
     /// The memory of all places and their table.
     regions: Option<[Region; 2]>,
     /// The first entries of the table are what is learned.
@@ -29,6 +29,9 @@ pub(in crate::engine::cuda) struct Filters {
     /// Numbers of the largest weight.
     pub largest: usize,
 }
+
+/// What a weight is known by: its memory, in which others of other sizes may lie before and after, and its sizes.
+type Weight = (Source, [usize; 5]);
 
 /// Where a weight goes.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +69,10 @@ impl Wanted {
                 Source::Arena(_) => &mut wanted.computed,
                 Source::State(_) | Source::Input => &mut wanted.learned,
             };
-            if !convolution.is_filter(number) && to.iter().all(|(known, _)| known.source != weight.source) {
+            let known = |(known, of): &(Operand, Convolution)| {
+                (known.source, of.filter(number)) == (weight.source, convolution.filter(number))
+            };
+            if !convolution.is_filter(number) && !to.iter().any(known) {
                 to.push((weight, convolution));
             }
         }
@@ -116,7 +122,7 @@ impl Filters {
                 let place = Place { packed: packed.at(byte), table: table.at(index * ENTRY * size_of::<u64>()) };
                 words.extend([address(weight), place.packed]);
                 words.extend(convolution.filter(number).map(|size| size as u64));
-                filters.places.push((*weight, place));
+                filters.places.push(((weight.source, convolution.filter(number)), place));
                 filters.largest = filters.largest.max(convolution.filter_numbers(number));
                 byte += padded(convolution, number);
             }
@@ -133,8 +139,9 @@ impl Filters {
     }
 
     /// Where another weight goes.
-    pub fn of(&self, weight: &Operand) -> Option<Place> {
-        self.places.iter().find(|(known, _)| known.source == weight.source).map(|(_, place)| *place)
+    pub fn of(&self, weight: &Operand, convolution: &Convolution, number: Number) -> Option<Place> {
+        let wanted = (weight.source, convolution.filter(number));
+        self.places.iter().find(|(known, _)| *known == wanted).map(|(_, place)| *place)
     }
 
     /// The table's address.

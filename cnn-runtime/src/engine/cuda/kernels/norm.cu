@@ -52,6 +52,14 @@ BLOCK_KERNEL(norm_statistics, {
     p.running_var[c] = (float)((1.0 - p.momentum) * p.running_var[c] + p.momentum * unbiased);
 }
 
+// Where a normalisation has its numbers, one for each channel; weight and bias may be none.
+struct NormNumbers {
+    const float *mean;
+    const float *inverse;
+    const float *weight;
+    const float *bias;
+};
+
 // What a normalisation does to a thread's channels: `(x - mean) scale + bias`.
 struct Norm {
     Reals mean;
@@ -60,8 +68,8 @@ struct Norm {
     Reals bias;
 };
 
-__device__ inline Norm norm_of(const float *mean, const float *inverse, const float *weight, const float *bias, i64 channel) {
-    Norm norm = {factors(mean, channel, 0.0f), factors(inverse, channel, 1.0f), factors(weight, channel, 1.0f), factors(bias, channel, 0.0f)};
+__device__ inline Norm norm_of(const NormNumbers &of, i64 channel) {
+    Norm norm = {factors(of.mean, channel, 0.0f), factors(of.inverse, channel, 1.0f), factors(of.weight, channel, 1.0f), factors(of.bias, channel, 0.0f)};
     EACH_OF(k) norm.scale.at[k] *= norm.inverse.at[k];
     return norm;
 }
@@ -73,10 +81,7 @@ __device__ inline float normed(const Norm &norm, float x, int k) {
 PACK_KERNEL(batch_norm, {
     Map x;
     i64 lanes;
-    const float *mean;
-    const float *inverse;
-    const float *weight;
-    const float *bias;
+    NormNumbers numbers;
     Map onto;
     i64 has_onto;
     Map y;
@@ -85,6 +90,6 @@ PACK_KERNEL(batch_norm, {
     Lane lane = lane_of(p.lanes, p.x);
     if (lane.first >= lane.end)
         return;
-    Norm norm = norm_of(p.mean, p.inverse, p.weight, p.bias, lane.channel);
+    Norm norm = norm_of(p.numbers, lane.channel);
     change_lanes(p, lane, [&](Reals &y) { EACH_OF(k) y.at[k] = normed(norm, y.at[k], k); });
 }

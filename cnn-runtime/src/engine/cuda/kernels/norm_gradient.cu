@@ -34,7 +34,7 @@ template <bool GATED, class P> __device__ inline void sum_norm_gradient(const P 
     Lane lane = lane_of(p.lanes, p.x);
     Norm norm = {};
     if (lane.end)
-        norm = norm_of(p.mean, p.inverse, p.weight, p.bias, lane.channel);
+        norm = norm_of(p.numbers, lane.channel);
     float share = 1.0f / (float)plane_of(p.x);
     EACH_STRETCH(n, lane) {
         Pack xs[AHEAD], dys[AHEAD], gates[AHEAD], dmeans[AHEAD];
@@ -62,10 +62,7 @@ PACK_BLOCK_KERNEL(norm_gradient_sums, {
     Map x;
     i64 lanes;
     Map dy;
-    const float *mean;
-    const float *inverse;
-    const float *weight;
-    const float *bias;
+    NormNumbers numbers;
     Curve f;
     double *parts;
 }) {
@@ -80,10 +77,7 @@ PACK_BLOCK_KERNEL(norm_gate_gradient_sums, {
     Map dy;
     Map gate;
     Map dmean;
-    const float *mean;
-    const float *inverse;
-    const float *weight;
-    const float *bias;
+    NormNumbers numbers;
     Curve f;
     double *parts;
 }) {
@@ -170,7 +164,7 @@ template <bool GATED, class P> __device__ inline void give_norm_gradient(const P
     Lane lane = lane_of(p.lanes, p.x);
     if (lane.first >= lane.end)
         return;
-    Norm norm = norm_of(p.mean, p.inverse, p.weight, p.bias, lane.channel);
+    Norm norm = norm_of(p.numbers, lane.channel);
     double of_all = 1.0 / (double)(p.x.samples * plane_of(p.x));
     float share = 1.0f / (float)plane_of(p.x);
     Reals even, tilt;
@@ -208,10 +202,7 @@ PACK_KERNEL(norm_gradient, {
     Map x;
     i64 lanes;
     Map dy;
-    const float *mean;
-    const float *inverse;
-    const float *weight;
-    const float *bias;
+    NormNumbers numbers;
     Curve f;
     const double *sums;
     Map onto;
@@ -227,10 +218,7 @@ PACK_KERNEL(norm_gate_gradient, {
     Map dy;
     Map gate;
     Map dmean;
-    const float *mean;
-    const float *inverse;
-    const float *weight;
-    const float *bias;
+    NormNumbers numbers;
     Curve f;
     const double *sums;
     Map onto;
